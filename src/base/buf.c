@@ -1,0 +1,80 @@
+#include "base/buf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_BYTES = 16384, FIRST_BYTES = 512 };
+
+void buf_init(struct buf *b, size_t limit)
+{
+    *b = (struct buf){ .limit = limit };
+}
+
+void buf_done(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){ .limit = b->limit };
+}
+
+static int buf_grow(struct buf *b, size_t need)
+{
+    size_t capacity = b->capacity ? b->capacity : FIRST_BYTES;
+    while (capacity < need)
+        capacity *= 2;
+    char *data = realloc(b->data, capacity);
+    if (!data)
+        return -ENOMEM;
+    b->data = data;
+    b->capacity = capacity;
+    return 0;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+    if (len > b->limit || buf_len(b) > b->limit - len)
+        return NULL;
+    if (b->capacity - b->end < len && b->start > 0) {
+        memmove(b->data, buf_head(b), buf_len(b));
+        b->end -= b->start;
+        b->start = 0;
+    }
+    if (b->capacity - b->end < len && buf_grow(b, b->end + len) < 0)
+        return NULL;
+    return b->data + b->end;
+}
+
+void buf_commit(struct buf *b, size_t len)
+{
+    assert(len <= b->capacity - b->end);
+    b->end += len;
+}
+
+int buf_append(struct buf *b, const void *bytes, size_t len)
+{
+    if (len == 0)
+        return 0;
+    if (len > b->limit || buf_len(b) > b->limit - len)
+        return -ENOBUFS;
+    char *room = buf_reserve(b, len);
+    if (!room)
+        return -ENOMEM;
+    memcpy(room, bytes, len);
+    buf_commit(b, len);
+    return 0;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+    assert(len <= buf_len(b));
+    b->start += len;
+    if (b->start < b->end)
+        return;
+    b->start = b->end = 0;
+    if (b->capacity > KEEP_BYTES) {
+        free(b->data);
+        b->data = NULL;
+        b->capacity = 0;
+    }
+}

@@ -1,0 +1,39 @@
+/* A byte queue that grows up to a limit: bytes are appended at the end and consumed at the front. */
+#ifndef TUTTI_BASE_BUF_H
+#define TUTTI_BASE_BUF_H
+
+#include <stddef.h>
+
+struct buf {
+    char *data;      /* the first unconsumed byte is data[start] */
+    size_t start;
+    size_t end;
+    size_t capacity; /* [bytes] allocated */
+    size_t limit;    /* [bytes] that may wait at once */
+};
+
+void buf_init(struct buf *b, size_t limit);
+void buf_done(struct buf *b);
+
+static inline size_t buf_len(const struct buf *b)
+{
+    return b->end - b->start;
+}
+
+static inline char *buf_head(const struct buf *b)
+{
+    return b->data + b->start;
+}
+
+/* Makes room for `len` bytes and returns where to write them; buf_commit takes them in.
+ * Returns NULL when the limit would be passed or memory is out: nothing has changed then. */
+char *buf_reserve(struct buf *b, size_t len);
+void buf_commit(struct buf *b, size_t len);
+
+/* Returns 0, -ENOBUFS at the limit, or -ENOMEM; on failure nothing has changed. */
+int buf_append(struct buf *b, const void *bytes, size_t len);
+
+/* Forgets the first `len` bytes (len ≤ buf_len). An emptied buffer gives large memory back. */
+void buf_consume(struct buf *b, size_t len);
+
+#endif
