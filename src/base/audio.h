@@ -5,11 +5,11 @@
 #include <stdint.h>
 
 enum {
-    AUDIO_RATE = 48000,          /* [samples/s] of every position and duration */
+    AUDIO_RATE = 48000, /* [samples/s] of every position and duration */
     AUDIO_CHANNELS = 2,
-    AUDIO_FRAME_SAMPLES = 960,   /* 20 ms */
+    AUDIO_FRAME_SAMPLES = 960, /* 20 ms */
     AUDIO_FRAMES_PER_S = 50,
-    AUDIO_PACKET_MAX = 1275,     /* [bytes] of one Opus frame, RFC 6716 section 3.2.1 */
+    AUDIO_PACKET_MAX = 1275,       /* [bytes] of one Opus frame, RFC 6716 section 3.2.1 */
     AUDIO_ENCODER_LOOKAHEAD = 312, /* [samples] of libopus at 48 kHz, application audio */
 };
 

@@ -1,11 +1,12 @@
-/* A byte queue that grows up to a limit: bytes are appended at the end and consumed at the front. */
+/* A byte queue that grows up to a limit: bytes are appended at the end and consumed at the front.
+ */
 #ifndef TUTTI_BASE_BUF_H
 #define TUTTI_BASE_BUF_H
 
 #include <stddef.h>
 
 struct buf {
-    char *data;      /* the first unconsumed byte is data[start] */
+    char *data; /* the first unconsumed byte is data[start] */
     size_t start;
     size_t end;
     size_t capacity; /* [bytes] allocated */

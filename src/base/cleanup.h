@@ -29,18 +29,18 @@ static inline void cleanup_fd(const int *fd)
 #define AUTO_FREE CLEANUP(cleanup_free)
 #define AUTO_FD CLEANUP(cleanup_fd)
 
-#define TAKE_PTR(p)                                                                               \
-    __extension__({                                                                               \
-        __typeof__(p) taken_ = (p);                                                               \
-        (p) = NULL;                                                                               \
-        taken_;                                                                                   \
+#define TAKE_PTR(p) \
+    __extension__({ \
+        __typeof__(p) taken_ = (p); \
+        (p) = NULL; \
+        taken_; \
     })
 
-#define TAKE_FD(fd)                                                                               \
-    __extension__({                                                                               \
-        int taken_ = (fd);                                                                        \
-        (fd) = -1;                                                                                \
-        taken_;                                                                                   \
+#define TAKE_FD(fd) \
+    __extension__({ \
+        int taken_ = (fd); \
+        (fd) = -1; \
+        taken_; \
     })
 
 #endif

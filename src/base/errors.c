@@ -5,17 +5,15 @@
 static const struct {
     const char *wire;
     const char *text;
-} errors[TUTTI_ERROR_COUNT] = {
-    [TUTTI_OK] = { "ok", "no error" },
+} errors[TUTTI_ERROR_COUNT] = { [TUTTI_OK] = { "ok", "no error" },
 #define X(name, wire_name, sentence) [TUTTI_E_##name] = { wire_name, sentence },
-    TUTTI_ERRORS(X)
+                                TUTTI_ERRORS(X)
 #undef X
 };
 
-static const char *const warnings[TUTTI_WARNING_COUNT] = {
-    [TUTTI_W_NONE] = "none",
+static const char *const warnings[TUTTI_WARNING_COUNT] = { [TUTTI_W_NONE] = "none",
 #define X(name, wire_name) [TUTTI_W_##name] = wire_name,
-    TUTTI_WARNINGS(X)
+                                                           TUTTI_WARNINGS(X)
 #undef X
 };
 

@@ -15,7 +15,7 @@ int fd_send(int sock, const void *bytes, size_t len, const int *fds, size_t n_fd
 {
     assert(n_fds <= FD_PASS_MAX);
     union control control = { 0 };
-    struct iovec iov = { .iov_base = (void *)(size_t)bytes, .iov_len = len };
+    struct iovec iov = { .iov_base = (void *)bytes, .iov_len = len };
     struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
     if (n_fds > 0) {
         msg.msg_control = control.bytes;

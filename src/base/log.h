@@ -26,10 +26,10 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
 #define log_error(topic, ...) log_line(LOG_ERROR, topic, __VA_ARGS__)
 #define log_warn(topic, ...) log_line(LOG_WARN, topic, __VA_ARGS__)
 #define log_info(topic, ...) log_line(LOG_INFO, topic, __VA_ARGS__)
-#define log_debug(topic, ...)                                                                     \
-    do {                                                                                          \
-        if (log_enabled(LOG_DEBUG))                                                               \
-            log_line(LOG_DEBUG, topic, __VA_ARGS__);                                              \
+#define log_debug(topic, ...) \
+    do { \
+        if (log_enabled(LOG_DEBUG)) \
+            log_line(LOG_DEBUG, topic, __VA_ARGS__); \
     } while (0)
 
 #endif

@@ -1,0 +1,44 @@
+/* The daemon's side of the frame ring. See ring/layout.h. It believes nothing that it reads. */
+#ifndef TUTTI_RING_CONSUMER_H
+#define TUTTI_RING_CONSUMER_H
+
+#include "ring/layout.h"
+
+#include <stdbool.h>
+
+struct ring_consumer;
+
+/* Makes a ring in a new sealed memfd, which the caller passes to the producer and closes.
+ * Returns 0 or negative errno. */
+int ring_consumer_new(const struct ring_shape *shape, struct ring_consumer **ret_ring, int *ret_fd);
+void ring_consumer_free(struct ring_consumer *c);
+
+const struct ring_shape *ring_consumer_shape(const struct ring_consumer *c);
+
+/* Looks at the lane's oldest record. Returns 1 with a checked copy of it in *ret_record and its
+ * packet at *ret_packet (inside the shared memory, record->len bytes: copy it once, it may change),
+ * 0 if the lane is empty, -EPROTO if the producer has written nonsense: the ring is dead then. */
+int ring_peek(struct ring_consumer *c, unsigned lane, struct ring_record *ret_record,
+              const uint8_t **ret_packet);
+
+/* Takes the record that the last ring_peek of this lane showed. */
+void ring_pop(struct ring_consumer *c, unsigned lane);
+
+/* Takes every record of the lane that has been written so far. */
+void ring_discard(struct ring_consumer *c, unsigned lane);
+
+/* Records waiting in the lane, at most n_slots whatever the producer claims. */
+uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane);
+
+/* True once when the producer sleeps and the lane holds little enough: ring its bell then. To be
+ * asked after ring_pop. */
+bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane);
+
+/* Asks for a bell at the producer's next frame. Returns true if the bell will ring, false if there
+ * are records in one of the lanes already. */
+bool ring_consumer_wait(struct ring_consumer *c);
+
+/* What the worker says it does; only a hint. */
+enum ring_worker_state ring_worker_state(const struct ring_consumer *c);
+
+#endif
