@@ -142,12 +142,12 @@ bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane)
     return atomic_exchange_explicit(&c->header->producer_sleeps, 0, memory_order_relaxed) != 0;
 }
 
-bool ring_consumer_wait(struct ring_consumer *c)
+bool ring_consumer_wait(struct ring_consumer *c, unsigned lane)
 {
     atomic_store_explicit(&c->header->consumer_waits, 1, memory_order_relaxed);
     /* The fence pairs with the one in ring_consumer_waits. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (claimed_fill(c, 0) == 0 && claimed_fill(c, 1) == 0)
+    if (claimed_fill(c, lane) == 0)
         return true;
     atomic_store_explicit(&c->header->consumer_waits, 0, memory_order_relaxed);
     return false;

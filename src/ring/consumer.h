@@ -34,9 +34,9 @@ uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane);
  * asked after ring_pop. */
 bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane);
 
-/* Asks for a bell at the producer's next frame. Returns true if the bell will ring, false if there
- * are records in one of the lanes already. */
-bool ring_consumer_wait(struct ring_consumer *c);
+/* Asks for a bell at the producer's next record. Returns true if the bell will ring, false if there
+ * is a record in this lane already. */
+bool ring_consumer_wait(struct ring_consumer *c, unsigned lane);
 
 /* What the worker says it does; only a hint. */
 enum ring_worker_state ring_worker_state(const struct ring_consumer *c);

@@ -1,0 +1,249 @@
+#include "proto/command.h"
+
+#include "base/audio.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a line is read with: the first complaint stays. */
+struct reader {
+    const json_t *object;
+    char *reason;
+    bool failed;
+};
+
+/* A quarter of a century: beyond any recording, well inside what samples can count. */
+static const double position_max_s = 25.0 * 365 * 24 * 3600;
+
+static void complain(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void complain(struct reader *r, const char *fmt, ...)
+{
+    if (r->failed)
+        return;
+    r->failed = true;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(r->reason, COMMAND_REASON_MAX, fmt, ap);
+    va_end(ap);
+}
+
+static const json_t *field(struct reader *r, const char *name, bool required)
+{
+    const json_t *v = json_object_get(r->object, name);
+    if (!v && required)
+        complain(r, "\"%s\" is missing", name);
+    return v;
+}
+
+/* Copies a string of 1 … max bytes; an absent one leaves `out` empty. */
+static bool read_string(struct reader *r, const char *name, char *out, size_t max)
+{
+    out[0] = '\0';
+    const json_t *v = field(r, name, false);
+    if (!v)
+        return false;
+    size_t len = json_string_length(v);
+    if (!json_is_string(v) || len > max || !text_is_printable(json_string_value(v), len)) {
+        complain(r, "\"%s\" must be a string of at most %zu bytes without control characters", name,
+                 max);
+        return false;
+    }
+    memcpy(out, json_string_value(v), len + 1);
+    return true;
+}
+
+static double read_number(struct reader *r, const char *name, bool required, double min, double max,
+                          double fallback)
+{
+    const json_t *v = field(r, name, required);
+    if (!v)
+        return fallback;
+    double d = json_is_number(v) ? json_number_value(v) : NAN;
+    if (!(d >= min && d <= max)) {
+        complain(r, "\"%s\" must be a number from %g to %g", name, min, max);
+        return fallback;
+    }
+    return d;
+}
+
+static bool read_bool(struct reader *r, const char *name, bool required)
+{
+    const json_t *v = field(r, name, required);
+    if (v && !json_is_boolean(v))
+        complain(r, "\"%s\" must be true or false", name);
+    return json_is_true(v);
+}
+
+int channel_parse(const char *s, uint64_t *ret_channel)
+{
+    uint64_t n = 0;
+    size_t len = 0;
+    for (; s[len] != '\0'; len++) {
+        if (s[len] < '0' || s[len] > '9' || len >= 20)
+            return -EINVAL;
+        uint64_t digit = (uint64_t)(s[len] - '0');
+        if (n > (UINT64_MAX - digit) / 10)
+            return -EINVAL;
+        n = n * 10 + digit;
+    }
+    if (len == 0 || n == 0)
+        return -EINVAL;
+    *ret_channel = n;
+    return 0;
+}
+
+static uint64_t read_channel(struct reader *r, bool required)
+{
+    const json_t *v = field(r, "channel_id", required);
+    uint64_t channel = 0;
+    if (!v)
+        return 0;
+    if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v) ||
+        channel_parse(json_string_value(v), &channel) < 0)
+        complain(r, "\"channel_id\" must be a string of decimal digits, 1 to 2^64-1");
+    return channel;
+}
+
+static char *read_url(struct reader *r)
+{
+    const json_t *v = field(r, "url", true);
+    if (!v)
+        return NULL;
+    size_t len = json_string_length(v);
+    if (!json_is_string(v) || len == 0 || !text_is_printable(json_string_value(v), len)) {
+        complain(r, "\"url\" must be a string that is not empty, without control characters");
+        return NULL;
+    }
+    char *url = strdup(json_string_value(v));
+    if (!url)
+        complain(r, "out of memory");
+    return url;
+}
+
+static int64_t read_position(struct reader *r, bool required)
+{
+    return audio_samples(read_number(r, "position", required, 0, position_max_s, 0));
+}
+
+static void read_play(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, true);
+    (void)read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
+    c->volume = read_number(r, "volume", false, 0, 2, 1);
+    c->position = read_position(r, false);
+    c->paused = read_bool(r, "paused", false);
+    c->cut = read_bool(r, "cut", false);
+    c->next = read_bool(r, "next", false);
+    c->url = read_url(r);
+}
+
+static void read_hello(struct reader *r, struct command *c)
+{
+    (void)read_string(r, "client", c->client, COMMAND_CLIENT_MAX);
+}
+
+static void read_channel_only(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, true);
+}
+
+static void read_volume(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, true);
+    c->volume = read_number(r, "level", true, 0, 2, 1);
+}
+
+static void read_seek(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, true);
+    c->position = read_position(r, true);
+}
+
+static void read_status(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, false);
+}
+
+static void read_watch(struct reader *r, struct command *c)
+{
+    c->on = read_bool(r, "on", true);
+}
+
+static const struct {
+    const char *name;
+    void (*read)(struct reader *r, struct command *c);
+} types[COMMAND_TYPE_COUNT] = {
+    [COMMAND_HELLO] = { "hello", read_hello },
+    [COMMAND_PLAY] = { "play", read_play },
+    [COMMAND_PAUSE] = { "pause", read_channel_only },
+    [COMMAND_RESUME] = { "resume", read_channel_only },
+    [COMMAND_STOP] = { "stop", read_channel_only },
+    [COMMAND_VOLUME] = { "volume", read_volume },
+    [COMMAND_SEEK] = { "seek", read_seek },
+    [COMMAND_STATUS] = { "status", read_status },
+    [COMMAND_STATS] = { "stats", NULL },
+    [COMMAND_WATCH] = { "watch", read_watch },
+};
+
+static void read_type(struct reader *r, struct command *c)
+{
+    const json_t *v = field(r, "type", true);
+    if (!v)
+        return;
+    if (!json_is_string(v)) {
+        complain(r, "\"type\" must be a string");
+        return;
+    }
+    for (int i = 0; i < COMMAND_TYPE_COUNT; i++) {
+        if (strcmp(json_string_value(v), types[i].name) == 0) {
+            c->type = (enum command_type)i;
+            if (types[i].read)
+                types[i].read(r, c);
+            return;
+        }
+    }
+    char name[32];
+    (void)text_sanitise(name, sizeof name, json_string_value(v));
+    complain(r, "unknown command \"%s\"", name);
+}
+
+static void read_object(struct reader *r, struct command *c)
+{
+    c->has_tag = read_string(r, "tag", c->tag, COMMAND_TAG_MAX);
+    read_type(r, c);
+}
+
+int command_parse(const char *s, size_t len, struct command *ret,
+                  char ret_reason[COMMAND_REASON_MAX])
+{
+    *ret = (struct command){ 0 };
+    json_error_t error;
+    json_t *object = json_loadb(s, len, JSON_REJECT_DUPLICATES, &error);
+    struct reader r = { .object = object, .reason = ret_reason };
+    if (!object) {
+        char text[COMMAND_REASON_MAX - 32];
+        (void)text_sanitise(text, sizeof text, error.text);
+        complain(&r, "not a JSON object: %s", text);
+    } else if (!json_is_object(object)) {
+        complain(&r, "not a JSON object");
+    } else {
+        read_object(&r, ret);
+    }
+    json_decref(object);
+    if (!r.failed)
+        return 0;
+    command_done(ret);
+    return -EBADMSG;
+}
+
+void command_done(struct command *c)
+{
+    free(c->url);
+    c->url = NULL;
+}

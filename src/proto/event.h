@@ -1,0 +1,79 @@
+/*
+ * Events: a struct in, one JSON line out. The struct is what a session says; who hears it, and the
+ * tag, is the server's business. See docs/protocol.md.
+ */
+#ifndef TUTTI_PROTO_EVENT_H
+#define TUTTI_PROTO_EVENT_H
+
+#include "base/errors.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum event_type {
+    EVENT_READY,
+    EVENT_PAUSED,
+    EVENT_RESUMED,
+    EVENT_SEEKED,
+    EVENT_VOLUME,
+    EVENT_TITLE,
+    EVENT_STOPPED,
+    EVENT_FINISHED,
+    EVENT_WARNING,
+    EVENT_ERROR,
+    EVENT_TYPE_COUNT
+};
+
+enum stop_reason {
+    STOP_BY_COMMAND,
+    STOP_REPLACED,
+    STOP_CLIENT_GONE,
+    STOP_SHUTDOWN,
+    STOP_REASON_COUNT
+};
+
+struct event {
+    enum event_type type;
+    uint64_t channel;        /* 0: left out */
+    const char *play_id;     /* NULL: null in an answer that no play gave, left out of an error */
+    const char *title;       /* ready, title; NULL: left out */
+    const char *message;     /* warning, error */
+    int64_t position;        /* [samples at 48 kHz] */
+    int64_t duration;        /* ready: [samples at 48 kHz]; −1 unknown */
+    double level;            /* volume */
+    uint64_t frames;         /* finished */
+    bool passthrough;        /* ready */
+    enum stop_reason reason; /* stopped */
+    enum tutti_error error;  /* error */
+    enum tutti_warning warning; /* warning */
+};
+
+/* A session as `status` and `hello` show it. */
+struct session_info {
+    uint64_t channel;
+    const char *play_id;
+    const char *state; /* "extracting", "streaming", "paused" */
+    const char *url;
+    const char *title; /* or NULL */
+    int64_t position;  /* [samples at 48 kHz] */
+    int64_t duration;  /* [samples at 48 kHz]; −1 unknown */
+    double volume;
+    bool passthrough;
+    int64_t buffered; /* [samples at 48 kHz] */
+    uint64_t underruns;
+};
+
+/* All return a line with its newline, to be freed with free(), or NULL when out of memory.
+ * `tag` may be NULL. */
+char *event_format(const struct event *e, const char *tag);
+char *event_format_object(json_t *object, const char *tag); /* steals `object`, which may be NULL */
+
+/* One entry of a `sessions` array. NULL when out of memory. */
+json_t *session_info_json(const struct session_info *s);
+
+/* Seconds, rounded to the millisecond. */
+json_t *event_seconds(int64_t samples);
+
+#endif
