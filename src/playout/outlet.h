@@ -1,0 +1,40 @@
+/*
+ * An outlet is where one client's frames go. Sessions see this interface only; today it is an audio
+ * socket, tomorrow it may be a voice connection. Whoever owns the outlet says in `flow` how frames
+ * are wanted and tells the sessions when that changes.
+ */
+#ifndef TUTTI_PLAYOUT_OUTLET_H
+#define TUTTI_PLAYOUT_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum outlet_flow {
+    OUTLET_HOLD,   /* nobody listens: sessions keep their position */
+    OUTLET_PACED,  /* one frame every 20 ms of schedule */
+    OUTLET_CREDIT, /* frames as credit allows, at once */
+};
+
+struct outlet;
+
+struct outlet_ops {
+    /* rt: takes a frame; it leaves at the next flush. packet_len 0 is the end marker. */
+    void (*frame)(struct outlet *o, uint64_t channel, uint32_t sequence, const uint8_t *packet,
+                  uint32_t packet_len);
+    /* Credit flow: frames that may be sent to this channel now, 0 while the other side does not
+     * read. */
+    uint32_t (*credit)(struct outlet *o, uint64_t channel);
+    /* Credit flow: one frame of it was used. */
+    void (*spend)(struct outlet *o, uint64_t channel);
+    /* rt: sends what was taken. */
+    void (*flush)(struct outlet *o);
+};
+
+/* Embedded in its owner, which changes `flow`; sessions only read it. */
+struct outlet {
+    const struct outlet_ops *ops;
+    enum outlet_flow flow;
+};
+
+#endif

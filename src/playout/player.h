@@ -1,0 +1,39 @@
+/*
+ * The player runs the pacer on the event loop: a timerfd at the next deadline, one pass over the
+ * sessions of the phase that is due, one flush. It owns the lateness histogram.
+ */
+#ifndef TUTTI_PLAYOUT_PLAYER_H
+#define TUTTI_PLAYOUT_PLAYER_H
+
+#include "playout/lateness.h"
+#include "playout/pacer.h"
+
+#include <uv.h>
+
+struct player;
+
+/* rt: delivers up to `n_frames` frames of the session that owns `slot`; returns how many it did. */
+typedef unsigned (*player_deliver_fn)(struct pacer_slot *slot, unsigned n_frames, void *arg);
+/* rt: everything delivered in this pass is to leave now. */
+typedef void (*player_flush_fn)(void *arg);
+
+struct player_ops {
+    player_deliver_fn deliver;
+    player_flush_fn flush;
+    void *arg;
+};
+
+/* Returns 0 or negative errno. */
+int player_new(uv_loop_t *loop, const struct player_ops *ops, struct player **ret_player);
+
+/* Closes its handle on the loop; the memory goes when the loop has closed it. */
+void player_free(struct player *p);
+
+/* Puts a slot on the schedule or takes it off; both do nothing if it is so already. */
+void player_join(struct player *p, struct pacer_slot *slot);
+void player_leave(struct player *p, struct pacer_slot *slot);
+
+const struct lateness *player_lateness(const struct player *p);
+uint64_t player_stalls(const struct player *p);
+
+#endif
