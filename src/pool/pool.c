@@ -1,0 +1,406 @@
+#include "pool/pool.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "pool/reaper.h"
+#include "pool/zygote.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <utlist.h>
+
+enum { CLOSE_PATIENCE_MS = 5000, SHUTDOWN_PATIENCE_MS = 1000, HOUSEKEEPING_MS = 1000 };
+
+struct member {
+    struct member *prev, *next;
+    struct worker *worker;
+    struct pool *pool;
+    uint64_t closing_since_ms;
+};
+
+struct pool_job {
+    struct pool_job *prev, *next;
+    pool_got_fn got;
+    void *arg;
+};
+
+struct pool {
+    uv_loop_t *loop;
+    struct pool_config config;
+    struct zygote *zygote;
+    struct reaper *reaper;
+    struct member *workers; /* the most recently idle ones first */
+    unsigned n_workers;
+    struct pool_job *jobs; /* waiting, the oldest first */
+    unsigned n_jobs;
+    unsigned seats_taken;
+    uint32_t next_id;
+    uint64_t restarts;
+    uv_timer_t housekeeping;
+    uv_idle_t serve; /* runs jobs from the loop, never from inside a caller */
+    bool shutting_down;
+    unsigned open_handles;
+    void (*done)(void *arg);
+    void *done_arg;
+};
+
+static void maintain(struct pool *p);
+
+static bool is_in(const struct member *m, enum worker_state state)
+{
+    return worker_state(m->worker) == state;
+}
+
+static unsigned count_in(const struct pool *p, enum worker_state state)
+{
+    unsigned n = 0;
+    const struct member *m;
+    DL_FOREACH(p->workers, m)
+    {
+        n += is_in(m, state);
+    }
+    return n;
+}
+
+static struct member *member_of(struct pool *p, const struct worker *w)
+{
+    struct member *m;
+    DL_SEARCH_SCALAR(p->workers, m, worker, w);
+    return m;
+}
+
+/* Forgets a worker: its socket is closed, which ends the process if it still runs. */
+static void drop_member(struct pool *p, struct member *m)
+{
+    DL_DELETE(p->workers, m);
+    p->n_workers--;
+    pid_t pid = worker_pid(m->worker);
+    if (worker_state(m->worker) != WORKER_IDLE && pid > 0)
+        (void)kill(pid, SIGKILL);
+    worker_free(m->worker);
+    if (pid > 0)
+        reaper_watch(p->reaper, pid);
+    free(m);
+}
+
+static void on_worker_idle(struct worker *w, void *arg)
+{
+    struct member *m = arg;
+    DL_DELETE(m->pool->workers, m);
+    DL_PREPEND(m->pool->workers, m);
+    maintain(m->pool);
+}
+
+static void on_worker_gone(struct worker *w, void *arg)
+{
+    struct member *m = arg;
+    struct pool *p = m->pool;
+    p->restarts++;
+    drop_member(p, m);
+    maintain(p);
+}
+
+/* A new member leads the pool's news to it; it is in the list before the zygote can answer. */
+static int spawn_worker(struct pool *p)
+{
+    if (p->n_workers >= 2 * p->config.max_seats + p->config.warm)
+        return -EBUSY;
+    if (!zygote_is_up(p->zygote))
+        return -ENOTCONN;
+    struct member *m = calloc(1, sizeof *m);
+    if (!m)
+        return -ENOMEM;
+    m->pool = p;
+    struct worker_pool_ops ops = { .idle = on_worker_idle, .gone = on_worker_gone, .arg = m };
+    int sock_fd, memory_fd;
+    uint32_t id = ++p->next_id;
+    int r = worker_new(p->loop, id, &p->config.ring, &ops, &m->worker, &sock_fd, &memory_fd);
+    if (r < 0) {
+        free(m);
+        return r;
+    }
+    AUTO_FD int sock = sock_fd;
+    AUTO_FD int ring_fd = memory_fd;
+    r = zygote_spawn(p->zygote, id, &p->config.ring, sock, ring_fd);
+    if (r < 0) {
+        worker_free(m->worker);
+        free(m);
+        return r;
+    }
+    DL_APPEND(p->workers, m);
+    p->n_workers++;
+    return 0;
+}
+
+static void on_spawned(uint32_t id, int32_t result, void *arg)
+{
+    struct pool *p = arg;
+    struct member *m, *tmp;
+    DL_FOREACH_SAFE(p->workers, m, tmp)
+    {
+        if (worker_id(m->worker) == id) {
+            worker_spawned(m->worker, result);
+            return;
+        }
+    }
+    /* It was given up meanwhile; its socket is closed, so that it ends by itself. */
+    if (result > 0)
+        reaper_watch(p->reaper, result);
+}
+
+static void on_zygote_died(pid_t pgid, void *arg)
+{
+    struct pool *p = arg;
+    struct member *m, *tmp;
+    if (pgid > 0)
+        reaper_adopt_group(p->reaper, pgid);
+    DL_FOREACH_SAFE(p->workers, m, tmp)
+    {
+        if (is_in(m, WORKER_SPAWNING))
+            drop_member(p, m);
+    }
+    maintain(p);
+}
+
+static void on_zygote_up(void *arg)
+{
+    maintain(arg);
+}
+
+static void finish_job(struct pool *p, struct worker *w)
+{
+    struct pool_job *job = p->jobs;
+    pool_got_fn got = job->got;
+    void *arg = job->arg;
+    pool_cancel(p, job);
+    got(w, arg);
+}
+
+static struct worker *idle_worker(struct pool *p)
+{
+    struct member *m;
+    DL_FOREACH(p->workers, m)
+    {
+        if (is_in(m, WORKER_IDLE))
+            return m->worker;
+    }
+    return NULL;
+}
+
+static void serve_jobs(struct pool *p)
+{
+    struct worker *w;
+    while (p->jobs && (w = idle_worker(p)) != NULL)
+        finish_job(p, w);
+    while (p->jobs && zygote_is_hopeless(p->zygote))
+        finish_job(p, NULL);
+}
+
+/* Keeps as many workers coming as jobs wait for, and the warm ones. */
+static void spawn_wanted(struct pool *p)
+{
+    unsigned spawning = count_in(p, WORKER_SPAWNING);
+    unsigned closing = count_in(p, WORKER_CLOSING);
+    unsigned idle = count_in(p, WORKER_IDLE);
+    unsigned coming = spawning + closing;
+    int r = 0;
+    while (r == 0 && coming < p->n_jobs) {
+        r = spawn_worker(p);
+        coming++;
+    }
+    bool starved = p->n_jobs > 0 && spawning + closing == 0;
+    if (starved && r < 0 && r != -ENOTCONN && r != -EBUSY) {
+        log_error("pool", "cannot make a worker: %s", strerror(-r));
+        finish_job(p, NULL);
+    }
+    for (unsigned n = idle + coming; r == 0 && n < p->config.warm + p->n_jobs; n++)
+        r = spawn_worker(p);
+}
+
+static void on_serve(uv_idle_t *handle)
+{
+    struct pool *p = handle->data;
+    (void)uv_idle_stop(handle);
+    serve_jobs(p);
+    spawn_wanted(p);
+}
+
+static void on_housekeeping(uv_timer_t *timer)
+{
+    struct pool *p = timer->data;
+    uint64_t now_ms = uv_now(p->loop);
+    unsigned idle = count_in(p, WORKER_IDLE);
+    struct member *m, *tmp;
+    bool more = false;
+    DL_FOREACH_SAFE(p->workers, m, tmp)
+    {
+        if (is_in(m, WORKER_CLOSING)) {
+            if (now_ms - m->closing_since_ms >= CLOSE_PATIENCE_MS)
+                worker_kill(m->worker, "it did not close its play");
+            more = true;
+        } else if (is_in(m, WORKER_IDLE) && idle > p->config.warm) {
+            if (now_ms - worker_idle_since_ms(m->worker) >= p->config.idle_ms) {
+                idle--;
+                drop_member(p, m);
+            } else {
+                more = true;
+            }
+        }
+    }
+    if (!more)
+        (void)uv_timer_stop(timer);
+}
+
+/* Something has changed: look at jobs, warm workers and idle ones from the loop. */
+static void maintain(struct pool *p)
+{
+    if (p->shutting_down)
+        return;
+    (void)uv_idle_start(&p->serve, on_serve);
+    if (!uv_is_active((uv_handle_t *)&p->housekeeping))
+        (void)uv_timer_start(&p->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
+}
+
+static void on_shutdown_step(uv_idle_t *handle);
+
+static void on_reaped(pid_t pid, int status, void *arg)
+{
+    struct pool *p = arg;
+    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+        log_error("pool", "worker %d died of signal %d (%s)", (int)pid, WTERMSIG(status),
+                  strsignal(WTERMSIG(status)));
+    else
+        log_debug("pool", "worker %d ended with status 0x%x", (int)pid, (unsigned)status);
+    /* Not from in here: the reaper is still walking its list. */
+    if (p->shutting_down)
+        (void)uv_idle_start(&p->serve, on_shutdown_step);
+}
+
+int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **ret_pool)
+{
+    AUTO_FREE struct pool *p = calloc(1, sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    p->loop = loop;
+    p->config = *config;
+    int r = reaper_new(loop, on_reaped, p, &p->reaper);
+    if (r < 0)
+        return r;
+    struct zygote_ops ops = {
+        .spawned = on_spawned, .died = on_zygote_died, .up = on_zygote_up, .arg = p
+    };
+    r = zygote_new(loop, config->worker_path, config->log_level, &ops, &p->zygote);
+    if (r < 0) {
+        reaper_free(p->reaper);
+        return r;
+    }
+    (void)uv_timer_init(loop, &p->housekeeping);
+    (void)uv_idle_init(loop, &p->serve);
+    p->housekeeping.data = p->serve.data = p;
+    maintain(p);
+    *ret_pool = TAKE_PTR(p);
+    return 0;
+}
+
+static void on_pool_closed(uv_handle_t *handle)
+{
+    struct pool *p = handle->data;
+    if (--p->open_handles > 0)
+        return;
+    void (*done)(void *arg) = p->done;
+    void *arg = p->done_arg;
+    free(p);
+    done(arg);
+}
+
+static void on_shutdown_step(uv_idle_t *handle)
+{
+    struct pool *p = handle->data;
+    (void)uv_idle_stop(handle);
+    if (!reaper_is_done(p->reaper) || uv_is_closing((uv_handle_t *)handle))
+        return;
+    reaper_free(p->reaper);
+    p->open_handles = 2;
+    uv_close((uv_handle_t *)&p->serve, on_pool_closed);
+    uv_close((uv_handle_t *)&p->housekeeping, on_pool_closed);
+}
+
+static void on_patience_over(uv_timer_t *timer)
+{
+    struct pool *p = timer->data;
+    reaper_kill_all(p->reaper);
+}
+
+void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg)
+{
+    assert(!p->jobs);
+    p->shutting_down = true;
+    p->done = done;
+    p->done_arg = arg;
+    while (p->workers)
+        drop_member(p, p->workers);
+    zygote_free(p->zygote);
+    (void)uv_timer_start(&p->housekeeping, on_patience_over, SHUTDOWN_PATIENCE_MS, 0);
+    (void)uv_idle_start(&p->serve, on_shutdown_step);
+}
+
+int pool_take_seat(struct pool *p)
+{
+    if (p->seats_taken >= p->config.max_seats)
+        return -EBUSY;
+    p->seats_taken++;
+    return 0;
+}
+
+void pool_give_seat(struct pool *p)
+{
+    assert(p->seats_taken > 0);
+    p->seats_taken--;
+}
+
+struct pool_job *pool_get_worker(struct pool *p, pool_got_fn got, void *arg)
+{
+    struct pool_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->got = got;
+    job->arg = arg;
+    DL_APPEND(p->jobs, job);
+    p->n_jobs++;
+    maintain(p);
+    return job;
+}
+
+void pool_cancel(struct pool *p, struct pool_job *job)
+{
+    DL_DELETE(p->jobs, job);
+    p->n_jobs--;
+    free(job);
+}
+
+void pool_release_worker(struct pool *p, struct worker *w)
+{
+    struct member *m = member_of(p, w);
+    m->closing_since_ms = uv_now(p->loop);
+    worker_close(w);
+    maintain(p);
+}
+
+unsigned pool_active_count(const struct pool *p)
+{
+    return p->seats_taken;
+}
+
+struct pool_counts pool_counts(const struct pool *p)
+{
+    return (struct pool_counts){
+        .idle = count_in(p, WORKER_IDLE),
+        .busy = count_in(p, WORKER_BUSY),
+        .max = p->config.max_seats,
+        .restarts = p->restarts,
+    };
+}

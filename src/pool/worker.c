@@ -1,0 +1,273 @@
+#include "pool/worker.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { MESSAGES_A_TURN = 16 };
+
+struct worker {
+    uv_loop_t *loop;
+    uint32_t id;
+    enum worker_state state;
+    int sock;
+    uv_poll_t poll;
+    pid_t pid; /* 0 until the zygote has told it */
+    bool said_idle;
+    struct ring_consumer *ring;
+    uint32_t gen;
+    uint32_t play;
+    uint64_t idle_since_ms;
+    struct worker_user_ops user; /* while BUSY */
+    void *user_arg;
+    struct worker_pool_ops pool;
+    const char *kill_why; /* set: dies at the next turn of the loop */
+};
+
+static const struct {
+    const char *name;
+    unsigned may_become; /* bits of worker_state */
+} states[WORKER_STATE_COUNT] = {
+    [WORKER_SPAWNING] = { "spawning", 1u << WORKER_IDLE | 1u << WORKER_DEAD },
+    [WORKER_IDLE] = { "idle", 1u << WORKER_BUSY | 1u << WORKER_DEAD },
+    [WORKER_BUSY] = { "busy", 1u << WORKER_CLOSING | 1u << WORKER_DEAD },
+    [WORKER_CLOSING] = { "closing", 1u << WORKER_IDLE | 1u << WORKER_DEAD },
+    [WORKER_DEAD] = { "dead", 0 },
+};
+
+static void worker_move(struct worker *w, enum worker_state to)
+{
+    assert(states[w->state].may_become & 1u << to);
+    log_debug("pool", "worker %u: %s -> %s", w->id, states[w->state].name, states[to].name);
+    w->state = to;
+}
+
+static void become_idle(struct worker *w)
+{
+    worker_move(w, WORKER_IDLE);
+    w->idle_since_ms = uv_now(w->loop);
+    for (unsigned lane = 0; lane < RING_LANES; lane++)
+        ring_discard(w->ring, lane);
+    w->pool.idle(w, w->pool.arg);
+}
+
+/* The borrower hears of it first, then the pool, which frees the worker. */
+static void die(struct worker *w, const char *why)
+{
+    bool borrowed = w->state == WORKER_BUSY;
+    worker_move(w, WORKER_DEAD);
+    (void)uv_poll_stop(&w->poll);
+    if (borrowed)
+        w->user.died(why, w->user_arg);
+    w->pool.gone(w, w->pool.arg);
+}
+
+/* Returns false if the worker has died of the message. */
+static bool take_message(struct worker *w, const struct wmsg *m)
+{
+    switch (m->type) {
+    case WMSG_IDLE:
+        if (w->state == WORKER_SPAWNING && !w->said_idle) {
+            w->said_idle = true;
+            if (w->pid > 0)
+                become_idle(w);
+            return true;
+        }
+        if (w->state == WORKER_CLOSING) {
+            become_idle(w);
+            return true;
+        }
+        break;
+    case WMSG_BELL:
+    case WMSG_OPENED:
+    case WMSG_FAILED:
+    case WMSG_RENDER_FAILED:
+    case WMSG_WARNING:
+    case WMSG_TITLE:
+        if (w->state == WORKER_BUSY && (m->type == WMSG_BELL || m->play == w->play))
+            w->user.message(m, w->user_arg);
+        return w->state != WORKER_DEAD;
+    default:
+        break;
+    }
+    die(w, "it sent a message that it may not send");
+    return false;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct worker *w = poll->data;
+    for (int i = 0; i < MESSAGES_A_TURN; i++) {
+        uint8_t bytes[WMSG_MAX];
+        struct wmsg m;
+        size_t n_fds;
+        if (w->kill_why) {
+            die(w, w->kill_why);
+            return;
+        }
+        ssize_t len = fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
+        if (len == -EAGAIN)
+            return;
+        if (len <= 0) {
+            die(w, "its process ended");
+            return;
+        }
+        if (wmsg_decode(bytes, (size_t)len, &m) < 0) {
+            die(w, "it sent a message that makes no sense");
+            return;
+        }
+        if (!take_message(w, &m))
+            return;
+    }
+}
+
+int worker_new(uv_loop_t *loop, uint32_t id, const struct ring_shape *shape,
+               const struct worker_pool_ops *ops, struct worker **ret_worker, int *ret_sock,
+               int *ret_ring_fd)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    AUTO_FD int ours = pair[0];
+    AUTO_FD int theirs = pair[1];
+    AUTO_FREE struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    int r = ring_consumer_new(shape, &w->ring, ret_ring_fd);
+    if (r < 0)
+        return r;
+    r = uv_poll_init(loop, &w->poll, ours);
+    if (r < 0) {
+        ring_consumer_free(w->ring);
+        (void)close(*ret_ring_fd);
+        return r;
+    }
+    w->loop = loop;
+    w->id = id;
+    w->pool = *ops;
+    w->poll.data = w;
+    w->sock = TAKE_FD(ours);
+    (void)uv_poll_start(&w->poll, UV_READABLE, on_readable);
+    *ret_sock = TAKE_FD(theirs);
+    *ret_worker = TAKE_PTR(w);
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct worker *w = handle->data;
+    (void)close(w->sock);
+    ring_consumer_free(w->ring);
+    free(w);
+}
+
+void worker_free(struct worker *w)
+{
+    w->state = WORKER_DEAD;
+    /* The peer hears the end of file now, not when the loop gets to the closing. */
+    (void)shutdown(w->sock, SHUT_RDWR);
+    uv_close((uv_handle_t *)&w->poll, on_closed);
+}
+
+void worker_spawned(struct worker *w, int32_t result)
+{
+    if (w->state != WORKER_SPAWNING || w->pid > 0)
+        return;
+    if (result <= 0) {
+        log_error("pool", "cannot make a worker: %s", strerror(-result));
+        die(w, "it could not be made");
+        return;
+    }
+    w->pid = result;
+    if (w->said_idle)
+        become_idle(w);
+}
+
+static int send_message(struct worker *w, const struct wmsg *m, int fd)
+{
+    uint8_t bytes[WMSG_MAX];
+    size_t len = wmsg_encode(m, bytes, sizeof bytes);
+    return fd_send(w->sock, bytes, len, &fd, fd >= 0 ? 1 : 0, MSG_DONTWAIT);
+}
+
+int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg, struct wmsg *open,
+                int source_fd)
+{
+    open->type = WMSG_OPEN;
+    open->open.render.gen = ++w->gen;
+    int r = send_message(w, open, source_fd);
+    if (r < 0) {
+        die(w, "it does not listen");
+        return r;
+    }
+    w->play = open->play;
+    w->user = *user;
+    w->user_arg = arg;
+    worker_move(w, WORKER_BUSY);
+    return 0;
+}
+
+void worker_close(struct worker *w)
+{
+    struct wmsg m = { .type = WMSG_CLOSE, .play = w->play };
+    worker_move(w, WORKER_CLOSING);
+    /* One that does not read is not asked again: it is of no more use to anybody. */
+    if (send_message(w, &m, -1) < 0)
+        worker_kill(w, "it does not listen");
+}
+
+int worker_render(struct worker *w, struct wmsg_render *render)
+{
+    render->gen = ++w->gen;
+    struct wmsg m = { .type = WMSG_RENDER, .play = w->play, .render = *render };
+    return send_message(w, &m, -1);
+}
+
+void worker_wake(struct worker *w, unsigned lane)
+{
+    if (!ring_producer_wants_bell(w->ring, lane))
+        return;
+    struct wmsg m = { .type = WMSG_BELL };
+    (void)send_message(w, &m, -1); /* a full socket wakes its reader, too */
+}
+
+void worker_kill(struct worker *w, const char *why)
+{
+    if (w->state == WORKER_DEAD || w->kill_why)
+        return;
+    w->kill_why = why;
+    /* Makes the socket readable (end of file), so that the loop comes round to it at once. */
+    (void)shutdown(w->sock, SHUT_RDWR);
+}
+
+struct ring_consumer *worker_ring(struct worker *w)
+{
+    return w->ring;
+}
+
+enum worker_state worker_state(const struct worker *w)
+{
+    return w->state;
+}
+
+uint32_t worker_id(const struct worker *w)
+{
+    return w->id;
+}
+
+pid_t worker_pid(const struct worker *w)
+{
+    return w->pid;
+}
+
+uint64_t worker_idle_since_ms(const struct worker *w)
+{
+    return w->idle_since_ms;
+}

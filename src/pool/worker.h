@@ -1,0 +1,84 @@
+/*
+ * One worker process, seen from the daemon: its socket, its ring, its state. The pool makes and
+ * ends workers; a play borrows one.
+ *
+ *              zygote answered, IDLE            OPEN sent             CLOSE sent        IDLE
+ *   SPAWNING ────────────────────────▶ IDLE ──────────────▶ BUSY ──────────────▶ CLOSING ─────▶
+ * IDLE │                               │                     │                     │
+ *       └───────────────────────────────┴──── death ──────────┴─────────────────────┘──▶ DEAD
+ */
+#ifndef TUTTI_POOL_WORKER_H
+#define TUTTI_POOL_WORKER_H
+
+#include "proto/wmsg.h"
+#include "ring/consumer.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+enum worker_state {
+    WORKER_SPAWNING,
+    WORKER_IDLE,
+    WORKER_BUSY,
+    WORKER_CLOSING,
+    WORKER_DEAD,
+    WORKER_STATE_COUNT
+};
+
+struct worker;
+
+/* News for the play that has borrowed the worker. */
+struct worker_user_ops {
+    /* A message that is about this play (never IDLE). */
+    void (*message)(const struct wmsg *m, void *arg);
+    /* The process died or broke its contract, and is no longer the play's. `why` is one line. */
+    void (*died)(const char *why, void *arg);
+};
+
+/* News for the pool. */
+struct worker_pool_ops {
+    void (*idle)(struct worker *w, void *arg); /* ready for a play */
+    void (*gone)(struct worker *w, void *arg); /* dead and unborrowed: to be freed */
+    void *arg;
+};
+
+/* Prepares socket and ring, the worker's ends of which go to the zygote and are the caller's to
+ * close. Returns 0 or negative errno. */
+int worker_new(uv_loop_t *loop, uint32_t id, const struct ring_shape *shape,
+               const struct worker_pool_ops *ops, struct worker **ret_worker, int *ret_sock,
+               int *ret_ring_fd);
+
+/* Closes everything and ends the process if it runs. The memory goes when the loop is done. */
+void worker_free(struct worker *w);
+
+/* The zygote has answered: `result` is the pid or negative errno. */
+void worker_spawned(struct worker *w, int32_t result);
+
+/* IDLE → BUSY with an OPEN that carries `source_fd`; `open->play` and the generation of its render
+ * are set here. Returns 0 or negative errno: the worker is dead then and `died` is not called. */
+int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg, struct wmsg *open,
+                int source_fd);
+
+/* BUSY → CLOSING: the play is done with it. No news comes any more. */
+void worker_close(struct worker *w);
+
+/* Sends RENDER; the generation is set here. Returns 0; -EAGAIN when the worker does not read: try
+ * again later; or another errno. */
+int worker_render(struct worker *w, struct wmsg_render *render);
+
+/* Rings the producer's bell if it waits for room in `lane`. */
+void worker_wake(struct worker *w, unsigned lane);
+
+/* Ends a worker that broke its contract: `died` follows from the loop. */
+void worker_kill(struct worker *w, const char *why);
+
+struct ring_consumer *worker_ring(struct worker *w);
+enum worker_state worker_state(const struct worker *w);
+uint32_t worker_id(const struct worker *w);
+pid_t worker_pid(const struct worker *w);
+
+/* When it became idle, in the loop's time [ms]. */
+uint64_t worker_idle_since_ms(const struct worker *w);
+
+#endif

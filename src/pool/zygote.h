@@ -1,0 +1,50 @@
+/*
+ * The zygote: one `tutti-worker` process that has loaded the codecs and makes workers on request.
+ * It is the daemon's child; so are the workers it makes (CLONE_PARENT), all in one process group.
+ * When it dies it is started again, at once if it had lived a while, else after a pause; workers
+ * that run do not notice.
+ */
+#ifndef TUTTI_POOL_ZYGOTE_H
+#define TUTTI_POOL_ZYGOTE_H
+
+#include "ring/layout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+struct zygote;
+
+struct zygote_ops {
+    /* A worker was made, or could not be: `result` is its pid or negative errno. */
+    void (*spawned)(uint32_t id, int32_t result, void *arg);
+    /* The zygote died and was collected; requests that were under way are lost, workers that it
+     * made belong to its process group `pgid`. pgid 0: it could not be started in the first place.
+     */
+    void (*died)(pid_t pgid, void *arg);
+    /* A new one is ready for requests. Not called for the first one. */
+    void (*up)(void *arg);
+    void *arg;
+};
+
+/* Starts the program at `path`. Returns 0 or negative errno: nothing runs then. */
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
+               const struct zygote_ops *ops, struct zygote **ret_zygote);
+
+/* Ends the process and closes the handles; the memory goes when the loop has closed them. */
+void zygote_free(struct zygote *z);
+
+/* Asks for a worker with these descriptors (which stay the caller's). `id` comes back in `spawned`.
+ * Returns 0, -ENOTCONN while no zygote is up, or the errno of the socket. */
+int zygote_spawn(struct zygote *z, uint32_t id, const struct ring_shape *shape, int sock,
+                 int ring_fd);
+
+bool zygote_is_up(const struct zygote *z);
+
+/* True if it dies so fast, again and again, that waiting for it makes no sense. */
+bool zygote_is_hopeless(const struct zygote *z);
+
+pid_t zygote_pid(const struct zygote *z);
+
+#endif
