@@ -1,0 +1,179 @@
+#include "extract/roots.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+enum { OPEN_TRIES = 32 };
+
+struct root {
+    int fd;
+    char *given; /* as the user wrote it, without a final slash */
+    char *real;  /* with symbolic links resolved */
+};
+
+struct roots {
+    size_t n;
+    struct root root[];
+};
+
+static char *without_final_slash(const char *path)
+{
+    char *s = strdup(path);
+    size_t len = s ? strlen(s) : 0;
+    while (len > 1 && s[len - 1] == '/')
+        s[--len] = '\0';
+    return s;
+}
+
+static int root_init(struct root *root, const char *dir)
+{
+    root->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root->fd < 0)
+        return -errno;
+    root->real = realpath(dir, NULL);
+    if (!root->real)
+        return -errno;
+    root->given = without_final_slash(dir);
+    return root->given ? 0 : -ENOMEM;
+}
+
+int roots_new(const char *const *dirs, size_t n, struct roots **ret_roots, size_t *ret_bad)
+{
+    struct roots *r = calloc(1, sizeof *r + n * sizeof r->root[0]);
+    *ret_bad = 0;
+    if (!r)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        r->n = i + 1;
+        int e = root_init(&r->root[i], dirs[i]);
+        if (e < 0) {
+            *ret_bad = i;
+            roots_free(r);
+            return e;
+        }
+    }
+    *ret_roots = r;
+    return 0;
+}
+
+void roots_free(struct roots *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->root[i].fd >= 0)
+            (void)close(r->root[i].fd);
+        free(r->root[i].given);
+        free(r->root[i].real);
+    }
+    free(r);
+}
+
+size_t roots_count(const struct roots *r)
+{
+    return r->n;
+}
+
+/* The part of `path` below `dir`, or NULL. */
+static const char *below(const char *path, const char *dir)
+{
+    size_t len = strlen(dir);
+    if (strcmp(dir, "/") == 0)
+        len = 0;
+    if (strncmp(path, dir, len) != 0 || path[len] != '/')
+        return NULL;
+    path += len;
+    while (*path == '/')
+        path++;
+    return *path ? path : ".";
+}
+
+static int open_beneath(int dir_fd, const char *path)
+{
+    struct open_how how = {
+        /* O_NONBLOCK: opening a FIFO must not wait for its writer. */
+        .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd;
+    int tries = 0; /* a rename somewhere beneath makes the kernel ask for another try */
+    do {
+        fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+    } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < OPEN_TRIES)));
+    return fd < 0 ? -errno : (int)fd;
+}
+
+/* Tries the path below every root it lies in; the kindest answer counts. */
+static int open_below_roots(const struct roots *r, const char *path)
+{
+    int best = -EXDEV;
+    for (size_t i = 0; i < r->n; i++) {
+        const char *rest = below(path, r->root[i].given);
+        if (!rest)
+            rest = below(path, r->root[i].real);
+        if (!rest)
+            continue;
+        int fd = open_beneath(r->root[i].fd, rest);
+        if (fd >= 0)
+            return fd;
+        if (best == -EXDEV)
+            best = fd;
+    }
+    return best;
+}
+
+static enum tutti_error refuse(int e, char why[ROOTS_ERROR_MAX])
+{
+    switch (e) {
+    case -EXDEV:
+        (void)snprintf(why, ROOTS_ERROR_MAX, "the file is outside the media roots");
+        return TUTTI_E_FORBIDDEN_URL;
+    case -ELOOP:
+        (void)snprintf(why, ROOTS_ERROR_MAX, "the path has too many or forbidden symbolic links");
+        return TUTTI_E_FORBIDDEN_URL;
+    case -EACCES:
+    case -EPERM:
+        (void)snprintf(why, ROOTS_ERROR_MAX, "the daemon may not read this file");
+        return TUTTI_E_FORBIDDEN_URL;
+    case -ENOENT:
+    case -ENOTDIR:
+    case -ENAMETOOLONG:
+        (void)snprintf(why, ROOTS_ERROR_MAX, "there is no such file");
+        return TUTTI_E_NOT_FOUND;
+    case -ENXIO: /* a socket, or a device without a driver */
+        (void)snprintf(why, ROOTS_ERROR_MAX, "this is not a regular file");
+        return TUTTI_E_UNSUPPORTED_URL;
+    default:
+        (void)snprintf(why, ROOTS_ERROR_MAX, "the file cannot be opened: %s", strerror(-e));
+        return TUTTI_E_INTERNAL;
+    }
+}
+
+enum tutti_error roots_open(const struct roots *r, const char *path, int *ret_fd,
+                            char ret_why[ROOTS_ERROR_MAX])
+{
+    AUTO_FD int fd = open_below_roots(r, path);
+    if (fd < 0)
+        return refuse(fd, ret_why);
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return refuse(-errno, ret_why);
+    if (!S_ISREG(st.st_mode)) {
+        (void)snprintf(ret_why, ROOTS_ERROR_MAX, "this is %s, not a regular file",
+                       S_ISDIR(st.st_mode)    ? "a directory"
+                       : S_ISFIFO(st.st_mode) ? "a FIFO"
+                                              : "a device");
+        return TUTTI_E_UNSUPPORTED_URL;
+    }
+    *ret_fd = TAKE_FD(fd);
+    return TUTTI_OK;
+}

@@ -1,0 +1,205 @@
+/* What the commands do to a channel's plays. */
+#include "session/session.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static struct session *find(struct sessions *ss, uint64_t channel)
+{
+    struct session *s;
+    HASH_FIND(hh, ss->by_channel, &channel, sizeof channel, s);
+    return s;
+}
+
+/* An error that answers a command and concerns nobody else. `play_id` only for a refused play. */
+static void refuse(struct sessions *ss, uint64_t channel, const struct origin *origin,
+                   enum tutti_error code, const char *why, const char *play_id)
+{
+    struct event e = {
+        .type = EVENT_ERROR,
+        .channel = channel,
+        .error = code,
+        .message = why,
+        .play_id = play_id && play_id[0] != '\0' ? play_id : NULL,
+    };
+    ss->deps.event(&e, origin, 0, ss->deps.arg);
+}
+
+static void refuse_play(struct sessions *ss, uint64_t channel, const struct play_request *request,
+                        enum tutti_error code, const char *why)
+{
+    refuse(ss, channel, &request->origin, code, why, request->play_id);
+}
+
+static struct session *open_session(struct sessions *ss, uint64_t channel)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->all = ss;
+    s->channel = channel;
+    HASH_ADD(hh, ss->by_channel, channel, sizeof channel, s);
+    if (!s->hh.tbl) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void drop(struct session *s, struct play **place, enum stop_reason reason)
+{
+    struct play *p = *place;
+    *place = NULL;
+    if (p)
+        session_stop_play(s, p, reason, NULL);
+}
+
+/* Puts an accepted play in its place; whatever had that place goes. */
+static void place_play(struct session *s, struct play *p, const struct play_request *request)
+{
+    if (request->next && session_target(s)) {
+        drop(s, &s->next, STOP_REPLACED);
+        s->next = p;
+        return;
+    }
+    drop(s, &s->next, STOP_REPLACED);
+    drop(s, &s->pending, STOP_REPLACED);
+    if (request->cut)
+        drop(s, &s->current, STOP_REPLACED);
+    s->pending = p;
+    s->held_volume = false;
+    session_update(s);
+}
+
+void sessions_play(struct sessions *ss, uint64_t channel, const struct play_request *request)
+{
+    struct session *s = find(ss, channel);
+    if (ss->shutting_down) {
+        refuse_play(ss, channel, request, TUTTI_E_SHUTTING_DOWN, NULL);
+        return;
+    }
+    if (!s && pool_take_seat(ss->deps.pool) < 0) {
+        refuse_play(ss, channel, request, TUTTI_E_POOL_EXHAUSTED,
+                    "all seats are taken: stop another channel or raise --max-workers");
+        return;
+    }
+    bool is_new = !s;
+    if (is_new)
+        s = open_session(ss, channel);
+    struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, request) : NULL;
+    char why[LOCATE_WHY_MAX] = "out of memory";
+    enum tutti_error error = p ? play_start(p, why) : TUTTI_E_INTERNAL;
+    if (error == TUTTI_OK) {
+        place_play(s, p, request);
+        return;
+    }
+    play_free(p);
+    refuse_play(ss, channel, request, error, why);
+    if (!s)
+        pool_give_seat(ss->deps.pool);
+    else if (is_new)
+        session_settle(s);
+}
+
+/* Pause and resume also hold for the old play, which goes on until the pending one is ready. */
+static void set_paused(struct session *s, bool paused, const struct origin *origin)
+{
+    struct play *p = session_target(s);
+    if (s->current)
+        s->current->paused = paused;
+    p->paused = paused;
+    /* Off the schedule before the answer; back on it after: the frames are on the right side. */
+    if (paused)
+        session_update(s);
+    struct event e = {
+        .type = paused ? EVENT_PAUSED : EVENT_RESUMED,
+        .position = play_position(p),
+    };
+    session_say(s, p, &e, origin);
+    if (!paused)
+        session_update(s);
+}
+
+void sessions_pause(struct sessions *ss, uint64_t channel, const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (s)
+        set_paused(s, true, origin);
+    else
+        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+}
+
+void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (s)
+        set_paused(s, false, origin);
+    else
+        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+}
+
+void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    bool audible = s && s->current;
+    if (s) {
+        drop(s, &s->next, STOP_BY_COMMAND);
+        drop(s, &s->pending, STOP_BY_COMMAND);
+    }
+    if (audible) {
+        struct play *p = s->current;
+        s->current = NULL;
+        session_stop_play(s, p, STOP_BY_COMMAND, origin);
+    }
+    if (s)
+        session_settle(s);
+    if (!audible) {
+        /* A play that was not ready has answered its own command; this one has its own answer. */
+        struct event e = { .type = EVENT_STOPPED, .channel = channel, .reason = STOP_BY_COMMAND };
+        ss->deps.event(&e, origin, 0, ss->deps.arg);
+    }
+}
+
+static void wait_or_refuse(struct session *s, struct play *p, enum command_type type, double level,
+                           const struct origin *origin)
+{
+    if (play_add_waiter(p, type, origin, level) < 0)
+        refuse(s->all, s->channel, origin, TUTTI_E_INTERNAL,
+               "too many commands of this channel wait to take effect", NULL);
+}
+
+void sessions_volume(struct sessions *ss, uint64_t channel, double level,
+                     const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (!s) {
+        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+        return;
+    }
+    struct play *p = session_target(s);
+    s->held_volume = p == s->pending && s->current;
+    if (play_set_volume(p, level)) {
+        struct event e = { .type = EVENT_VOLUME, .level = level };
+        session_say(s, p, &e, origin);
+        return;
+    }
+    wait_or_refuse(s, p, COMMAND_VOLUME, level, origin);
+}
+
+void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (!s) {
+        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+        return;
+    }
+    struct play *p = session_target(s);
+    if (p->opened && !p->seekable) {
+        refuse(ss, channel, origin, TUTTI_E_NOT_SEEKABLE, NULL, NULL);
+        return;
+    }
+    wait_or_refuse(s, p, COMMAND_SEEK, 0, origin);
+    (void)play_seek(p, pos);
+}

@@ -1,0 +1,426 @@
+#include "session/play.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+/* Beyond any recording: what a worker claims past this is nonsense. */
+static const int64_t pos_max = INT64_MAX / 4;
+
+enum { AWAIT_TRIES = 4 };
+
+static void on_message(const struct wmsg *m, void *arg);
+static void on_worker_died(const char *why, void *arg);
+
+static const struct worker_user_ops user_ops = { .message = on_message, .died = on_worker_died };
+
+struct play *play_new(const struct play_ops *ops, struct session *session,
+                      const struct sessions_deps *deps, const struct play_request *request)
+{
+    static uint32_t serials;
+    struct play *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->url = strdup(request->url);
+    if (!p->url) {
+        free(p);
+        return NULL;
+    }
+    p->ops = ops;
+    p->session = session;
+    p->config = &deps->config;
+    p->locator = deps->locator;
+    p->pool = deps->pool;
+    p->serial = ++serials;
+    if (request->play_id[0] != '\0')
+        (void)snprintf(p->id, sizeof p->id, "%s", request->play_id);
+    else
+        (void)snprintf(p->id, sizeof p->id, "play-%u", p->serial);
+    p->origin = request->origin;
+    p->client = request->client;
+    p->paused = request->paused;
+    p->volume = request->volume;
+    p->rt.next_pos = request->position;
+    p->duration = -1;
+    p->source_fd = -1;
+    return p;
+}
+
+void play_free(struct play *p)
+{
+    if (!p)
+        return;
+    if (p->locating)
+        locator_cancel(p->locating);
+    if (p->job)
+        pool_cancel(p->pool, p->job);
+    if (p->worker)
+        pool_release_worker(p->pool, p->worker);
+    if (p->source_fd >= 0)
+        (void)close(p->source_fd);
+    free(p->title);
+    free(p->url);
+    free(p);
+}
+
+/* The first render: what was asked for until now. */
+static struct wmsg open_message(const struct play *p)
+{
+    return (struct wmsg){
+        .play = p->serial,
+        .open = {
+            .render = {
+                .pos = p->rt.next_pos,
+                .gain = (float)p->volume,
+                .gain_from = (float)p->volume,
+            },
+            .hint = { .byte = -1, .packet = -1 },
+            .depth_frames = p->config->depth_frames,
+            .bitrate = p->config->bitrate,
+            .complexity = p->config->complexity,
+        },
+    };
+}
+
+static void on_worker(struct worker *w, void *arg)
+{
+    struct play *p = arg;
+    p->job = NULL;
+    if (!w) {
+        p->ops->failed(p, TUTTI_E_INTERNAL, "no worker could be started");
+        return;
+    }
+    struct wmsg m = open_message(p);
+    if (worker_open(w, &user_ops, p, &m, p->source_fd) < 0) {
+        p->ops->failed(p, TUTTI_E_WORKER_CRASHED, "the worker died");
+        return;
+    }
+    (void)close(TAKE_FD(p->source_fd));
+    p->worker = w;
+    p->rt.lane = m.open.render.lane;
+    p->rt.gen = m.open.render.gen;
+    p->heard_gain = m.open.render.gain;
+    play_check(p);
+}
+
+static void on_located(enum tutti_error error, const char *why, int fd, void *arg)
+{
+    struct play *p = arg;
+    p->locating = NULL;
+    if (error != TUTTI_OK) {
+        p->ops->failed(p, error, why);
+        return;
+    }
+    p->source_fd = fd;
+    p->job = pool_get_worker(p->pool, on_worker, p);
+    if (!p->job)
+        p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
+}
+
+enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
+{
+    return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
+}
+
+static void set_title(struct play *p, const char *title)
+{
+    char *copy = title[0] != '\0' ? strdup(title) : NULL;
+    free(p->title);
+    p->title = copy;
+}
+
+static void on_opened(struct play *p, const struct wmsg *m)
+{
+    if (p->opened) {
+        worker_kill(p->worker, "it opened one source twice");
+        return;
+    }
+    p->opened = true;
+    p->duration = m->opened.duration;
+    p->seekable = m->opened.seekable;
+    p->passthrough = p->passes = m->opened.passthrough;
+    set_title(p, m->text);
+    play_check(p);
+}
+
+static void on_message(const struct wmsg *m, void *arg)
+{
+    struct play *p = arg;
+    switch (m->type) {
+    case WMSG_OPENED:
+        on_opened(p, m);
+        break;
+    case WMSG_BELL:
+        play_check(p);
+        break;
+    case WMSG_FAILED:
+        p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+        break;
+    case WMSG_RENDER_FAILED:
+        if (p->rendering && m->failed.gen == p->render.gen) {
+            p->rendering = false;
+            p->volume = (double)p->heard_gain;
+            p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
+        }
+        break;
+    case WMSG_WARNING:
+        p->ops->warning(p, (enum tutti_warning)m->warning.code, m->text);
+        break;
+    case WMSG_TITLE:
+        set_title(p, m->text);
+        p->ops->title(p);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_worker_died(const char *why, void *arg)
+{
+    struct play *p = arg;
+    p->worker = NULL;
+    char text[128];
+    (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
+    p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
+}
+
+/* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
+static int peek_current(struct play *p, unsigned lane, uint32_t gen, struct ring_record *r,
+                        const uint8_t **packet)
+{
+    struct ring_consumer *ring = worker_ring(p->worker);
+    for (uint32_t i = 0; i <= ring_consumer_shape(ring)->n_slots; i++) {
+        int n = ring_peek(ring, lane, r, packet);
+        if (n <= 0)
+            return n;
+        if (r->pos < 0 || r->pos > pos_max)
+            return -EPROTO;
+        if (r->gen == gen)
+            return 1;
+        ring_pop(ring, lane);
+    }
+    return 0;
+}
+
+static void change_lane(struct play *p, const struct ring_record *first)
+{
+    ring_discard(worker_ring(p->worker), p->rt.lane);
+    p->rendering = false;
+    p->rt.lane = p->render.lane;
+    p->rt.gen = p->render.gen;
+    p->rt.next_pos = first->pos;
+    p->heard_gain = p->render.gain;
+    worker_wake(p->worker, p->rt.lane);
+}
+
+/* Leaves the old lane at the first frame that both have; new frames that were delivered already are
+ * dropped. A seek leaves it at the new lane's first frame. Returns 1 if the lane was changed. */
+static int try_change_lane(struct play *p)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    if (!p->rendering)
+        return 0;
+    for (;;) {
+        int n = peek_current(p, p->render.lane, p->render.gen, &r, &packet);
+        if (n <= 0)
+            return n;
+        if (!p->render.exact || (r.flags & RING_END) || r.pos >= p->rt.next_pos)
+            break;
+        ring_pop(worker_ring(p->worker), p->render.lane);
+        worker_wake(p->worker, p->render.lane);
+    }
+    change_lane(p, &r);
+    return 1;
+}
+
+static void send_render(struct play *p)
+{
+    int r = worker_render(p->worker, &p->render);
+    p->render_unsent = r == -EAGAIN;
+    if (r < 0 && r != -EAGAIN)
+        worker_kill(p->worker, "it does not listen");
+}
+
+static enum play_step broken(struct play *p)
+{
+    worker_kill(p->worker, "it wrote nonsense into its ring");
+    return PLAY_BROKEN;
+}
+
+/* A change of lane is told after the frame was looked at, so that its answer leaves with it. */
+enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len)
+{
+    struct ring_record r;
+    if (p->render_unsent)
+        send_render(p);
+    int changed = try_change_lane(p);
+    int n = changed < 0 ? changed : peek_current(p, p->rt.lane, p->rt.gen, &r, ret_packet);
+    if (n < 0)
+        return broken(p);
+    if (changed > 0)
+        p->ops->applied(p);
+    if (n == 0)
+        return PLAY_EMPTY;
+    p->rt.next_pos = r.pos;
+    if (r.flags & RING_END) /* a render that is under way decides what comes after */
+        return p->rendering ? PLAY_EMPTY : PLAY_OVER;
+    p->passes = r.flags & RING_PASSTHROUGH;
+    *ret_len = r.len;
+    return PLAY_FRAME;
+}
+
+void play_took(struct play *p)
+{
+    ring_pop(worker_ring(p->worker), p->rt.lane);
+    p->rt.next_pos += AUDIO_FRAME_SAMPLES;
+    p->rt.sequence++;
+    p->rt.frames++;
+    worker_wake(p->worker, p->rt.lane);
+}
+
+/* Asks for a bell at the next record of `gen` in `lane`. Returns false if there is one already. */
+static bool await(struct play *p, unsigned lane, uint32_t gen)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    for (int i = 0; i < AWAIT_TRIES; i++) {
+        /* Stale records are taken away first: they must not pass for what is waited for. */
+        if (peek_current(p, lane, gen, &r, &packet) != 0)
+            return false;
+        if (ring_consumer_wait(worker_ring(p->worker), lane))
+            return true;
+    }
+    return false;
+}
+
+bool play_await_frame(struct play *p)
+{
+    return await(p, p->rt.lane, p->rt.gen);
+}
+
+/* Returns 1 if a frame (or the end) lies ready to be delivered, 0, or -EPROTO. */
+static int look(struct play *p)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    int changed = try_change_lane(p);
+    if (changed < 0 || (p->rendering && !p->ready))
+        return changed;
+    int n = peek_current(p, p->rt.lane, p->rt.gen, &r, &packet);
+    if (n > 0)
+        p->rt.next_pos = r.pos;
+    if (changed > 0 && p->ready)
+        p->ops->applied(p);
+    return n;
+}
+
+void play_check(struct play *p)
+{
+    if (!p->worker || !p->opened)
+        return;
+    if (p->render_unsent)
+        send_render(p);
+    int n = look(p);
+    /* What comes between the look and the wait is seen by the next look. */
+    while (n >= 0 && p->rendering && !await(p, p->render.lane, p->render.gen))
+        n = look(p);
+    while (n == 0 && !p->ready && !p->rendering && !await(p, p->rt.lane, p->rt.gen))
+        n = look(p);
+    if (n < 0) {
+        (void)broken(p);
+    } else if (n > 0 && !p->ready) {
+        p->ready = true;
+        p->ops->ready(p);
+    } else {
+        p->ops->news(p);
+    }
+}
+
+/* A render is made anew into the lane that is not being read; a newer one takes the place of one
+ * that is under way. */
+static void start_render(struct play *p, int64_t pos, bool exact)
+{
+    p->render = (struct wmsg_render){
+        .pos = pos,
+        .gain = (float)p->volume,
+        .gain_from = p->ready && exact ? p->heard_gain : (float)p->volume,
+        .lane = (uint8_t)(p->rt.lane ^ 1u),
+        .exact = exact && p->ready,
+    };
+    p->rendering = true;
+    send_render(p);
+    (void)await(p, p->render.lane, p->render.gen);
+}
+
+bool play_seek(struct play *p, int64_t pos)
+{
+    if (!p->ready)
+        p->rt.next_pos = pos;
+    if (p->worker)
+        start_render(p, pos, false);
+    return false;
+}
+
+bool play_set_volume(struct play *p, double volume)
+{
+    bool changed = (float)volume != (float)p->volume;
+    p->volume = volume;
+    if (!p->worker || !changed)
+        return !p->rendering;
+    /* A seek that is under way is rendered again at the new volume. */
+    bool exact = !p->rendering || p->render.exact;
+    start_render(p, exact ? p->rt.next_pos : p->render.pos, exact);
+    return !p->ready;
+}
+
+int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
+                    double level)
+{
+    if (p->n_waiters >= PLAY_WAITERS_MAX)
+        return -ENOBUFS;
+    struct waiter *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    *w = (struct waiter){ .type = type, .origin = *origin, .level = level };
+    LL_APPEND(p->waiters, w);
+    p->n_waiters++;
+    return 0;
+}
+
+struct waiter *play_take_waiter(struct play *p)
+{
+    struct waiter *w = p->waiters;
+    if (w) {
+        LL_DELETE(p->waiters, w);
+        p->n_waiters--;
+    }
+    return w;
+}
+
+int64_t play_position(const struct play *p)
+{
+    if (p->duration >= 0 && p->rt.next_pos > p->duration)
+        return p->duration;
+    return p->rt.next_pos;
+}
+
+int64_t play_buffered(const struct play *p)
+{
+    if (!p->worker || !p->ready)
+        return 0;
+    return (int64_t)ring_consumer_fill(worker_ring(p->worker), p->rt.lane) * AUDIO_FRAME_SAMPLES;
+}
+
+const char *play_state_name(const struct play *p)
+{
+    if (!p->ready)
+        return "extracting";
+    return p->paused ? "paused" : "streaming";
+}

@@ -1,0 +1,135 @@
+/*
+ * One play: from an accepted URL to its last frame. It finds its source, borrows a worker, takes
+ * frames from the worker's ring and asks for renders. It knows neither channels nor clients; its
+ * session hears of it through play_ops.
+ *
+ * The struct is visible to the session folder only.
+ */
+#ifndef TUTTI_SESSION_PLAY_H
+#define TUTTI_SESSION_PLAY_H
+
+#include "extract/locator.h"
+#include "pool/pool.h"
+#include "proto/event.h"
+#include "session/sessions.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct play;
+
+struct play_ops {
+    void (*ready)(struct play *p);                 /* the first frame is there */
+    void (*news)(struct play *p);                  /* there may be more frames */
+    void (*applied)(struct play *p);               /* the render is in force: answer the waiters */
+    void (*refused)(struct play *p, enum tutti_error code, const char *why); /* it is not possible */
+    void (*failed)(struct play *p, enum tutti_error code, const char *why); /* the play is over */
+    void (*warning)(struct play *p, enum tutti_warning code, const char *why);
+    void (*title)(struct play *p);
+};
+
+/* Somebody who waits for a render to be in force. */
+struct waiter {
+    struct waiter *next;
+    enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
+    struct origin origin;
+    double level;
+};
+
+enum { PLAY_WAITERS_MAX = 64 };
+
+struct play {
+    const struct play_ops *ops;
+    struct session *session;
+    const struct sessions_config *config;
+    struct locator *locator;
+    struct pool *pool;
+
+    /* what was asked for */
+    uint32_t serial;
+    char id[COMMAND_PLAY_ID_MAX + 1];
+    char *url;
+    struct origin origin;
+    struct session_client client;
+    bool paused;
+    double volume;
+
+    /* on the way to the first frame: at most one of these */
+    struct locate_request *locating;
+    struct pool_job *job;
+    int source_fd;
+
+    struct worker *worker; /* from OPEN on */
+    bool opened;
+    bool ready;     /* its first frame is there */
+    bool announced; /* its client has been told */
+    bool seekable;
+    bool passthrough;
+    int64_t duration; /* [samples at 48 kHz]; −1 unknown */
+    char *title;
+
+    struct {
+        unsigned lane;
+        uint32_t gen;
+        int64_t next_pos; /* [samples at 48 kHz] of the next frame */
+        uint32_t sequence;
+        uint64_t frames; /* delivered */
+        uint64_t underruns;
+    } rt;
+    bool passes; /* the frame delivered last was the source's own */
+
+    /* a render on its way into the other lane */
+    bool rendering;
+    bool render_unsent; /* the worker did not take it yet */
+    struct wmsg_render render;
+    float heard_gain; /* of the frames being delivered */
+    struct waiter *waiters;
+    unsigned n_waiters;
+};
+
+/* `request` is copied. Returns NULL without memory. */
+struct play *play_new(const struct play_ops *ops, struct session *session,
+                      const struct sessions_deps *deps, const struct play_request *request);
+
+/* Cancels what is under way, gives the worker back. Waiters must have been answered. */
+void play_free(struct play *p);
+
+/* Begins. Returns TUTTI_OK, or refuses at once with a sentence in ret_why. */
+enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX]);
+
+enum play_step {
+    PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */
+    PLAY_EMPTY,  /* it is not there yet */
+    PLAY_OVER,   /* there is none any more */
+    PLAY_BROKEN, /* the ring makes no sense: the worker was ended, `failed` follows */
+};
+
+/* rt: looks at the next frame. */
+enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);
+void play_took(struct play *p);
+
+/* Looks for the first frame, or a render that is done; asks for a bell if there is none. */
+void play_check(struct play *p);
+
+/* Asks the worker to ring when there is a frame to take. Returns false if there is one already. */
+bool play_await_frame(struct play *p);
+
+/* Both start a render, or change what OPEN will ask for. The caller notes who waits for it; where
+ * they return true there is nothing to wait for. */
+bool play_seek(struct play *p, int64_t pos);
+bool play_set_volume(struct play *p, double volume);
+
+/* Notes a waiter for the render under way. Returns 0, -ENOBUFS or -ENOMEM. */
+int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
+                    double level);
+struct waiter *play_take_waiter(struct play *p);
+
+/* [samples at 48 kHz] of the next frame, never beyond the duration. */
+int64_t play_position(const struct play *p);
+
+/* [samples at 48 kHz] that lie ready. */
+int64_t play_buffered(const struct play *p);
+
+const char *play_state_name(const struct play *p);
+
+#endif

@@ -1,0 +1,258 @@
+#include "session/session.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+void session_say(const struct session *s, const struct play *p, struct event *e,
+                 const struct origin *answer)
+{
+    e->channel = s->channel;
+    e->play_id = p->id;
+    s->all->deps.event(e, answer, p->client.number, s->all->deps.arg);
+}
+
+/* Everybody who waits for a render gets what the session has to say, now that it is in force. */
+static void answer_waiters(struct session *s, struct play *p)
+{
+    struct waiter *w;
+    while ((w = play_take_waiter(p)) != NULL) {
+        struct event e = { .type = EVENT_SEEKED, .position = play_position(p) };
+        if (w->type == COMMAND_VOLUME)
+            e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
+        session_say(s, p, &e, &w->origin);
+        free(w);
+    }
+}
+
+static void refuse_waiters(struct session *s, struct play *p, enum tutti_error code,
+                           const char *why)
+{
+    struct waiter *w;
+    while ((w = play_take_waiter(p)) != NULL) {
+        struct event e = {
+            .type = EVENT_ERROR, .channel = s->channel, .error = code, .message = why
+        };
+        s->all->deps.event(&e, &w->origin, 0, s->all->deps.arg);
+        free(w);
+    }
+}
+
+/* The in-band end follows the play's last frame; it leaves before the event that says so. */
+static void end_in_band(struct session *s, struct play *p)
+{
+    if (p->rt.frames == 0)
+        return;
+    struct outlet *o = p->client.outlet;
+    o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
+    o->ops->flush(o);
+}
+
+static void end_play(struct session *s, struct play *p, struct event *e,
+                     const struct origin *answer)
+{
+    end_in_band(s, p);
+    session_say(s, p, e, p->announced ? answer : &p->origin);
+    refuse_waiters(s, p, TUTTI_E_NO_SESSION, "the play ended before this could take effect");
+    play_free(p);
+}
+
+void session_stop_play(struct session *s, struct play *p, enum stop_reason reason,
+                       const struct origin *answer)
+{
+    struct event e = { .type = EVENT_STOPPED, .reason = reason, .position = play_position(p) };
+    end_play(s, p, &e, answer);
+}
+
+/* The current play has delivered its last frame. */
+static void finish_current(struct session *s)
+{
+    struct play *p = s->current;
+    s->current = NULL;
+    struct event e = {
+        .type = EVENT_FINISHED, .position = play_position(p), .frames = p->rt.frames
+    };
+    end_play(s, p, &e, NULL);
+}
+
+/* A play whose first frame is there becomes the audible one. */
+static void take_over(struct session *s, struct play *p)
+{
+    if (s->current) {
+        struct play *old = s->current;
+        s->current = NULL;
+        session_stop_play(s, old, STOP_REPLACED, NULL);
+    }
+    s->current = p;
+    s->held_volume = false;
+    p->announced = true;
+    struct event e = {
+        .type = EVENT_READY,
+        .position = play_position(p),
+        .duration = p->duration,
+        .title = p->title,
+        .passthrough = p->passthrough,
+    };
+    session_say(s, p, &e, &p->origin);
+    answer_waiters(s, p);
+}
+
+static void free_session(struct session *s)
+{
+    player_leave(s->all->player, &s->slot);
+    pool_give_seat(s->all->deps.pool);
+    HASH_DEL(s->all->by_channel, s);
+    free(s);
+}
+
+void session_settle(struct session *s)
+{
+    if (!s->current && !s->pending && s->next) {
+        struct play *p = s->next;
+        s->next = NULL;
+        if (p->ready)
+            take_over(s, p);
+        else
+            s->pending = p;
+    }
+    if (!s->current && !s->pending)
+        free_session(s);
+    else
+        session_update(s);
+}
+
+/* Delivers one frame. Returns false when there is none to deliver now. */
+static bool deliver_frame(struct session *s)
+{
+    struct play *p = s->current;
+    const uint8_t *packet;
+    uint32_t len;
+    if (play_peek(p, &packet, &len) != PLAY_FRAME)
+        return false;
+    struct outlet *o = p->client.outlet;
+    o->ops->frame(o, s->channel, p->rt.sequence, packet, len);
+    play_took(p);
+    s->all->frames_sent++;
+    return true;
+}
+
+/* Ends the current play if its last frame has left. Returns true if it did: s may be gone. */
+static bool settle_if_over(struct session *s)
+{
+    const uint8_t *packet;
+    uint32_t len;
+    if (play_peek(s->current, &packet, &len) != PLAY_OVER)
+        return false;
+    finish_current(s);
+    session_settle(s);
+    return true;
+}
+
+unsigned session_deliver(struct session *s, unsigned n_frames)
+{
+    unsigned n = 0;
+    while (n < n_frames && deliver_frame(s))
+        n++;
+    unsigned missing = n_frames - n;
+    if (settle_if_over(s))
+        return n;
+    if (missing > 0) {
+        s->current->rt.underruns += missing;
+        s->all->underruns += missing;
+    }
+    return n;
+}
+
+/* Credit flow: everything that credit allows and the ring holds, at once. */
+static void spend_credit(struct session *s)
+{
+    struct outlet *o = s->current->client.outlet;
+    do {
+        while (o->ops->credit(o, s->channel) > 0 && deliver_frame(s))
+            o->ops->spend(o, s->channel);
+        o->ops->flush(o);
+        if (settle_if_over(s))
+            return;
+    } while (o->ops->credit(o, s->channel) > 0 && !play_await_frame(s->current));
+}
+
+void session_update(struct session *s)
+{
+    const struct play *p = s->current;
+    enum outlet_flow flow = p && !p->paused ? p->client.outlet->flow : OUTLET_HOLD;
+    if (flow == OUTLET_PACED)
+        player_join(s->all->player, &s->slot);
+    else
+        player_leave(s->all->player, &s->slot);
+    if (flow == OUTLET_CREDIT)
+        spend_credit(s);
+}
+
+static void on_ready(struct play *p)
+{
+    struct session *s = p->session;
+    if (p != s->pending)
+        return; /* the next one waits for its turn */
+    s->pending = NULL;
+    take_over(s, p);
+    session_update(s);
+}
+
+static void on_news(struct play *p)
+{
+    if (p == p->session->current && p->client.outlet->flow == OUTLET_CREDIT && !p->paused)
+        spend_credit(p->session);
+}
+
+static void on_applied(struct play *p)
+{
+    answer_waiters(p->session, p);
+}
+
+static void on_refused(struct play *p, enum tutti_error code, const char *why)
+{
+    refuse_waiters(p->session, p, code, why);
+}
+
+static void on_failed(struct play *p, enum tutti_error code, const char *why)
+{
+    struct session *s = p->session;
+    log_info("session", "channel %" PRIu64 ": %s: %s", s->channel, error_wire_name(code), why);
+    bool was_pending = p == s->pending;
+    double volume = p->volume;
+    if (was_pending)
+        s->pending = NULL;
+    else if (p == s->next)
+        s->next = NULL;
+    else
+        s->current = NULL;
+    struct event e = { .type = EVENT_ERROR, .error = code, .message = why };
+    end_play(s, p, &e, NULL);
+    if (was_pending && s->current && s->held_volume)
+        (void)play_set_volume(s->current, volume);
+    s->held_volume = false;
+    session_settle(s);
+}
+
+static void on_warning(struct play *p, enum tutti_warning code, const char *why)
+{
+    struct event e = { .type = EVENT_WARNING, .warning = code, .message = why };
+    session_say(p->session, p, &e, NULL);
+}
+
+static void on_title(struct play *p)
+{
+    struct event e = { .type = EVENT_TITLE, .title = p->title };
+    session_say(p->session, p, &e, NULL);
+}
+
+const struct play_ops session_play_ops = {
+    .ready = on_ready,
+    .news = on_news,
+    .applied = on_applied,
+    .refused = on_refused,
+    .failed = on_failed,
+    .warning = on_warning,
+    .title = on_title,
+};

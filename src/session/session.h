@@ -1,0 +1,60 @@
+/*
+ * One channel: which of its plays is audible, which will be, and what that means for the clock.
+ * Visible to the session folder only.
+ */
+#ifndef TUTTI_SESSION_SESSION_H
+#define TUTTI_SESSION_SESSION_H
+
+#include "session/play.h"
+#include "session/sessions.h"
+
+#include <uthash.h>
+
+struct session {
+    struct sessions *all;
+    uint64_t channel;
+    struct play *current; /* ready, audible or paused */
+    struct play *pending; /* accepted, not ready; takes over from `current` */
+    struct play *next;    /* follows whatever plays */
+    bool held_volume;     /* the pending play's volume is to hold for the current one if it fails */
+    struct pacer_slot slot;
+    UT_hash_handle hh;
+};
+
+struct sessions {
+    struct sessions_deps deps;
+    struct session *by_channel; /* uthash */
+    struct player *player;
+    bool shutting_down;
+    uint64_t frames_sent;
+    uint64_t underruns;
+};
+
+extern const struct play_ops session_play_ops;
+
+/* The play that commands address: the newest accepted one. */
+static inline struct play *session_target(const struct session *s)
+{
+    return s->pending ? s->pending : s->current;
+}
+
+/* Joins or leaves the schedule, or uses credit, according to what is so now. */
+void session_update(struct session *s);
+
+/* Says an event about a play to its owner and, where it answers something, to the commander. */
+void session_say(const struct session *s, const struct play *p, struct event *e,
+                 const struct origin *answer);
+
+/* Ends a play before its own end: in-band end, `stopped`, memory. The caller has cleared the
+ * pointer that held it. `answer` may be NULL; a play that was not ready answers its own command. */
+void session_stop_play(struct session *s, struct play *p, enum stop_reason reason,
+                       const struct origin *answer);
+
+/* Lets go of a session that has no play left, or lets the next one move up. */
+void session_settle(struct session *s);
+
+/* rt: up to n_frames frames of the current play into its outlet; returns how many. The session may
+ * be gone afterwards. */
+unsigned session_deliver(struct session *s, unsigned n_frames);
+
+#endif

@@ -1,0 +1,158 @@
+#include "session/sessions.h"
+
+#include "session/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static unsigned on_deliver(struct pacer_slot *slot, unsigned n_frames, void *arg)
+{
+    struct session *s = (struct session *)(void *)((char *)slot - offsetof(struct session, slot));
+    return session_deliver(s, n_frames);
+}
+
+int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions)
+{
+    struct sessions *ss = calloc(1, sizeof *ss);
+    if (!ss)
+        return -ENOMEM;
+    ss->deps = *deps;
+    struct player_ops ops = { .deliver = on_deliver, .flush = deps->flush, .arg = deps->arg };
+    int r = player_new(deps->loop, &ops, &ss->player);
+    if (r < 0) {
+        free(ss);
+        return r;
+    }
+    *ret_sessions = ss;
+    return 0;
+}
+
+void sessions_free(struct sessions *ss)
+{
+    if (!ss)
+        return;
+    player_free(ss->player);
+    free(ss);
+}
+
+/* Sessions end while they are walked; uthash allows the one in hand to go. */
+#define FOR_EACH_SESSION(ss, s, tmp) HASH_ITER(hh, (ss)->by_channel, s, tmp)
+
+static bool belongs_to(const struct play *p, uint64_t client)
+{
+    return p && p->client.number == client;
+}
+
+void sessions_outlet_changed(struct sessions *ss, uint64_t client)
+{
+    struct session *s, *tmp;
+    FOR_EACH_SESSION (ss, s, tmp) {
+        if (belongs_to(s->current, client))
+            session_update(s);
+    }
+}
+
+void sessions_credit(struct sessions *ss, uint64_t client, uint64_t channel)
+{
+    if (channel == 0) {
+        sessions_outlet_changed(ss, client);
+        return;
+    }
+    struct session *s;
+    HASH_FIND(hh, ss->by_channel, &channel, sizeof channel, s);
+    if (s && belongs_to(s->current, client))
+        session_update(s);
+}
+
+/* Stops those plays of the session that `client` (0: anybody) owns. */
+static void stop_plays_of(struct session *s, uint64_t client, enum stop_reason reason)
+{
+    struct play **places[] = { &s->next, &s->pending, &s->current };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct play *p = *places[i];
+        if (!p || (client != 0 && !belongs_to(p, client)))
+            continue;
+        *places[i] = NULL;
+        session_stop_play(s, p, reason, NULL);
+    }
+    session_settle(s);
+}
+
+void sessions_client_gone(struct sessions *ss, uint64_t client)
+{
+    struct session *s, *tmp;
+    FOR_EACH_SESSION (ss, s, tmp) {
+        if (belongs_to(s->next, client) || belongs_to(s->pending, client) ||
+            belongs_to(s->current, client))
+            stop_plays_of(s, client, STOP_CLIENT_GONE);
+    }
+}
+
+void sessions_shutdown(struct sessions *ss)
+{
+    struct session *s, *tmp;
+    ss->shutting_down = true;
+    FOR_EACH_SESSION (ss, s, tmp) {
+        stop_plays_of(s, 0, STOP_SHUTDOWN);
+    }
+}
+
+static void show(const struct session *s, uint64_t client, session_info_fn fn, void *arg)
+{
+    const struct play *p = s->current ? s->current : s->pending;
+    if (client != 0 && !belongs_to(p, client))
+        return;
+    struct session_info info = {
+        .channel = s->channel,
+        .play_id = p->id,
+        .state = play_state_name(p),
+        .url = p->url,
+        .title = p->title,
+        .position = play_position(p),
+        .duration = p->duration,
+        .volume = p->volume,
+        .passthrough = p->passes,
+        .buffered = play_buffered(p),
+        .underruns = p->rt.underruns,
+    };
+    fn(&info, arg);
+}
+
+void sessions_list(struct sessions *ss, uint64_t channel, uint64_t client, session_info_fn fn,
+                   void *arg)
+{
+    struct session *s, *tmp;
+    if (channel != 0) {
+        HASH_FIND(hh, ss->by_channel, &channel, sizeof channel, s);
+        if (s)
+            show(s, client, fn, arg);
+        return;
+    }
+    FOR_EACH_SESSION (ss, s, tmp) {
+        show(s, client, fn, arg);
+    }
+}
+
+struct sessions_counts sessions_counts(struct sessions *ss)
+{
+    struct sessions_counts c = {
+        .frames_sent = ss->frames_sent,
+        .underruns = ss->underruns,
+        .stalls = player_stalls(ss->player),
+    };
+    struct session *s, *tmp;
+    FOR_EACH_SESSION (ss, s, tmp) {
+        if (!s->current)
+            c.extracting++;
+        else if (s->current->paused)
+            c.paused++;
+        else
+            c.streaming++;
+    }
+    return c;
+}
+
+const struct lateness *sessions_lateness(const struct sessions *ss)
+{
+    return player_lateness(ss->player);
+}

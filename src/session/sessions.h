@@ -1,0 +1,113 @@
+/*
+ * The sessions: what plays in which channel. The dispatcher gives commands here as structs and hears
+ * events as structs; nothing in this folder knows of sockets or JSON.
+ *
+ * A session is a channel in which something plays or is about to. It holds up to three plays: the
+ * current one (audible), the pending one (accepted, not ready, will replace the current one) and the
+ * next one (will follow it).
+ */
+#ifndef TUTTI_SESSION_SESSIONS_H
+#define TUTTI_SESSION_SESSIONS_H
+
+#include "extract/locator.h"
+#include "playout/outlet.h"
+#include "playout/player.h"
+#include "pool/pool.h"
+#include "proto/command.h"
+#include "proto/event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct sessions;
+struct session;
+
+/* Who gave a command, and what its answer carries back. */
+struct origin {
+    uint64_t connection; /* never used twice */
+    bool has_tag;
+    char tag[COMMAND_TAG_MAX + 1];
+};
+
+/* The client that owns a play, and where its frames go. The outlet outlives the play. */
+struct session_client {
+    uint64_t number;
+    struct outlet *outlet;
+};
+
+struct sessions_config {
+    uint32_t depth_frames;
+    uint32_t bitrate;    /* [bit/s] */
+    uint32_t complexity; /* 0 … 10 */
+};
+
+/* Says an event. `answer` is the command it answers, or NULL. `owner` is the client whose play it is
+ * about; 0 when it concerns nobody but the commander. */
+typedef void (*sessions_event_fn)(const struct event *e, const struct origin *answer,
+                                  uint64_t owner, void *arg);
+
+struct sessions_deps {
+    uv_loop_t *loop;
+    struct pool *pool;
+    struct locator *locator;
+    struct sessions_config config;
+    sessions_event_fn event;
+    player_flush_fn flush; /* everything handed to any outlet is to leave now */
+    void *arg;
+};
+
+struct play_request {
+    const char *play_id; /* empty: one is made up */
+    const char *url;
+    double volume;
+    int64_t position; /* [samples at 48 kHz] */
+    bool paused, cut, next;
+    struct origin origin;
+    struct session_client client;
+};
+
+int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions);
+
+/* Every session must have ended. */
+void sessions_free(struct sessions *ss);
+
+/* The commands. Each is answered by an event, now or later. */
+void sessions_play(struct sessions *ss, uint64_t channel, const struct play_request *request);
+void sessions_pause(struct sessions *ss, uint64_t channel, const struct origin *origin);
+void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin *origin);
+void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin);
+void sessions_volume(struct sessions *ss, uint64_t channel, double level,
+                     const struct origin *origin);
+void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos,
+                   const struct origin *origin);
+
+/* The flow of this client's outlet has changed. */
+void sessions_outlet_changed(struct sessions *ss, uint64_t client);
+
+/* Credit has come for a channel of this client, or (channel 0) its outlet takes frames again. */
+void sessions_credit(struct sessions *ss, uint64_t client, uint64_t channel);
+
+/* The client's grace is over: its plays end with `client_gone`. */
+void sessions_client_gone(struct sessions *ss, uint64_t client);
+
+/* Ends every session with `shutdown`; plays are refused from now on. */
+void sessions_shutdown(struct sessions *ss);
+
+/* Calls `fn` for one channel (0: all) of one client (0: any). The info's strings live for the
+ * call. */
+typedef void (*session_info_fn)(const struct session_info *info, void *arg);
+void sessions_list(struct sessions *ss, uint64_t channel, uint64_t client, session_info_fn fn,
+                   void *arg);
+
+struct sessions_counts {
+    unsigned extracting, streaming, paused;
+    uint64_t frames_sent;
+    uint64_t underruns;
+    uint64_t stalls;
+};
+
+struct sessions_counts sessions_counts(struct sessions *ss);
+const struct lateness *sessions_lateness(const struct sessions *ss);
+
+#endif
