@@ -1,0 +1,338 @@
+/* The daemon's composition root: reads the settings, builds the parts, runs the loop, ends it. */
+#include "base/audio.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "config/config.h"
+#include "extract/locator.h"
+#include "extract/roots.h"
+#include "pool/pool.h"
+#include "server/audio.h"
+#include "server/client.h"
+#include "server/control.h"
+#include "server/dispatch.h"
+#include "server/listener.h"
+#include "session/sessions.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum {
+    EXIT_USAGE = 100,  /* bad usage or configuration */
+    EXIT_SYSTEM = 111, /* the system refused something */
+    CONNECTIONS_MAX = 2048,
+    END_PATIENCE_MS = 1800, /* after this the loop is left, whatever is still open */
+};
+
+struct daemon {
+    uv_loop_t loop;
+    struct config config;
+    struct paths paths;
+    char worker_path[PATH_MAX];
+    struct roots *roots;
+    struct locator *locator;
+    struct pool *pool;
+    struct sessions *sessions;
+    struct audio *audio;
+    struct listener *listener;
+    struct controls controls;
+    struct clients clients;
+    struct dispatch dispatch;
+    uv_signal_t signals[2];
+    uv_timer_t patience;
+    bool ending;
+};
+
+/* ---- the end ---- */
+
+static void on_patience_over(uv_timer_t *timer)
+{
+    log_warn("daemon", "something did not end in time and is left behind");
+    uv_stop(timer->loop);
+}
+
+static void on_pool_gone(void *arg)
+{
+    struct daemon *d = arg;
+    clients_done(&d->clients);
+    audio_free(d->audio);
+    sessions_free(d->sessions);
+    controls_finish(&d->controls);
+    uv_close((uv_handle_t *)&d->patience, NULL);
+}
+
+/* Sessions say goodbye while their clients still listen; then processes, then connections go. */
+static void end(struct daemon *d)
+{
+    if (d->ending)
+        return;
+    d->ending = true;
+    (void)sd_notify(0, "STOPPING=1");
+    log_info("daemon", "shutting down");
+    (void)uv_timer_start(&d->patience, on_patience_over, END_PATIENCE_MS, 0);
+    listener_free(d->listener);
+    sessions_shutdown(d->sessions);
+    audio_flush(d->audio);
+    for (size_t i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    pool_shutdown(d->pool, on_pool_gone, d);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    end(handle->data);
+}
+
+/* ---- the parts, told of each other ---- */
+
+static void on_accepted(int which, int fd, void *arg)
+{
+    struct daemon *d = arg;
+    if (which == LISTENER_CONTROL)
+        control_accept(&d->controls, fd);
+    else
+        audio_accept(d->audio, fd);
+}
+
+static void on_flush(void *arg)
+{
+    struct dispatch *dispatch = arg;
+    audio_flush(dispatch->audio);
+}
+
+static int complain(int status, const char *what, int e)
+{
+    log_error("daemon", "%s: %s", what, strerror(-e));
+    return status;
+}
+
+static int open_roots(struct daemon *d)
+{
+    size_t bad;
+    const struct config_list *list = &d->config.media_roots;
+    int r = roots_new((const char *const *)list->item, list->n, &d->roots, &bad);
+    if (r < 0) {
+        log_error("daemon", "media-root %s: %s", list->item[bad], strerror(-r));
+        return EXIT_USAGE;
+    }
+    d->locator = locator_new(&d->loop, d->roots);
+    return d->locator ? 0 : complain(EXIT_SYSTEM, "locator", -ENOMEM);
+}
+
+/* The worker program lies beside this one, or where it was installed. */
+static int find_worker(struct daemon *d)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        char *slash = strrchr(self, '/');
+        if (slash)
+            *slash = '\0';
+        if (snprintf(d->worker_path, sizeof d->worker_path, "%s/tutti-worker", self) <
+                (int)sizeof d->worker_path &&
+            access(d->worker_path, X_OK) == 0)
+            return 0;
+    }
+    (void)snprintf(d->worker_path, sizeof d->worker_path, "%s", TUTTI_LIBEXECDIR "/tutti-worker");
+    if (access(d->worker_path, X_OK) == 0)
+        return 0;
+    log_error("daemon", "tutti-worker is neither beside tuttid nor at %s: install it",
+              d->worker_path);
+    return EXIT_SYSTEM;
+}
+
+static int start_pool(struct daemon *d)
+{
+    static const char *const level_names[] = { "error", "warn", "info", "debug" };
+    struct pool_config config = {
+        .worker_path = d->worker_path,
+        .log_level = level_names[d->config.log_level],
+        .max_seats = d->config.max_workers,
+        .warm = d->config.warm_workers,
+        .idle_ms = (uint64_t)(d->config.worker_idle_s * 1000),
+        .ring = ring_shape_for((uint32_t)lround(d->config.buffer_s * AUDIO_FRAMES_PER_S)),
+    };
+    int r = pool_new(&d->loop, &config, &d->pool);
+    return r < 0 ? complain(EXIT_SYSTEM, d->worker_path, r) : 0;
+}
+
+static int start_sessions(struct daemon *d)
+{
+    struct sessions_deps deps = {
+        .loop = &d->loop,
+        .pool = d->pool,
+        .locator = d->locator,
+        .config = {
+            .depth_frames = (uint32_t)lround(d->config.buffer_s * AUDIO_FRAMES_PER_S),
+            .bitrate = d->config.bitrate,
+            .complexity = d->config.complexity,
+        },
+        .event = dispatch_event,
+        .flush = on_flush,
+        .arg = &d->dispatch,
+    };
+    int r = sessions_new(&deps, &d->sessions);
+    return r < 0 ? complain(EXIT_SYSTEM, "sessions", r) : 0;
+}
+
+static int start_server(struct daemon *d)
+{
+    struct audio_config audio = {
+        .loop = &d->loop,
+        .clients = &d->clients,
+        .slow = dispatch_slow,
+        .arg = &d->dispatch,
+        .max_connections = CONNECTIONS_MAX,
+    };
+    int r = audio_new(&audio, &d->audio);
+    if (r < 0)
+        return complain(EXIT_SYSTEM, "audio", r);
+    d->clients = (struct clients){
+        .loop = &d->loop,
+        .sessions = d->sessions,
+        .audio = d->audio,
+        .grace_ms = (uint64_t)(d->config.client_grace_s * 1000),
+        .outlet_ops = &audio_outlet_ops,
+    };
+    d->controls = (struct controls){
+        .loop = &d->loop,
+        .ops = { .opened = dispatch_opened,
+                 .line = dispatch_line,
+                 .line_too_long = dispatch_line_too_long,
+                 .closed = dispatch_closed,
+                 .arg = &d->dispatch },
+        .max_connections = CONNECTIONS_MAX,
+    };
+    d->dispatch = (struct dispatch){
+        .loop = &d->loop,
+        .controls = &d->controls,
+        .clients = &d->clients,
+        .sessions = d->sessions,
+        .pool = d->pool,
+        .audio = d->audio,
+        .started_ns = clock_now_ns(),
+    };
+    return 0;
+}
+
+static int start_listening(struct daemon *d)
+{
+    struct listener_config config = {
+        .loop = &d->loop, .paths = &d->paths, .accepted = on_accepted, .arg = d
+    };
+    if (d->config.socket_group) {
+        const struct group *g = getgrnam(d->config.socket_group);
+        if (!g) {
+            log_error("daemon", "socket-group: there is no group %s", d->config.socket_group);
+            return EXIT_USAGE;
+        }
+        config.has_group = true;
+        config.group = g->gr_gid;
+    }
+    char why[LISTENER_WHY_MAX];
+    if (listener_new(&config, &d->listener, why) < 0) {
+        log_error("daemon", "%s", why);
+        return EXIT_SYSTEM;
+    }
+    return 0;
+}
+
+static int resolve_paths(struct daemon *d)
+{
+    struct paths_given given = {
+        .runtime_dir = d->config.runtime_dir,
+        .control = d->config.control,
+        .audio = d->config.audio,
+    };
+    struct paths_env env = paths_env_read();
+    char why[PATHS_ERROR_BYTES];
+    if (paths_resolve(&given, &env, &d->paths, why) == 0)
+        return 0;
+    log_error("daemon", "%s", why);
+    return EXIT_USAGE;
+}
+
+/* Thousands of channels need thousands of descriptors; the hard limit is the administrator's. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void watch_signals(struct daemon *d)
+{
+    static const int numbers[2] = { SIGTERM, SIGINT };
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < 2; i++) {
+        (void)uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        (void)uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+    }
+    (void)uv_timer_init(&d->loop, &d->patience);
+    d->patience.data = d;
+}
+
+static int start(struct daemon *d)
+{
+    int (*const steps[])(struct daemon *) = {
+        resolve_paths, open_roots,   find_worker,    start_listening,
+        start_pool,    start_sessions, start_server,
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        int status = steps[i](d);
+        if (status != 0)
+            return status;
+    }
+    watch_signals(d);
+    return 0;
+}
+
+static void run(struct daemon *d)
+{
+    printf("ready control=%s audio=%s\n", d->paths.control, d->paths.audio);
+    (void)fflush(stdout);
+    (void)sd_notify(0, "READY=1");
+    (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+    locator_free(d->locator);
+    roots_free(d->roots);
+    (void)uv_loop_close(&d->loop);
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon d;
+    char why[CONFIG_WHY_MAX];
+    enum config_result result = config_load(argc, argv, &d.config, why);
+    log_setup("tuttid", d.config.log_level, d.config.log_format);
+    if (result == CONFIG_BAD) {
+        log_error("daemon", "%s (tuttid --help lists the options)", why);
+        config_done(&d.config);
+        return EXIT_USAGE;
+    }
+    int status = 0;
+    if (result == CONFIG_RUN) {
+        raise_descriptor_limit();
+        (void)uv_loop_init(&d.loop);
+        status = start(&d);
+        if (status == 0)
+            run(&d);
+        else if (d.listener)
+            listener_free(d.listener);
+    }
+    config_done(&d.config);
+    return status;
+}

@@ -1,0 +1,65 @@
+/*
+ * Control connections: lines in, events out. What a line means is the dispatcher's business.
+ */
+#ifndef TUTTI_SERVER_CONTROL_H
+#define TUTTI_SERVER_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+#include <uv.h>
+
+struct client;
+struct controls;
+
+/* Visible to the server folder only. */
+struct control_conn {
+    uint64_t number; /* never used twice */
+    struct client *client;
+    bool watching;
+
+    /* control.c's own */
+    struct controls *all;
+    uv_pipe_t pipe;
+    bool closing;
+    bool skipping; /* the rest of a line that is too long */
+    struct line_buf {
+        char *data;
+        size_t len;
+    } line;
+    UT_hash_handle hh;
+};
+
+struct control_ops {
+    void (*opened)(struct control_conn *c, void *arg);
+    /* A line without its newline. */
+    void (*line)(struct control_conn *c, const char *line, size_t len, void *arg);
+    void (*line_too_long)(struct control_conn *c, void *arg);
+    void (*closed)(struct control_conn *c, void *arg); /* it is about to go */
+    void *arg;
+};
+
+struct controls {
+    uv_loop_t *loop;
+    struct control_ops ops;
+    unsigned max_connections;
+    struct control_conn *by_number; /* uthash */
+    uint64_t last_number;
+};
+
+/* Takes over an accepted socket; closes it when it cannot. */
+void control_accept(struct controls *all, int fd);
+
+struct control_conn *control_find(struct controls *all, uint64_t number);
+
+/* Sends a line (with its newline) and frees it; NULL is an event that memory did not suffice for,
+ * after which the connection is closed. A connection that leaves too much unread is closed, too. */
+void control_send(struct control_conn *c, char *line);
+
+void control_close(struct control_conn *c);
+
+/* Closes every connection once what was sent has left, or at once where it cannot. */
+void controls_finish(struct controls *all);
+
+#endif
