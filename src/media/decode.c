@@ -1,0 +1,90 @@
+#include "media/decode.h"
+
+#include "media/lav.h"
+
+#include <libavutil/mem.h>
+#include <stdlib.h>
+
+struct decoder {
+    AVCodecContext *context;
+    AVFrame *frame;
+};
+
+/* libopus decodes what the listener's decoder will decode, and yields exactly a packet's duration
+ * for each packet; libav's own Opus decoder delays some. */
+static const AVCodec *find_decoder(enum AVCodecID id)
+{
+    const AVCodec *codec = NULL;
+    if (id == AV_CODEC_ID_OPUS)
+        codec = avcodec_find_decoder_by_name("libopus");
+    return codec ? codec : avcodec_find_decoder(id);
+}
+
+static int open_context(struct decoder *d, const AVCodecParameters *par)
+{
+    const AVCodec *codec = find_decoder(par->codec_id);
+    if (!codec || codec->type != AVMEDIA_TYPE_AUDIO)
+        return -EBADMSG;
+    d->context = avcodec_alloc_context3(codec);
+    d->frame = av_frame_alloc();
+    if (!d->context || !d->frame)
+        return -ENOMEM;
+    if (avcodec_parameters_to_context(d->context, par) < 0)
+        return -EBADMSG;
+    d->context->thread_count = 1;
+    d->context->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
+    d->context->pkt_timebase = (AVRational){ 1, par->sample_rate };
+    if (par->codec_id == AV_CODEC_ID_OPUS)
+        d->context->request_sample_fmt = AV_SAMPLE_FMT_FLT;
+    return avcodec_open2(d->context, codec, NULL) < 0 ? -EBADMSG : 0;
+}
+
+int decoder_new(const AVCodecParameters *par, struct decoder **ret)
+{
+    struct decoder *d = calloc(1, sizeof *d);
+    if (!d)
+        return -ENOMEM;
+    int r = open_context(d, par);
+    if (r < 0) {
+        decoder_free(d);
+        return r;
+    }
+    *ret = d;
+    return 0;
+}
+
+void decoder_free(struct decoder *d)
+{
+    if (!d)
+        return;
+    avcodec_free_context(&d->context);
+    av_frame_free(&d->frame);
+    free(d);
+}
+
+int decoder_send(struct decoder *d, const AVPacket *packet)
+{
+    int r = avcodec_send_packet(d->context, packet);
+    return r < 0 && r != AVERROR_EOF ? -EBADMSG : 0;
+}
+
+int decoder_receive(struct decoder *d, AVFrame **ret)
+{
+    int r = avcodec_receive_frame(d->context, d->frame);
+    if (r == AVERROR(EAGAIN))
+        return 0;
+    if (r == AVERROR_EOF)
+        return -ENODATA;
+    if (r < 0)
+        return -EBADMSG;
+    if (d->frame->nb_samples <= 0 || d->frame->sample_rate <= 0 ||
+        d->frame->ch_layout.nb_channels <= 0)
+        return -EBADMSG;
+    *ret = d->frame;
+    return 1;
+}
+
+void decoder_flush(struct decoder *d)
+{
+    avcodec_flush_buffers(d->context);
+}

@@ -1,0 +1,51 @@
+/*
+ * A container opened on a source: finds the audio stream and hands out its packets. Knows nothing
+ * of decoding. Nested names (playlists, external references) are refused: a source is all there is.
+ */
+#ifndef TUTTI_MEDIA_DEMUX_H
+#define TUTTI_MEDIA_DEMUX_H
+
+#include "media/source.h"
+
+#include <libavformat/avformat.h>
+#include <stdbool.h>
+
+/* How far a container's timestamps can be believed. */
+enum demux_times {
+    DEMUX_TIMES_NONE,   /* not at all: positions are found by counting from the start */
+    DEMUX_TIMES_COARSE, /* rounded, but to less than half of what a packet may last */
+    DEMUX_TIMES_EXACT,  /* to the sample */
+};
+
+enum { DEMUX_TITLE_BYTES = 512 };
+
+struct demux {
+    /* immutable once open; for reading only */
+    const AVStream *stream;
+    const AVCodecParameters *par;
+    enum demux_times times;
+    int64_t declared; /* [samples at the stream's rate] as the container promises; −1 if it does not
+                         (an estimate is no promise) */
+    int64_t guessed; /* the same, but estimates count */
+    /* private */
+    AVFormatContext *context;
+    struct source *source;
+};
+
+/* Opens the source from its first byte; `s` must outlive the demuxer. Returns 0; -EBADMSG if this
+ * is no audio or no known container, another negative errno if it cannot be read. */
+int demux_open(struct source *s, struct demux **ret);
+void demux_free(struct demux *d);
+
+/* Reads the next audio packet into `packet` (blank). Returns 1; 0 at the end; negative errno. */
+int demux_read(struct demux *d, AVPacket *packet);
+
+/* Goes to a packet at or before `pts` (of the stream's time base). Returns 0 or negative errno: the
+ * reading place is undefined then. */
+int demux_seek(struct demux *d, int64_t pts);
+
+/* Writes "artist - title" or "title" into `title` if it became known or changed since the last
+ * call, and returns true. The text is not checked. */
+bool demux_new_title(struct demux *d, char title[DEMUX_TITLE_BYTES]);
+
+#endif

@@ -1,0 +1,518 @@
+#include "media/packets.h"
+
+#include "base/audio.h"
+#include "base/log.h"
+#include "media/opus_head.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavutil/intreadwrite.h>
+#include <math.h>
+#include <opus.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OPUS_GRID = 120, /* 2.5 ms: every Opus packet lasts a multiple of it */
+    VORBIS_GRID = 64,
+    PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
+};
+
+/* How packets get their place until the decoder has settled. */
+enum placing {
+    PLACE_LEAD,   /* from the very start */
+    PLACE_PTS,    /* by timestamp, after a seek */
+    PLACE_NUMBER, /* by number, after counting from the start */
+    PLACE_COUNT,  /* settled: the caller counts */
+};
+
+struct packets {
+    struct source *source;
+    struct demux *demux;
+    enum demux_times times;
+    bool is_opus;
+    bool lossless; /* as large as PCM, nearly: read again rather than kept */
+    /* calibration, from the first frame of the first pass */
+    bool calibrated;
+    int64_t first_number;
+    double first_time; /* [samples] timestamp of the packet that yielded the first frame */
+    int64_t grid;      /* [samples] that all places are multiples of */
+    int64_t frame;     /* [samples] of each packet, if they are all alike, else 0 */
+    int64_t lead;      /* [samples] dropped before the first audible one */
+    /* reading */
+    enum placing placing;
+    int64_t next_number;
+    int64_t next_sample; /* Opus only: places follow from the packets themselves */
+    int64_t next_skip;
+    bool at_end;
+    /* what is remembered: a circle of `capacity` (a power of two), positions free-running */
+    struct packet *kept;
+    uint32_t capacity;
+    uint32_t first;
+    uint32_t cursor; /* the next to hand out */
+    uint32_t last;
+    uint32_t hollow_until; /* those before have lost their bytes, not their place */
+    size_t kept_bytes;
+    size_t kept_bytes_max;
+};
+
+static struct packet *slot(const struct packets *p, uint32_t i)
+{
+    return &p->kept[i & (p->capacity - 1)];
+}
+
+static size_t cost(const struct packet *k)
+{
+    return k->av ? (size_t)k->av->size + PACKET_OVERHEAD : 0;
+}
+
+static void hollow_out(struct packets *p, struct packet *k)
+{
+    p->kept_bytes -= cost(k);
+    av_packet_free(&k->av);
+}
+
+static void drop_first(struct packets *p)
+{
+    hollow_out(p, slot(p, p->first));
+    p->first++;
+    if ((int32_t)(p->hollow_until - p->first) < 0)
+        p->hollow_until = p->first;
+}
+
+static void drop_all(struct packets *p)
+{
+    while (p->first != p->last)
+        drop_first(p);
+    p->cursor = p->last;
+    p->hollow_until = p->last;
+}
+
+static int open_demux(struct packets *p)
+{
+    demux_free(p->demux);
+    p->demux = NULL;
+    int r = demux_open(p->source, &p->demux);
+    if (r < 0)
+        return r;
+    const AVCodecParameters *par = p->demux->par;
+    p->is_opus = par->codec_id == AV_CODEC_ID_OPUS;
+    p->placing = PLACE_LEAD;
+    p->next_number = 0;
+    p->next_sample = 0;
+    p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
+    p->at_end = false;
+    return 0;
+}
+
+int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
+{
+    struct packets *p = calloc(1, sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    p->source = s;
+    p->kept_bytes_max = keep_bytes_max;
+    p->capacity = 64;
+    p->kept = calloc(p->capacity, sizeof *p->kept);
+    int r = p->kept ? open_demux(p) : -ENOMEM;
+    if (r < 0) {
+        packets_free(p);
+        return r;
+    }
+    p->times = p->demux->times;
+    const AVCodecDescriptor *desc = avcodec_descriptor_get(p->demux->par->codec_id);
+    p->lossless = desc && (desc->props & AV_CODEC_PROP_LOSSLESS) != 0 &&
+                  (desc->props & AV_CODEC_PROP_LOSSY) == 0;
+    *ret = p;
+    return 0;
+}
+
+void packets_free(struct packets *p)
+{
+    if (!p)
+        return;
+    if (p->kept)
+        drop_all(p);
+    demux_free(p->demux);
+    free(p->kept);
+    free(p);
+}
+
+const struct demux *packets_demux(const struct packets *p)
+{
+    return p->demux;
+}
+
+bool packets_new_title(struct packets *p, char title[DEMUX_TITLE_BYTES])
+{
+    return demux_new_title(p->demux, title);
+}
+
+void packets_distrust_times(struct packets *p)
+{
+    p->times = DEMUX_TIMES_NONE;
+    p->grid = 0;
+    p->frame = 0;
+}
+
+/* [samples at the source's rate] */
+static double time_of(const struct packets *p, int64_t pts)
+{
+    AVRational tb = p->demux->stream->time_base;
+    return (double)pts * tb.num / tb.den * p->demux->par->sample_rate;
+}
+
+static void place_raw(struct packets *p, struct packet *k, int64_t raw)
+{
+    k->sample = raw >= p->lead ? raw - p->lead : 0;
+    k->skip = raw >= p->lead ? 0 : (uint32_t)(p->lead - raw);
+    k->own_skip = 0;
+    if (k->number < 0 && p->frame > 0 && raw % p->frame == 0)
+        k->number = p->first_number + raw / p->frame;
+}
+
+static void place_by_pts(struct packets *p, struct packet *k)
+{
+    if (k->av->pts == AV_NOPTS_VALUE)
+        return;
+    double raw = time_of(p, k->av->pts) - p->first_time;
+    if (p->times == DEMUX_TIMES_EXACT || p->grid == 0)
+        place_raw(p, k, llrint(raw));
+    else
+        place_raw(p, k, llrint(raw / (double)p->grid) * p->grid);
+}
+
+static int64_t opus_duration(const struct packet *k)
+{
+    int n = opus_packet_get_nb_samples(k->av->data, k->av->size, AUDIO_RATE);
+    return n > 0 ? n : 0;
+}
+
+/* An Opus packet says how long it is, so that places are known without decoding: a packet that is
+ * passed through is never decoded here. */
+static void place_opus(struct packets *p, struct packet *k)
+{
+    if (p->placing == PLACE_PTS) {
+        place_by_pts(p, k);
+        if (k->sample < 0)
+            return;
+        p->next_sample = k->sample;
+        p->next_skip = k->skip;
+    }
+    p->placing = PLACE_COUNT;
+    k->sample = p->next_sample;
+    if (k->number == 0)
+        k->own_skip = 0; /* in next_skip, whether the container says it or not */
+    k->skip = (uint32_t)p->next_skip;
+    int64_t drop = k->skip + (int64_t)k->own_skip;
+    int64_t n = opus_duration(k) - k->discard;
+    p->next_skip = drop > n ? drop - n : 0;
+    p->next_sample += n > drop ? n - drop : 0;
+}
+
+static void place(struct packets *p, struct packet *k)
+{
+    k->sample = -1;
+    if (p->is_opus) {
+        place_opus(p, k);
+        return;
+    }
+    switch (p->placing) {
+    case PLACE_LEAD:
+        k->sample = 0;
+        k->skip = (uint32_t)p->next_skip;
+        p->next_skip += k->own_skip;
+        break;
+    case PLACE_PTS:
+        place_by_pts(p, k);
+        break;
+    case PLACE_NUMBER:
+        place_raw(p, k, (k->number - p->first_number) * p->frame);
+        break;
+    case PLACE_COUNT:
+        break;
+    }
+}
+
+static void read_trims(struct packet *k)
+{
+    size_t size = 0;
+    const uint8_t *side = av_packet_get_side_data(k->av, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    if (!side || size < 8)
+        return;
+    k->own_skip = AV_RL32(side);
+    k->discard = AV_RL32(side + 4);
+    if (k->own_skip > INT32_MAX / 2)
+        k->own_skip = 0;
+    if (k->discard > INT32_MAX / 2)
+        k->discard = 0;
+}
+
+static int grow(struct packets *p)
+{
+    struct packet *kept = calloc((size_t)p->capacity * 2, sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
+    for (uint32_t i = p->first; i != p->last; i++)
+        kept[i & (2 * p->capacity - 1)] = *slot(p, i);
+    free(p->kept);
+    p->kept = kept;
+    p->capacity *= 2;
+    return 0;
+}
+
+/* A packet may share one large buffer with its neighbours; kept alone it would hold all of it. */
+static void own_bytes(AVPacket *av)
+{
+    if (av->buf && av->buf->size > (size_t)av->size * 2 + 1024) {
+        AVBufferRef *buf = av_buffer_alloc((size_t)av->size + AV_INPUT_BUFFER_PADDING_SIZE);
+        if (!buf)
+            return;
+        memcpy(buf->data, av->data, (size_t)av->size);
+        memset(buf->data + av->size, 0, AV_INPUT_BUFFER_PADDING_SIZE);
+        av_buffer_unref(&av->buf);
+        av->buf = buf;
+        av->data = buf->data;
+    }
+}
+
+/* The oldest give their bytes away when too many are held: all before the cursor when the medium is
+ * read again anyway. */
+static void shed_bytes(struct packets *p)
+{
+    while (p->hollow_until != p->cursor && (p->lossless || p->kept_bytes > p->kept_bytes_max)) {
+        hollow_out(p, slot(p, p->hollow_until));
+        p->hollow_until++;
+    }
+}
+
+/* MP4 does not say in the packet that the last one is cut: its duration does. */
+static void trim_last_of_mp4(const struct packets *p, struct packet *k)
+{
+    const AVStream *st = p->demux->stream;
+    if (p->frame <= 0 || p->demux->times != DEMUX_TIMES_EXACT || k->discard > 0 ||
+        st->time_base.den != p->demux->par->sample_rate || k->av->duration <= 0 ||
+        k->av->duration >= p->frame || k->number < 0)
+        return;
+    if (avformat_index_get_entries_count(st) == k->number + 1)
+        k->discard = (uint32_t)(p->frame - k->av->duration);
+}
+
+static int read_one(struct packets *p)
+{
+    if (p->last - p->first == p->capacity && grow(p) < 0)
+        return -ENOMEM;
+    struct packet k = { .av = av_packet_alloc() };
+    if (!k.av)
+        return -ENOMEM;
+    int r = demux_read(p->demux, k.av);
+    if (r <= 0) {
+        p->at_end = r == 0;
+        av_packet_free(&k.av);
+        return r;
+    }
+    own_bytes(k.av);
+    k.number = p->next_number >= 0 ? p->next_number++ : -1;
+    k.byte = k.av->pos;
+    read_trims(&k);
+    place(p, &k);
+    trim_last_of_mp4(p, &k);
+    *slot(p, p->last) = k;
+    p->last++;
+    p->kept_bytes += cost(&k);
+    return 1;
+}
+
+int packets_next(struct packets *p, struct packet **ret)
+{
+    if (p->cursor == p->last) {
+        int r = p->at_end ? 0 : read_one(p);
+        if (r <= 0)
+            return r;
+    }
+    *ret = slot(p, p->cursor++);
+    /* The one handed out stays whole; its forerunners may go. */
+    p->cursor--;
+    shed_bytes(p);
+    p->cursor++;
+    return 1;
+}
+
+static int64_t grid_of(const struct packets *p, int n_samples)
+{
+    switch (p->demux->par->codec_id) {
+    case AV_CODEC_ID_OPUS:
+        return OPUS_GRID;
+    case AV_CODEC_ID_VORBIS:
+        return VORBIS_GRID;
+    default:
+        return n_samples;
+    }
+}
+
+static bool packets_are_alike(const struct packets *p)
+{
+    switch (p->demux->par->codec_id) {
+    case AV_CODEC_ID_MP1:
+    case AV_CODEC_ID_MP2:
+    case AV_CODEC_ID_MP3:
+    case AV_CODEC_ID_AAC:
+    case AV_CODEC_ID_AC3:
+    case AV_CODEC_ID_AMR_NB:
+    case AV_CODEC_ID_AMR_WB:
+    case AV_CODEC_ID_DTS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void calibrate(struct packets *p, int n_samples)
+{
+    const struct packet *k = slot(p, p->cursor - 1);
+    const AVStream *st = p->demux->stream;
+    p->calibrated = true;
+    p->first_number = k->number;
+    p->lead = k->skip + (int64_t)k->own_skip;
+    p->grid = grid_of(p, n_samples);
+    p->frame = packets_are_alike(p) ? n_samples : 0;
+    if (k->av->pts == AV_NOPTS_VALUE) {
+        p->times = DEMUX_TIMES_NONE;
+        return;
+    }
+    p->first_time = time_of(p, k->av->pts);
+    /* A rounded time of the pre-skip is known better than the container says it. */
+    if (fabs(p->first_time + (double)p->lead) <= time_of(p, 1))
+        p->first_time = -(double)p->lead;
+    if (p->times == DEMUX_TIMES_COARSE &&
+        (double)p->grid < 2 * av_q2d(st->time_base) * p->demux->par->sample_rate * 0.6)
+        p->times = DEMUX_TIMES_NONE;
+}
+
+void packets_settled(struct packets *p, int n_samples)
+{
+    if (p->placing == PLACE_LEAD || (p->is_opus && !p->calibrated)) {
+        if (!p->calibrated)
+            calibrate(p, n_samples);
+    }
+    p->placing = PLACE_COUNT;
+}
+
+/* Looks for the place in what is kept. Only packets whose bytes are there, and with a place. */
+static bool go_kept(struct packets *p, int64_t sample)
+{
+    for (uint32_t i = p->last; i != p->hollow_until; i--) {
+        const struct packet *k = slot(p, i - 1);
+        if (k->sample < 0 || !k->av)
+            continue;
+        /* The very start is only where the first packet is: the next may have the same place. */
+        if ((k->sample <= sample && k->skip == 0 && sample > 0) || k->number == 0) {
+            p->cursor = i - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int start_over(struct packets *p)
+{
+    drop_all(p);
+    return open_demux(p);
+}
+
+/* Reads on until the first packet that has a place; true if that is early enough. */
+static bool landed_before(struct packets *p, int64_t sample)
+{
+    while (p->cursor == p->last || slot(p, p->cursor)->sample < 0) {
+        p->cursor = p->last;
+        if (read_one(p) <= 0)
+            return false;
+    }
+    return slot(p, p->cursor)->sample <= sample;
+}
+
+static int go_by_pts(struct packets *p, int64_t sample)
+{
+    const AVStream *st = p->demux->stream;
+    int rate = p->demux->par->sample_rate;
+    for (int64_t back = 0; back < (int64_t)rate * 64; back = back * 4 + rate) {
+        int64_t raw = sample + p->lead - back;
+        if (raw <= 0)
+            break;
+        drop_all(p);
+        p->placing = PLACE_PTS;
+        p->next_number = -1;
+        p->at_end = false;
+        int64_t pts = (int64_t)floor(((double)raw + p->first_time) / rate / av_q2d(st->time_base));
+        if (demux_seek(p->demux, pts) < 0)
+            return start_over(p);
+        if (landed_before(p, sample))
+            return 0;
+    }
+    return start_over(p);
+}
+
+int packets_go_number(struct packets *p, int64_t number)
+{
+    bool ahead = p->next_number >= 0 && p->next_number <= number && p->first != p->last;
+    if (!ahead) {
+        int r = start_over(p);
+        if (r < 0)
+            return r;
+    }
+    while (p->next_number < number) {
+        if (p->is_opus || !p->calibrated || p->frame == 0)
+            break;
+        p->placing = PLACE_NUMBER;
+        int r = read_one(p);
+        if (r <= 0)
+            return r;
+        p->cursor = p->last;
+        if (p->last - p->first > 32)
+            drop_first(p);
+    }
+    return 0;
+}
+
+int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
+{
+    int64_t from = sample > warm_up ? sample - warm_up : 0;
+    if (go_kept(p, from))
+        return 0;
+    if (!p->calibrated || from < p->demux->par->sample_rate)
+        return start_over(p);
+    if (p->times != DEMUX_TIMES_NONE)
+        return go_by_pts(p, from);
+    if (p->frame > 0)
+        return packets_go_number(p, p->first_number + (from + p->lead) / p->frame);
+    return start_over(p);
+}
+
+void packets_forget(struct packets *p, int64_t sample)
+{
+    while (p->cursor - p->first > 1) {
+        const struct packet *next = slot(p, p->first + 1);
+        if (next->sample < 0 || next->sample > sample)
+            break;
+        drop_first(p);
+    }
+}
+
+const struct packet *packets_find(const struct packets *p, int64_t sample)
+{
+    for (uint32_t i = p->cursor; i != p->first; i--) {
+        const struct packet *k = slot(p, i - 1);
+        if (k->sample >= 0 && k->sample <= sample)
+            return k;
+    }
+    return NULL;
+}
+
+size_t packets_kept_bytes(const struct packets *p)
+{
+    return p->kept_bytes;
+}
+
+bool packets_can_seek(const struct packets *p)
+{
+    return source_size(p->source) >= 0;
+}

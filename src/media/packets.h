@@ -1,0 +1,68 @@
+/*
+ * The packets of one source, in order, each with its exact place in it, and the way back.
+ *
+ * Where a packet lies is known by counting what was decoded before it; container timestamps are
+ * rounded, estimated or simply wrong in too many formats. What was read lately is kept (the span
+ * that waits in the ring, plus what a decoder needs to warm up), so that it can be rendered again
+ * without touching the source. Farther away the container is sought, and the place is derived from
+ * timestamps where those are exact or can be snapped to the grid of packets; else the packets are
+ * counted from the start again.
+ */
+#ifndef TUTTI_MEDIA_PACKETS_H
+#define TUTTI_MEDIA_PACKETS_H
+
+#include "media/demux.h"
+
+struct packets;
+
+struct packet {
+    AVPacket *av;
+    int64_t number; /* in the audio stream, from 0; −1 unknown */
+    int64_t byte;   /* [bytes] in the source; −1 unknown */
+    /* Audible source samples before this packet's first one; −1 until packet_place says so. */
+    int64_t sample;
+    uint32_t skip;     /* samples to drop at its beginning, left over from the packets before */
+    uint32_t own_skip; /* more to drop, which begin at this packet: pre-skip, encoder delay */
+    uint32_t discard;  /* samples to drop at its end: padding */
+};
+
+/* Opens `s`, which must outlive the packets. Errors as demux_open. */
+int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret);
+void packets_free(struct packets *p);
+
+const struct demux *packets_demux(const struct packets *p);
+
+/* Returns 1 with the next packet, owned by `p` and valid until the next call that changes `p`; 0 at
+ * the end, negative errno when reading fails. */
+int packets_next(struct packets *p, struct packet **ret);
+
+/* The decoder has yielded its first frame, of `n_samples`, after packets_new or packets_go from the
+ * packet last returned: from now on the caller counts, and places packets that have no place. */
+void packets_settled(struct packets *p, int n_samples);
+
+/* Makes the next packet one from which a decoder can be warm at audible source sample `sample`:
+ * at or before `sample` − `warm_up`, or the first of all. Returns 0 or negative errno. */
+int packets_go(struct packets *p, int64_t sample, int64_t warm_up);
+
+/* As packets_go, to the packet `number` or one before it, found by counting. */
+int packets_go_number(struct packets *p, int64_t number);
+
+/* Lets go of what lies before `sample`; to be called now and then. */
+void packets_forget(struct packets *p, int64_t sample);
+
+/* The latest packet at or before `sample` that is still remembered, or NULL. */
+const struct packet *packets_find(const struct packets *p, int64_t sample);
+
+/* Bytes held for rendering again. */
+size_t packets_kept_bytes(const struct packets *p);
+
+/* True if the source can be read from another place at all. */
+bool packets_can_seek(const struct packets *p);
+
+/* Says that timestamps start over inside the source (chained streams). */
+void packets_distrust_times(struct packets *p);
+
+/* As demux_new_title. */
+bool packets_new_title(struct packets *p, char title[DEMUX_TITLE_BYTES]);
+
+#endif

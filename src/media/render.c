@@ -1,0 +1,222 @@
+#include "media/render.h"
+
+#include "base/audio.h"
+#include "base/log.h"
+#include "media/encode.h"
+#include "media/gain.h"
+#include "media/passthrough.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* Frames encoded and thrown away before the first, so that the encoder has heard what the
+     * listener's decoder has heard. */
+    PRIME_FRAMES = 4,
+    /* After a change of volume the ramp has to be encoded before packets can be passed again. */
+    RAMP_FRAMES = 2,
+};
+
+struct render {
+    struct track *track;
+    struct track_info info;
+    struct wmsg_render how;
+    struct encoder *encoder;
+    struct gain *gain;
+    struct passthrough *passthrough;
+    bool passing;
+    bool alone;         /* the next encoded frame must lean on none before it */
+    bool ended;         /* the end marker has been given */
+    int64_t pos;        /* [samples] of the next frame */
+    int64_t pass_again; /* [samples] pass packets from this position on; −1 never */
+    float pcm[(AUDIO_FRAME_SAMPLES + GAIN_AHEAD) * AUDIO_CHANNELS];
+    uint8_t packet[AUDIO_PACKET_MAX];
+};
+
+int render_new(uint32_t bitrate, uint32_t complexity, struct render **ret)
+{
+    struct render *r = calloc(1, sizeof *r);
+    if (!r)
+        return -ENOMEM;
+    int e = encoder_new(bitrate, complexity, &r->encoder);
+    if (e == 0)
+        e = gain_new(&r->gain);
+    if (e == 0)
+        e = passthrough_new(&r->passthrough);
+    if (e < 0) {
+        render_free(r);
+        return e;
+    }
+    *ret = r;
+    return 0;
+}
+
+void render_free(struct render *r)
+{
+    if (!r)
+        return;
+    encoder_free(r->encoder);
+    gain_free(r->gain);
+    passthrough_free(r->passthrough);
+    free(r);
+}
+
+/* Reads n samples as they are heard: behind the end of the source comes silence. */
+static int read_padded(struct render *r, float *dst, int n)
+{
+    int got = track_read(r->track, dst, n);
+    if (got < 0)
+        return got;
+    memset(dst + (size_t)got * AUDIO_CHANNELS, 0,
+           (size_t)(n - got) * AUDIO_CHANNELS * sizeof(float));
+    return 0;
+}
+
+static int next_pcm(struct render *r)
+{
+    int e = read_padded(r, r->pcm, AUDIO_FRAME_SAMPLES);
+    if (e == 0)
+        (void)gain_run(r->gain, r->pcm, AUDIO_FRAME_SAMPLES);
+    return e;
+}
+
+/* The encoder is fed so far before `pos` that encoder and limiter are warm when it comes. Before
+ * the source's first sample there is nothing to hear, and nothing is fed. */
+static int begin_encoding(struct render *r, int64_t pos)
+{
+    int64_t input = pos + AUDIO_ENCODER_LOOKAHEAD - r->info.lag;
+    int n_prime = PRIME_FRAMES;
+    while (n_prime > 0 && input - (int64_t)n_prime * AUDIO_FRAME_SAMPLES < 0)
+        n_prime--;
+    int64_t from = input - (int64_t)n_prime * AUDIO_FRAME_SAMPLES;
+    int e = track_go(r->track, from);
+    if (e < 0)
+        return e;
+    encoder_reset(r->encoder);
+    gain_begin(r->gain, r->how.gain_from, r->how.gain, input - from);
+    int ahead = gain_ahead(r->gain);
+    if (ahead > 0) {
+        e = read_padded(r, r->pcm, ahead);
+        if (e < 0)
+            return e;
+        (void)gain_run(r->gain, r->pcm, ahead);
+    }
+    for (int i = 0; i < n_prime; i++) {
+        e = next_pcm(r);
+        if (e < 0)
+            return e;
+        (void)encoder_run(r->encoder, r->pcm, false, r->packet);
+    }
+    r->passing = false;
+    r->alone = true;
+    r->pos = pos;
+    return 0;
+}
+
+static int begin_passing(struct render *r, int64_t pos)
+{
+    int e = passthrough_go(r->passthrough, r->track, pos);
+    if (e < 0)
+        return e;
+    r->passing = true;
+    r->pos = pos / AUDIO_FRAME_SAMPLES * AUDIO_FRAME_SAMPLES;
+    r->pass_again = -1;
+    return 0;
+}
+
+int render_begin(struct render *r, struct track *t, const struct wmsg_render *how,
+                 const struct ring_hint *hint)
+{
+    struct track_info info;
+    track_get_info(t, &info);
+    if (!info.seekable && how->pos > 0 && !how->exact)
+        return -ESPIPE;
+    (void)hint;
+    r->track = t;
+    r->info = info;
+    r->how = *how;
+    r->ended = false;
+    r->pass_again = -1;
+    bool on_grid = how->pos % AUDIO_FRAME_SAMPLES == 0;
+    bool passable = info.passable && how->gain == 1 && (on_grid || !how->exact);
+    if (passable && how->gain_from == 1)
+        return begin_passing(r, how->pos);
+    if (passable && on_grid)
+        r->pass_again = how->pos + (int64_t)RAMP_FRAMES * AUDIO_FRAME_SAMPLES;
+    return begin_encoding(r, how->pos);
+}
+
+static int put_end(struct render *r, struct frame *ret)
+{
+    int64_t end = track_end(r->track);
+    memset(ret, 0, sizeof *ret);
+    ret->record.gen = r->how.gen;
+    ret->record.flags = RING_END;
+    ret->record.pos = end > 0 ? end : 0;
+    ret->record.hint = (struct ring_hint){ .byte = -1, .packet = -1 };
+    r->ended = true;
+    return 1;
+}
+
+static int put_frame(struct render *r, const uint8_t *bytes, int len, int flags, struct frame *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->record.gen = r->how.gen;
+    ret->record.len = (uint16_t)len;
+    ret->record.flags = (uint16_t)flags;
+    ret->record.pos = r->pos;
+    ret->record.hint = track_hint(r->track, r->pos);
+    ret->bytes = bytes;
+    r->pos += AUDIO_FRAME_SAMPLES;
+    return 1;
+}
+
+static int pass_frame(struct render *r, struct frame *ret)
+{
+    struct passed passed;
+    int64_t resume = r->pos;
+    int e = passthrough_next(r->passthrough, &passed, &resume);
+    if (e == 1) {
+        r->pos = passed.pos;
+        return put_frame(r, passed.bytes, passed.len, RING_PASSTHROUGH, ret);
+    }
+    if (e == -ENOTSUP) {
+        log_debug("render", "a packet cannot be passed through, decoding from here");
+        return begin_encoding(r, resume);
+    }
+    if (e == 0)
+        return track_has_sound(r->track) ? put_end(r, ret) : -EBADMSG;
+    return e;
+}
+
+static int encode_frame(struct render *r, struct frame *ret)
+{
+    int e = next_pcm(r);
+    if (e < 0)
+        return e;
+    int64_t end = track_end(r->track);
+    if (end >= 0 && r->pos >= (r->how.pos >= end ? end : end + (int64_t)r->info.lag))
+        return track_has_sound(r->track) ? put_end(r, ret) : -EBADMSG;
+    int len = encoder_run(r->encoder, r->pcm, r->alone, r->packet);
+    if (len < 0)
+        return len;
+    r->alone = false;
+    return put_frame(r, r->packet, len, 0, ret);
+}
+
+int render_next(struct render *r, struct frame *ret)
+{
+    if (r->ended)
+        return 0;
+    if (!r->passing && r->pass_again >= 0 && r->pos >= r->pass_again) {
+        int e = begin_passing(r, r->pos);
+        if (e < 0)
+            return e;
+    }
+    if (r->passing) {
+        int e = pass_frame(r, ret);
+        if (e != 0 || r->passing)
+            return e;
+    }
+    return encode_frame(r, ret);
+}

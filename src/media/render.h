@@ -1,0 +1,35 @@
+/*
+ * Renders a track as frames: passes packets through or decodes, changes the volume and encodes, and
+ * says where in the source each frame is. Knows no ring and no socket.
+ *
+ *   packets ─┬─ passthrough ──────────────────────┬─> frame
+ *            └─ decode ─ resample ─ gain ─ encode ─┘
+ *
+ * Both ways keep the lag of the track: a frame at position p decodes to what begins at p − L.
+ */
+#ifndef TUTTI_MEDIA_RENDER_H
+#define TUTTI_MEDIA_RENDER_H
+
+#include "media/track.h"
+#include "proto/wmsg.h"
+
+struct render;
+
+struct frame {
+    struct ring_record record; /* gen, len, flags, pos and hint are filled in */
+    const uint8_t *bytes;      /* valid until the next call */
+};
+
+int render_new(uint32_t bitrate, uint32_t complexity, struct render **ret);
+void render_free(struct render *r);
+
+/* Begins to render `t` as told. Returns 0, or negative errno: -ESPIPE if the source cannot be
+ * sought, and then nothing has changed. `hint` may be NULL. */
+int render_begin(struct render *r, struct track *t, const struct wmsg_render *how,
+                 const struct ring_hint *hint);
+
+/* Returns 1 with the next frame, which is the end marker after the last one; 0 when that has been
+ * given; -EBADMSG if there is no sound in the source; or another negative errno. */
+int render_next(struct render *r, struct frame *ret);
+
+#endif

@@ -1,0 +1,402 @@
+#include "media/serve.h"
+
+#include "base/audio.h"
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "media/render.h"
+#include "proto/wmsg.h"
+#include "ring/producer.h"
+
+#include <malloc.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    KEEP_BYTES_PER_FRAME = 300 * 1000 / 250, /* 0.3 MB at the default depth of 5 s */
+    BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
+    QUIET_NS = 200 * 1000 * 1000,
+    POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
+};
+
+enum step {
+    STEP_IDLE,   /* no play, or one that failed */
+    STEP_RENDER, /* frames are to be made */
+    STEP_ENDED,  /* the end marker is in the ring */
+};
+
+struct serve {
+    int sock;
+    struct ring_producer ring;
+    bool done;
+    /* the play */
+    uint32_t play;
+    struct wmsg_open open;
+    struct track *track;
+    struct render *render;
+    enum step step;
+    bool announced; /* OPENED has been sent */
+    bool told_cut;  /* the warning has been sent */
+    unsigned lane;
+    struct frame frame; /* made, but there was no room for it */
+    bool frame_waits;
+    /* commands */
+    bool has_render; /* the newest, not begun yet */
+    struct wmsg_render next;
+    bool in_burst;
+    uint64_t burst_until_ns;
+    uint64_t polled_ns;
+};
+
+static void send_message(struct serve *s, const struct wmsg *m)
+{
+    uint8_t bytes[WMSG_MAX];
+    size_t len = wmsg_encode(m, bytes, sizeof bytes);
+    int r = fd_send(s->sock, bytes, len, NULL, 0, 0);
+    if (r < 0)
+        s->done = true; /* the daemon is gone */
+}
+
+static void send_plain(struct serve *s, enum wmsg_type type)
+{
+    struct wmsg m = { .type = type, .play = s->play };
+    send_message(s, &m);
+}
+
+static void put_text(struct wmsg *m, const char *text)
+{
+    (void)text_sanitise(m->text, sizeof m->text, text);
+}
+
+static void fail(struct serve *s, enum tutti_error code, const char *text)
+{
+    struct wmsg m = { .type = WMSG_FAILED, .play = s->play };
+    m.failed.code = (uint32_t)code;
+    put_text(&m, text);
+    s->step = STEP_IDLE;
+    send_message(s, &m);
+}
+
+static void refuse_render(struct serve *s, enum tutti_error code)
+{
+    struct wmsg m = { .type = WMSG_RENDER_FAILED, .play = s->play };
+    m.failed.code = (uint32_t)code;
+    m.failed.gen = s->next.gen;
+    put_text(&m, error_text(code));
+    send_message(s, &m);
+}
+
+static void end_play(struct serve *s)
+{
+    render_free(TAKE_PTR(s->render));
+    track_free(TAKE_PTR(s->track));
+    s->step = STEP_IDLE;
+    s->has_render = s->frame_waits = s->in_burst = false;
+    s->announced = s->told_cut = false;
+}
+
+static void close_play(struct serve *s)
+{
+    end_play(s);
+    (void)malloc_trim(0);
+    ring_set_state(&s->ring, RING_WORKER_IDLE);
+    struct wmsg m = { .type = WMSG_IDLE, .play = s->play };
+    s->play = 0;
+    send_message(s, &m);
+}
+
+static void announce(struct serve *s, const struct frame *first)
+{
+    struct track_info info;
+    track_get_info(s->track, &info);
+    struct wmsg m = { .type = WMSG_OPENED, .play = s->play };
+    m.opened.duration = info.duration;
+    m.opened.pos = first->record.pos;
+    m.opened.lag = info.lag;
+    m.opened.passthrough = (first->record.flags & RING_PASSTHROUGH) != 0;
+    m.opened.seekable = info.seekable;
+    char title[DEMUX_TITLE_BYTES];
+    if (packets_new_title(track_packets(s->track), title))
+        put_text(&m, title);
+    s->announced = true;
+    send_message(s, &m);
+}
+
+static void tell_title(struct serve *s)
+{
+    struct wmsg m = { .type = WMSG_TITLE, .play = s->play };
+    char title[DEMUX_TITLE_BYTES];
+    if (!packets_new_title(track_packets(s->track), title))
+        return;
+    put_text(&m, title);
+    send_message(s, &m);
+}
+
+static void tell_cut(struct serve *s)
+{
+    if (s->told_cut || !track_was_cut(s->track))
+        return;
+    s->told_cut = true;
+    struct wmsg m = { .type = WMSG_WARNING, .play = s->play };
+    m.warning.code = TUTTI_W_SOURCE_TRUNCATED;
+    put_text(&m, "the source ends before its time");
+    send_message(s, &m);
+}
+
+static void render_failed(struct serve *s, int r)
+{
+    log_info("worker", "rendering failed: %s", strerror(-r));
+    if (r == -EBADMSG || r == -ENODATA)
+        fail(s, TUTTI_E_DECODE_FAILED, error_text(TUTTI_E_DECODE_FAILED));
+    else if (r == -ENOMEM)
+        fail(s, TUTTI_E_INTERNAL, "out of memory");
+    else
+        fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+}
+
+static void begin_open(struct serve *s, int fd)
+{
+    struct source *source;
+    enum tutti_error code = TUTTI_E_INTERNAL;
+    const char *text = "out of memory";
+    ring_set_state(&s->ring, RING_WORKER_OPENING);
+    int r = source_new(fd, &source);
+    if (r < 0) {
+        (void)close(fd);
+        fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+        return;
+    }
+    size_t keep = (size_t)s->open.depth_frames * KEEP_BYTES_PER_FRAME;
+    if (keep < 250 * KEEP_BYTES_PER_FRAME)
+        keep = 250 * KEEP_BYTES_PER_FRAME;
+    r = track_new(source, keep, &s->track, &code, &text);
+    if (r == 0) {
+        code = TUTTI_E_INTERNAL;
+        text = "out of memory";
+        r = render_new(s->open.bitrate, s->open.complexity, &s->render);
+    }
+    if (r < 0) {
+        fail(s, code, text);
+        return;
+    }
+    s->lane = s->open.render.lane;
+    r = render_begin(s->render, s->track, &s->open.render, &s->open.hint);
+    if (r == -ESPIPE)
+        fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
+    else if (r < 0)
+        render_failed(s, r);
+    else
+        s->step = STEP_RENDER;
+}
+
+static void take_message(struct serve *s, const struct wmsg *m, int fd)
+{
+    switch (m->type) {
+    case WMSG_OPEN:
+        end_play(s);
+        s->play = m->play;
+        s->open = m->open;
+        if (fd >= 0)
+            begin_open(s, fd);
+        else
+            fail(s, TUTTI_E_INTERNAL, "a source came without its descriptor");
+        return;
+    case WMSG_RENDER:
+        if (m->play != s->play || s->step == STEP_IDLE)
+            break;
+        s->next = m->render;
+        s->has_render = true;
+        break;
+    case WMSG_CLOSE:
+        if (m->play == s->play)
+            close_play(s);
+        break;
+    default:
+        break;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+/* Takes one message. Returns false if there was none. */
+static bool hear_one(struct serve *s, int flags)
+{
+    uint8_t bytes[WMSG_MAX];
+    int fds[1] = { -1 };
+    size_t n_fds = 0;
+    ssize_t len = fd_recv(s->sock, bytes, sizeof bytes, fds, 1, &n_fds, flags);
+    if (len == -EAGAIN)
+        return false;
+    struct wmsg m;
+    if (len <= 0) {
+        if (len < 0)
+            log_error("worker", "socket: %s", strerror((int)-len));
+        s->done = true;
+        return false;
+    }
+    int fd = n_fds > 0 ? fds[0] : -1;
+    if (wmsg_decode(bytes, (size_t)len, &m) < 0) {
+        log_error("worker", "an ill-formed message");
+        if (fd >= 0)
+            (void)close(fd);
+        s->done = true;
+        return false;
+    }
+    take_message(s, &m, fd);
+    return true;
+}
+
+/* Of several changes that wait only the newest is rendered. */
+static void hear_all(struct serve *s)
+{
+    while (!s->done && hear_one(s, MSG_DONTWAIT))
+        ;
+}
+
+static void begin_render(struct serve *s, uint64_t now_ns)
+{
+    s->has_render = false;
+    s->in_burst = true;
+    s->burst_until_ns = now_ns + QUIET_NS;
+    int r = render_begin(s->render, s->track, &s->next, NULL);
+    if (r == -ESPIPE) {
+        refuse_render(s, TUTTI_E_NOT_SEEKABLE);
+        return;
+    }
+    s->frame_waits = false;
+    s->lane = s->next.lane;
+    s->step = STEP_RENDER;
+    if (r < 0)
+        render_failed(s, r);
+}
+
+static uint32_t depth_now(const struct serve *s)
+{
+    if (s->in_burst && s->open.depth_frames > BURST_FRAMES)
+        return BURST_FRAMES;
+    return s->open.depth_frames;
+}
+
+static void after_put(struct serve *s)
+{
+    if (s->frame.record.flags & RING_END)
+        s->step = STEP_ENDED;
+    if (ring_consumer_waits(&s->ring))
+        send_plain(s, WMSG_BELL);
+}
+
+/* Makes one frame, or puts the one that had no room. Returns false when the ring has no room. */
+static bool step_render(struct serve *s)
+{
+    if (!s->frame_waits) {
+        int r = render_next(s->render, &s->frame);
+        if (r <= 0) {
+            if (r < 0)
+                render_failed(s, r);
+            return true;
+        }
+        if (!s->announced)
+            announce(s, &s->frame);
+        else
+            tell_title(s);
+        if (s->frame.record.flags & RING_END)
+            tell_cut(s);
+    }
+    s->frame_waits = ring_put(&s->ring, s->lane, &s->frame.record, s->frame.bytes) < 0;
+    if (s->frame_waits)
+        return false;
+    after_put(s);
+    return true;
+}
+
+/* What the consumer has taken will not be rendered again, nor the little before it that is in its
+ * hands. */
+static void forget_delivered(struct serve *s)
+{
+    int64_t waiting = ring_producer_fill(&s->ring, s->lane);
+    int64_t pos = s->frame.record.pos - waiting * AUDIO_FRAME_SAMPLES;
+    track_forget(s->track, pos - AUDIO_RATE / 2);
+}
+
+/* Renders until the ring is full, a command comes, or the end. Returns false at a full ring. */
+static bool render_run(struct serve *s)
+{
+    ring_set_state(&s->ring, RING_WORKER_DECODING);
+    while (!s->done && !s->has_render && s->step == STEP_RENDER) {
+        if (ring_producer_fill(&s->ring, s->lane) >= depth_now(s) || !step_render(s)) {
+            forget_delivered(s);
+            return false;
+        }
+        uint64_t now_ns = clock_now_ns();
+        if (now_ns - s->polled_ns >= POLL_NS) {
+            s->polled_ns = now_ns;
+            hear_all(s);
+        }
+    }
+    return true;
+}
+
+static uint32_t low_water(const struct serve *s)
+{
+    uint32_t depth = s->open.depth_frames;
+    return depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+}
+
+/* Sleeps until the bell rings, a command comes, or commands have been quiet for long enough. */
+static void wait_for_room(struct serve *s)
+{
+    ring_set_state(&s->ring, RING_WORKER_WAITING_ROOM);
+    if (s->in_burst) {
+        uint64_t now_ns = clock_now_ns();
+        if (now_ns >= s->burst_until_ns) {
+            s->in_burst = false;
+            return;
+        }
+        struct pollfd p = { .fd = s->sock, .events = POLLIN };
+        int timeout_ms = (int)((s->burst_until_ns - now_ns) / NS_PER_MS) + 1;
+        if (poll(&p, 1, timeout_ms) > 0)
+            hear_all(s);
+        return;
+    }
+    if (s->step == STEP_RENDER && !ring_producer_sleep(&s->ring, s->lane, low_water(s)))
+        return;
+    (void)hear_one(s, 0);
+    hear_all(s);
+}
+
+static void serve_one(struct serve *s)
+{
+    if (s->has_render)
+        begin_render(s, clock_now_ns());
+    if (s->step == STEP_RENDER && render_run(s))
+        return;
+    if (s->step == STEP_RENDER) {
+        wait_for_room(s);
+        return;
+    }
+    if (s->step == STEP_ENDED)
+        ring_set_state(&s->ring, RING_WORKER_WAITING_ROOM);
+    (void)hear_one(s, 0);
+    hear_all(s);
+}
+
+int serve_run(int sock, int ring_fd, const struct ring_shape *shape)
+{
+    struct serve s = { .sock = sock };
+    int r = ring_producer_init(&s.ring, ring_fd, shape);
+    (void)close(ring_fd);
+    if (r < 0) {
+        (void)close(sock);
+        return r;
+    }
+    send_plain(&s, WMSG_IDLE);
+    while (!s.done)
+        serve_one(&s);
+    end_play(&s);
+    ring_producer_done(&s.ring);
+    (void)close(sock);
+    return 0;
+}

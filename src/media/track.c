@@ -1,0 +1,483 @@
+#include "media/track.h"
+
+#include "base/audio.h"
+#include "base/log.h"
+#include "media/decode.h"
+#include "media/opus_head.h"
+#include "media/resample.h"
+#include "media/whole.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SEGMENTS_MAX = 64,
+    /* Decoders remember: MP3 its bit reservoir, SBR its filters, Opus 80 ms. A quarter of a second
+     * covers all of them and costs a third of a millisecond. */
+    WARM_UP_MS = 250,
+    FILTER_SAMPLES = 64, /* of the resampler, on each side */
+    ERRORS_IN_A_ROW_MAX = 4000,
+};
+
+/* A stretch of one sample rate. Chained streams may change it. */
+struct segment {
+    int64_t sample; /* [samples of the source] where it begins */
+    int64_t pos;    /* [samples at 48 kHz] the same instant */
+    int rate;
+};
+
+struct track {
+    struct source *source;
+    struct packets *packets;
+    struct decoder *decoder;
+    struct resampler *resampler;
+    AVCodecParameters *par; /* as the decoder wants them */
+    struct whole whole;
+    struct track_info info;
+    struct segment segments[SEGMENTS_MAX];
+    int n_segments;
+    /* decoding */
+    bool settling; /* no frame since the last track_go */
+    bool by_count; /* the decoder runs through from a packet whose place is known by counting */
+    bool drained;
+    bool heard;
+    int64_t sample;    /* [source samples] of the next decoded one */
+    int64_t skip_left; /* [source samples] to drop */
+    int64_t feed_from; /* [source samples] the resampler gets nothing before */
+    struct packet now; /* place of the packet last sent; its bytes are not ours */
+    int n_errors;
+    int64_t n_decoded; /* [source samples] in the longest run from the start */
+    /* output */
+    int64_t out_pos; /* [samples at 48 kHz] of the next sample in the resampler's queue */
+    int64_t want;    /* [samples at 48 kHz] of the next sample read */
+    int64_t end;     /* −1 unknown */
+};
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+/* [samples at 48 kHz], rounded up: the grid points before an instant. */
+static int64_t segment_pos(const struct segment *s, int64_t sample)
+{
+    int64_t n = (sample - s->sample) * AUDIO_RATE;
+    return s->pos + (n >= 0 ? (n + s->rate - 1) / s->rate : -((-n) / s->rate));
+}
+
+static int64_t segment_sample(const struct segment *s, int64_t pos)
+{
+    int64_t n = (pos - s->pos) * s->rate;
+    return s->sample + (n >= 0 ? n / AUDIO_RATE : -((-n + AUDIO_RATE - 1) / AUDIO_RATE));
+}
+
+static const struct segment *segment_at_pos(const struct track *t, int64_t pos)
+{
+    int i = t->n_segments - 1;
+    while (i > 0 && t->segments[i].pos > pos)
+        i--;
+    return &t->segments[i];
+}
+
+static const struct segment *segment_at_sample(const struct track *t, int64_t sample)
+{
+    int i = t->n_segments - 1;
+    while (i > 0 && t->segments[i].sample > sample)
+        i--;
+    return &t->segments[i];
+}
+
+/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
+ * a passed packet, and volume must not jump between the two ways. */
+static int prepare_params(struct track *t)
+{
+    const AVCodecParameters *par = packets_demux(t->packets)->par;
+    t->par = avcodec_parameters_alloc();
+    if (!t->par || avcodec_parameters_copy(t->par, par) < 0)
+        return -ENOMEM;
+    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
+        if (opus_head_there(par))
+            t->par->extradata[OPUS_HEAD_CHANNELS] = 2;
+        av_channel_layout_uninit(&t->par->ch_layout);
+        av_channel_layout_default(&t->par->ch_layout, 2);
+    }
+    return 0;
+}
+
+static void fill_info(struct track *t)
+{
+    const struct demux *d = packets_demux(t->packets);
+    const AVCodecParameters *par = d->par;
+    bool opus = par->codec_id == AV_CODEC_ID_OPUS;
+    t->info.passable = opus && opus_head_is_plain(par) && !opus_head_has_gain(par);
+    t->info.lag =
+        t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
+    t->info.seekable = packets_can_seek(t->packets);
+    t->info.duration = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, par->sample_rate) : -1;
+    if (t->whole.chained)
+        t->info.duration = -1;
+}
+
+static int open_parts(struct track *t, size_t keep_bytes_max)
+{
+    int r = packets_new(t->source, keep_bytes_max, &t->packets);
+    if (r < 0)
+        return r;
+    whole_look(&t->whole, t->source, packets_demux(t->packets));
+    if (t->whole.chained)
+        packets_distrust_times(t->packets);
+    r = prepare_params(t);
+    if (r < 0)
+        return r;
+    r = decoder_new(t->par, &t->decoder);
+    if (r < 0)
+        return r;
+    return resampler_new(&t->resampler);
+}
+
+static void explain(const struct source *s, int r, enum tutti_error *ret_code,
+                    const char **ret_text)
+{
+    *ret_code = TUTTI_E_DECODE_FAILED;
+    if (r == -ENOMEM) {
+        *ret_code = TUTTI_E_INTERNAL;
+        *ret_text = "out of memory";
+    } else if (r != -EBADMSG && r != -ENODATA && r != -EINVAL && source_was_cut(s)) {
+        *ret_code = TUTTI_E_SOURCE_FAILED;
+        *ret_text = "the source cannot be read";
+    } else if (source_size(s) == 0) {
+        *ret_text = "the file is empty";
+    } else {
+        *ret_text = "there is no audio in this source that can be decoded";
+    }
+}
+
+int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
+              enum tutti_error *ret_code, const char **ret_text)
+{
+    struct track *t = calloc(1, sizeof *t);
+    if (!t) {
+        source_free(s);
+        *ret_code = TUTTI_E_INTERNAL;
+        *ret_text = "out of memory";
+        return -ENOMEM;
+    }
+    t->source = s;
+    t->end = -1;
+    int r = open_parts(t, keep_bytes_max);
+    if (r < 0) {
+        explain(s, r, ret_code, ret_text);
+        track_free(t);
+        return r;
+    }
+    t->segments[0].rate = t->par->sample_rate;
+    t->n_segments = 1;
+    fill_info(t);
+    *ret = t;
+    return 0;
+}
+
+void track_free(struct track *t)
+{
+    if (!t)
+        return;
+    resampler_free(t->resampler);
+    decoder_free(t->decoder);
+    avcodec_parameters_free(&t->par);
+    packets_free(t->packets);
+    source_free(t->source);
+    free(t);
+}
+
+void track_get_info(const struct track *t, struct track_info *ret)
+{
+    *ret = t->info;
+}
+
+struct packets *track_packets(struct track *t)
+{
+    return t->packets;
+}
+
+int64_t track_end(const struct track *t)
+{
+    return t->end;
+}
+
+void track_set_end(struct track *t, int64_t pos)
+{
+    t->end = pos;
+}
+
+bool track_has_sound(const struct track *t)
+{
+    return t->heard;
+}
+
+/* Where the resampler must begin so that its output falls on the 48 kHz grid of the segment: on a
+ * sample that is a grid point too. Rates that share nearly no factor with 48 kHz would put these a
+ * second apart; there half a sample is given away instead. */
+static int64_t aligned_feed(const struct segment *s, int64_t sample)
+{
+    int64_t unit = s->rate / gcd(s->rate, AUDIO_RATE);
+    if (unit > s->rate / 4)
+        unit = 1;
+    int64_t from = sample - s->sample - FILTER_SAMPLES * (s->rate > AUDIO_RATE ? 4 : 1);
+    return from <= 0 ? s->sample : s->sample + from / unit * unit;
+}
+
+static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
+{
+    decoder_flush(t->decoder);
+    resampler_reset(t->resampler);
+    t->settling = true;
+    t->drained = false;
+    t->skip_left = 0;
+    t->feed_from = feed_from;
+    t->out_pos = segment_pos(segment_at_sample(t, feed_from), feed_from);
+    t->want = pos;
+}
+
+int track_go(struct track *t, int64_t pos)
+{
+    int64_t target = pos > 0 ? pos : 0;
+    const struct segment *s = segment_at_pos(t, target);
+    int64_t feed_from = aligned_feed(s, segment_sample(s, target));
+    int r = packets_go(t->packets, feed_from, (int64_t)s->rate * WARM_UP_MS / 1000);
+    if (r < 0)
+        return r;
+    begin_at(t, pos, feed_from);
+    return 0;
+}
+
+int track_go_hint(struct track *t, int64_t pos, const struct ring_hint *hint)
+{
+    (void)hint;
+    return track_go(t, pos);
+}
+
+/* The place of the first frame after a jump, or the count goes on. */
+static void settle(struct track *t, int n_samples)
+{
+    t->settling = false;
+    t->sample = t->now.sample >= 0 ? t->now.sample : 0;
+    t->skip_left = (int64_t)t->now.skip + t->now.own_skip;
+    packets_settled(t->packets, n_samples);
+}
+
+static int change_params(struct track *t, const AVFrame *frame)
+{
+    int r = resampler_finish(t->resampler);
+    if (r < 0)
+        return r;
+    const struct segment *s = segment_at_sample(t, t->sample);
+    if (s->rate != frame->sample_rate && t->sample >= t->feed_from) {
+        if (t->n_segments == SEGMENTS_MAX)
+            return -EBADMSG;
+        struct segment next = { t->sample, segment_pos(s, t->sample), frame->sample_rate };
+        if (t->n_segments == 1 && t->sample == 0)
+            t->segments[0] = next; /* the container was wrong from the start */
+        else
+            t->segments[t->n_segments++] = next;
+    }
+    return resampler_begin(t->resampler, frame);
+}
+
+static int feed(struct track *t, const AVFrame *frame, int from, int n)
+{
+    int64_t early = t->feed_from - t->sample;
+    t->sample += n;
+    if (early >= n)
+        return 0;
+    if (early > 0) {
+        from += (int)early;
+        n -= (int)early;
+    }
+    return resampler_feed(t->resampler, frame, from, n);
+}
+
+static int take_frame(struct track *t, const AVFrame *frame)
+{
+    if (frame->flags & AV_FRAME_FLAG_DISCARD)
+        return 0;
+    if (t->settling) {
+        settle(t, frame->nb_samples);
+        if (t->sample > t->feed_from) {
+            /* Not early enough after all: begin on the grid from here. */
+            log_debug("track", "a seek landed late");
+            t->feed_from = t->sample;
+            t->out_pos = segment_pos(segment_at_sample(t, t->sample), t->sample);
+        }
+    }
+    t->heard = true;
+    int from = 0;
+    int n = frame->nb_samples;
+    if (t->skip_left > 0) {
+        int skip = t->skip_left < n ? (int)t->skip_left : n;
+        t->skip_left -= skip;
+        from += skip;
+        n -= skip;
+    }
+    int discard = t->now.discard < (uint32_t)n ? (int)t->now.discard : n;
+    n -= discard;
+    t->now.discard -= (uint32_t)discard;
+    if (n <= 0)
+        return 0;
+    if (!resampler_fits(t->resampler, frame)) {
+        int r = change_params(t, frame);
+        if (r < 0)
+            return r;
+    }
+    return feed(t, frame, from, n);
+}
+
+/* What is lost in a broken Opus packet leaves silence of its length, so that transcoded and passed
+ * frames keep the same time. */
+static int send_next(struct track *t)
+{
+    struct packet *k;
+    int r = packets_next(t->packets, &k);
+    if (r < 0) {
+        log_info("track", "reading ended early: %s", strerror(-r));
+        whole_note_fault(&t->whole);
+    }
+    if (r <= 0) {
+        (void)decoder_send(t->decoder, NULL);
+        t->drained = true;
+        return 0;
+    }
+    whole_note_packet(&t->whole, k);
+    if (!t->settling && k->sample < 0) {
+        k->sample = t->sample;
+        k->skip = (uint32_t)t->skip_left;
+    }
+    t->now = *k;
+    if (!t->settling)
+        t->skip_left += k->own_skip;
+    k->av->pts = AV_NOPTS_VALUE == k->av->pts ? 0 : k->av->pts;
+    if (k->av->size == 0)
+        return 0;
+    r = decoder_send(t->decoder, k->av);
+    if (r < 0 && ++t->n_errors > ERRORS_IN_A_ROW_MAX && !t->heard)
+        return -EBADMSG;
+    return 0;
+}
+
+static int decode_more(struct track *t)
+{
+    AVFrame *frame;
+    int r = decoder_receive(t->decoder, &frame);
+    if (r == 1) {
+        t->n_errors = 0;
+        return take_frame(t, frame);
+    }
+    if (r == -ENODATA)
+        return -ENODATA;
+    if (r == -EBADMSG)
+        return ++t->n_errors > ERRORS_IN_A_ROW_MAX ? -EBADMSG : 0;
+    return send_next(t);
+}
+
+static int finish(struct track *t)
+{
+    int r = resampler_finish(t->resampler);
+    if (r < 0)
+        return r;
+    if (t->settling) /* nothing came: we are behind the end */
+        t->end = t->end >= 0 ? t->end : 0;
+    else
+        t->end = segment_pos(segment_at_sample(t, t->sample), t->sample);
+    return 0;
+}
+
+/* Fills the queue up to n samples from `want` on. Returns how many there are. */
+static int fill(struct track *t, int n)
+{
+    for (;;) {
+        int ready = resampler_ready(t->resampler);
+        if (t->out_pos < t->want && ready > 0) {
+            int64_t late = t->want - t->out_pos;
+            int drop = late < ready ? (int)late : ready;
+            resampler_take(t->resampler, NULL, drop);
+            t->out_pos += drop;
+            continue;
+        }
+        if (ready >= n)
+            return n;
+        if (t->end >= 0 && t->drained && !resampler_ready(t->resampler))
+            return 0;
+        int r = t->drained && t->end >= 0 ? -ENODATA : decode_more(t);
+        if (r == -ENODATA) {
+            r = finish(t);
+            ready = resampler_ready(t->resampler);
+            if (r == 0 && (ready == 0 || t->out_pos >= t->want))
+                return ready < n ? ready : n;
+        }
+        if (r < 0)
+            return r;
+    }
+}
+
+int track_read(struct track *t, float *dst, int n)
+{
+    int done = 0;
+    while (done < n && t->want < 0) {
+        dst[2 * done] = dst[2 * done + 1] = 0;
+        done++;
+        t->want++;
+    }
+    if (t->out_pos > t->want && done < n) { /* landed late: silence rather than a shift */
+        int64_t gap = t->out_pos - t->want;
+        int zeros = gap < n - done ? (int)gap : n - done;
+        memset(dst + (size_t)done * 2, 0, (size_t)zeros * 2 * sizeof(float));
+        done += zeros;
+        t->want += zeros;
+    }
+    if (done == n)
+        return n;
+    int got = fill(t, n - done);
+    if (got < 0)
+        return got;
+    resampler_take(t->resampler, dst + (size_t)done * 2, got);
+    t->out_pos += got;
+    t->want += got;
+    return done + got;
+}
+
+void track_note_passed(struct track *t, const struct packet *k)
+{
+    t->heard = true;
+    whole_note_packet(&t->whole, k);
+    packets_settled(t->packets, AUDIO_FRAME_SAMPLES);
+}
+
+struct ring_hint track_hint(const struct track *t, int64_t pos)
+{
+    const struct segment *s = segment_at_pos(t, pos);
+    int64_t sample = segment_sample(s, pos);
+    const struct packet *k = packets_find(t->packets, sample);
+    if (!k)
+        return (struct ring_hint){ .byte = -1, .packet = -1 };
+    return (struct ring_hint){
+        .byte = k->byte,
+        .packet = k->number,
+        .sample = (uint32_t)(sample - k->sample + k->skip),
+    };
+}
+
+void track_forget(struct track *t, int64_t pos)
+{
+    const struct segment *s = segment_at_pos(t, pos);
+    int64_t keep = aligned_feed(s, segment_sample(s, pos)) - (int64_t)s->rate * WARM_UP_MS / 1000;
+    packets_forget(t->packets, keep);
+}
+
+bool track_was_cut(const struct track *t)
+{
+    return whole_was_cut(&t->whole, t->source);
+}

@@ -1,0 +1,158 @@
+#include "media/zygote.h"
+
+#include "base/audio.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "media/encode.h"
+#include "media/resample.h"
+#include "media/serve.h"
+#include "proto/wmsg.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void log_libav(void *object, int level, const char *fmt, va_list ap)
+{
+    if (level > AV_LOG_ERROR || !log_enabled(LOG_DEBUG))
+        return;
+    char line[256];
+    (void)vsnprintf(line, sizeof line, fmt, ap);
+    size_t len = strlen(line);
+    if (len > 0 && line[len - 1] == '\n')
+        line[len - 1] = '\0';
+    log_debug("libav", "%s", line);
+}
+
+static void warm_decoder(enum AVCodecID id)
+{
+    const AVCodec *codec = avcodec_find_decoder(id);
+    AVCodecContext *c = codec ? avcodec_alloc_context3(codec) : NULL;
+    if (!c)
+        return;
+    c->sample_rate = 44100;
+    c->thread_count = 1;
+    av_channel_layout_default(&c->ch_layout, 2);
+    (void)avcodec_open2(c, codec, NULL); /* some want extradata: they have no tables either */
+    avcodec_free_context(&c);
+}
+
+static void warm_resampler(void)
+{
+    struct resampler *r;
+    AVFrame *frame = av_frame_alloc();
+    if (!frame || resampler_new(&r) < 0)
+        return;
+    frame->format = AV_SAMPLE_FMT_FLTP;
+    frame->sample_rate = 44100;
+    frame->nb_samples = 1024;
+    av_channel_layout_default(&frame->ch_layout, 2);
+    if (av_frame_get_buffer(frame, 0) == 0 && resampler_begin(r, frame) == 0)
+        (void)resampler_feed(r, frame, 0, frame->nb_samples);
+    resampler_free(r);
+    av_frame_free(&frame);
+}
+
+static void warm_encoder(void)
+{
+    struct encoder *e;
+    static float silence[AUDIO_FRAME_SAMPLES * AUDIO_CHANNELS];
+    uint8_t packet[AUDIO_PACKET_MAX];
+    if (encoder_new(128000, 10, &e) < 0)
+        return;
+    (void)encoder_run(e, silence, false, packet);
+    encoder_free(e);
+}
+
+void zygote_warm_up(void)
+{
+    static const enum AVCodecID usual[] = { AV_CODEC_ID_MP3,  AV_CODEC_ID_AAC,
+                                            AV_CODEC_ID_FLAC, AV_CODEC_ID_OPUS,
+                                            AV_CODEC_ID_AC3,  AV_CODEC_ID_VORBIS,
+                                            AV_CODEC_ID_ALAC, AV_CODEC_ID_PCM_S16LE };
+    av_log_set_callback(log_libav);
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
+        warm_decoder(usual[i]);
+    warm_resampler();
+    warm_encoder();
+}
+
+static void reset_signals(void)
+{
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)signal(sig, SIG_DFL);
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int live_as_worker(int control, const struct wmsg_spawn *spawn, const int fds[2])
+{
+    (void)close(control);
+    reset_signals();
+    int r = serve_run(fds[0], fds[1], &spawn->shape);
+    if (r < 0)
+        log_error("worker", "cannot serve: %s", strerror(-r));
+    return r < 0 ? 1 : 0;
+}
+
+static int send_spawned(int control, uint32_t id, int32_t pid)
+{
+    uint8_t bytes[WMSG_MAX];
+    struct wmsg m = { .type = WMSG_SPAWNED };
+    m.spawned.id = id;
+    m.spawned.pid = pid;
+    return fd_send(control, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, 0);
+}
+
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)close(fds[i]);
+}
+
+/* Takes one SPAWN. Returns 1 to go on, 0 at the end, negative errno; in the new worker it sets
+ * *ret_worker_status and returns 0. */
+static int serve_spawn(int control, int *ret_worker_status)
+{
+    uint8_t bytes[WMSG_MAX];
+    int fds[2];
+    size_t n_fds = 0;
+    struct wmsg m;
+    ssize_t len = fd_recv(control, bytes, sizeof bytes, fds, 2, &n_fds, 0);
+    if (len <= 0)
+        return (int)len;
+    if (wmsg_decode(bytes, (size_t)len, &m) < 0 || m.type != WMSG_SPAWN || n_fds != 2) {
+        close_all(fds, n_fds);
+        return -EBADMSG;
+    }
+    /* Raw, because no wrapper offers CLONE_PARENT; the process has one thread. */
+    long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        *ret_worker_status = live_as_worker(control, &m.spawn, fds);
+        return 0;
+    }
+    int32_t answer = pid < 0 ? (int32_t)-errno : (int32_t)pid;
+    close_all(fds, n_fds);
+    int r = send_spawned(control, m.spawn.id, answer);
+    return r < 0 ? r : 1;
+}
+
+int zygote_run(int control)
+{
+    int worker_status = -1;
+    int r;
+    do {
+        r = serve_spawn(control, &worker_status);
+    } while (r > 0);
+    if (worker_status >= 0)
+        return worker_status;
+    if (r < 0)
+        log_error("zygote", "control socket: %s", strerror(-r));
+    return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,265 @@
+/*
+ * worker_play WORKER FILE [OPTION...]: plays a file through a real worker and prints what comes as
+ * lines of text, for the checkers in tests/media.
+ *
+ *   --pos SAMPLES  --gain G  --depth FRAMES  --hint BYTE:PACKET:SAMPLE  --exact
+ *   --at N volume G | --at N seek SAMPLES   after N delivered frames; repeatable, ascending
+ *   --stop-after N                          CLOSE after N frames
+ *
+ *   opened DURATION POS LAG PASSTHROUGH SEEKABLE TITLE
+ *   frame POS FLAGS BYTE PACKET SAMPLE HEX      end POS
+ *   warning NAME TEXT   title TEXT   failed NAME TEXT   render_failed NAME TEXT
+ */
+#include "worker_host.h"
+
+#include "base/audio.h"
+#include "base/errors.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHANGES_MAX = 64, AHEAD_FRAMES = 3, WAIT_MS = 60000 };
+
+struct change {
+    long at;
+    bool seek;
+    double value;
+};
+
+static struct {
+    struct worker_host host;
+    struct wmsg open;
+    struct change changes[CHANGES_MAX];
+    int n_changes, next_change;
+    long stop_after;
+    /* playing */
+    unsigned lane;
+    uint32_t gen;
+    bool changing; /* frames of `new_gen` in the other lane are waited for */
+    bool seeking;
+    int64_t join_pos; /* the old lane must not be heard from here on */
+    uint32_t new_gen;
+    unsigned new_lane;
+    float gain;
+    int64_t next_pos;
+    long delivered;
+    bool over;
+} t;
+
+static void print_message(const struct wmsg *m)
+{
+    switch (m->type) {
+    case WMSG_OPENED:
+        printf("opened %lld %lld %u %u %u %s\n", (long long)m->opened.duration,
+               (long long)m->opened.pos, m->opened.lag, m->opened.passthrough, m->opened.seekable,
+               m->text);
+        break;
+    case WMSG_FAILED:
+        printf("failed %s %s\n", error_wire_name(m->failed.code), m->text);
+        t.over = true;
+        break;
+    case WMSG_RENDER_FAILED:
+        printf("render_failed %s %s\n", error_wire_name(m->failed.code), m->text);
+        t.changing = false;
+        break;
+    case WMSG_WARNING:
+        printf("warning %s %s\n", warning_wire_name(m->warning.code), m->text);
+        break;
+    case WMSG_TITLE:
+        printf("title %s\n", m->text);
+        break;
+    default:
+        break;
+    }
+}
+
+static void make_change(const struct change *c)
+{
+    struct wmsg m = { .type = WMSG_RENDER, .play = 1 };
+    m.render = t.open.open.render;
+    t.new_gen = ++t.gen;
+    t.new_lane = t.lane ^ 1;
+    if (t.changing)
+        t.new_lane = t.new_lane ^ 0;
+    m.render.gen = t.new_gen;
+    m.render.lane = (uint8_t)t.new_lane;
+    m.render.exact = !c->seek;
+    m.render.gain_from = t.gain;
+    if (!c->seek)
+        t.gain = (float)c->value;
+    m.render.gain = t.gain;
+    t.join_pos = t.next_pos + (int64_t)AHEAD_FRAMES * AUDIO_FRAME_SAMPLES;
+    m.render.pos = c->seek ? (int64_t)c->value : t.join_pos;
+    if (c->seek)
+        m.render.gain_from = m.render.gain;
+    t.changing = true;
+    t.seeking = c->seek;
+    worker_host_send(&t.host, &m, -1);
+}
+
+static void print_frame(const struct ring_record *r, const uint8_t *bytes)
+{
+    printf("frame %lld %u %lld %lld %u ", (long long)r->pos, r->flags, (long long)r->hint.byte,
+           (long long)r->hint.packet, r->hint.sample);
+    for (unsigned i = 0; i < r->len; i++)
+        printf("%02x", bytes[i]);
+    printf("\n");
+}
+
+/* Drops what no one wants from the new lane; true if it can be switched to. */
+static bool new_lane_ready(void)
+{
+    struct ring_record r;
+    const uint8_t *bytes;
+    while (ring_peek(t.host.ring, t.new_lane, &r, &bytes) == 1) {
+        bool stale = r.gen != t.new_gen;
+        if (!stale && (t.seeking || (r.flags & RING_END) || r.pos >= t.next_pos))
+            return t.seeking || r.pos == t.next_pos || (r.flags & RING_END) != 0;
+        ring_pop(t.host.ring, t.new_lane);
+        worker_host_ring_bell(&t.host, t.new_lane);
+    }
+    return false;
+}
+
+static void switch_lanes(void)
+{
+    ring_discard(t.host.ring, t.lane);
+    t.lane = t.new_lane;
+    t.changing = false;
+    printf("switched %ld\n", t.delivered);
+}
+
+/* Delivers one record. Returns false if there is none. */
+static bool deliver(void)
+{
+    struct ring_record r;
+    const uint8_t *bytes;
+    if (t.changing && new_lane_ready())
+        switch_lanes();
+    if (t.changing && t.next_pos >= t.join_pos)
+        return false;
+    int n = ring_peek(t.host.ring, t.lane, &r, &bytes);
+    if (n < 0) {
+        (void)fprintf(stderr, "nonsense in the ring\n");
+        exit(2);
+    }
+    if (n == 0)
+        return false;
+    if (r.flags & RING_END) {
+        if (t.changing)
+            return false;
+        printf("end %lld\n", (long long)r.pos);
+        t.over = true;
+    } else {
+        print_frame(&r, bytes);
+        t.next_pos = r.pos + AUDIO_FRAME_SAMPLES;
+        t.delivered++;
+    }
+    ring_pop(t.host.ring, t.lane);
+    worker_host_ring_bell(&t.host, t.lane);
+    return true;
+}
+
+static void play(int fd)
+{
+    struct wmsg m;
+    worker_host_send(&t.host, &t.open, fd);
+    (void)close(fd);
+    while (!t.over) {
+        while (!t.over && worker_host_receive(&t.host, &m, 0))
+            print_message(&m);
+        if (t.over)
+            break;
+        if (!t.changing && t.next_change < t.n_changes &&
+            t.delivered >= t.changes[t.next_change].at)
+            make_change(&t.changes[t.next_change++]);
+        if (t.stop_after > 0 && t.delivered >= t.stop_after)
+            break;
+        if (deliver())
+            continue;
+        (void)ring_consumer_wait(t.host.ring);
+        if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))
+            print_message(&m);
+    }
+    while (worker_host_receive(&t.host, &m, 0))
+        print_message(&m);
+}
+
+static void close_play(void)
+{
+    struct wmsg m = { .type = WMSG_CLOSE, .play = 1 };
+    worker_host_send(&t.host, &m, -1);
+    while (worker_host_receive(&t.host, &m, WAIT_MS)) {
+        if (m.type == WMSG_IDLE && m.play == 1)
+            return;
+        print_message(&m);
+    }
+    (void)fprintf(stderr, "no IDLE after CLOSE\n");
+    exit(2);
+}
+
+static void read_options(int argc, char **argv)
+{
+    struct wmsg_open *o = &t.open.open;
+    for (int i = 3; i < argc; i++) {
+        const char *arg = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--exact") == 0) {
+            o->render.exact = 1;
+            continue;
+        }
+        if (strcmp(argv[i], "--pos") == 0)
+            o->render.pos = atoll(arg);
+        else if (strcmp(argv[i], "--gain") == 0)
+            o->render.gain = o->render.gain_from = t.gain = strtof(arg, NULL);
+        else if (strcmp(argv[i], "--depth") == 0)
+            o->depth_frames = (uint32_t)atoi(arg);
+        else if (strcmp(argv[i], "--stop-after") == 0)
+            t.stop_after = atol(arg);
+        else if (strcmp(argv[i], "--hint") == 0)
+            (void)sscanf(arg, "%ld:%ld:%u", &o->hint.byte, &o->hint.packet, &o->hint.sample);
+        else if (strcmp(argv[i], "--at") == 0 && i + 3 < argc && t.n_changes < CHANGES_MAX) {
+            t.changes[t.n_changes++] = (struct change){
+                .at = atol(arg),
+                .seek = strcmp(argv[i + 2], "seek") == 0,
+                .value = strtod(argv[i + 3], NULL),
+            };
+            i += 2;
+        } else {
+            (void)fprintf(stderr, "what is %s?\n", argv[i]);
+            exit(2);
+        }
+        i++;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3)
+        return 2;
+    t.gain = 1;
+    t.gen = 1;
+    t.open = (struct wmsg){
+        .type = WMSG_OPEN,
+        .play = 1,
+        .open = { .render = { .gain = 1, .gain_from = 1, .gen = 1 },
+                  .hint = { .byte = -1, .packet = -1 },
+                  .depth_frames = 250,
+                  .bitrate = 128000,
+                  .complexity = 10 },
+    };
+    read_options(argc, argv);
+    t.next_pos = t.open.open.render.pos;
+    worker_host_start(&t.host, argv[1], t.open.open.depth_frames);
+    int fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        perror(argv[2]);
+        return 2;
+    }
+    play(fd);
+    close_play();
+    worker_host_stop(&t.host);
+    return 0;
+}
