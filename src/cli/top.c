@@ -83,7 +83,7 @@ static int draw(struct top *t)
     if (!out)
         return -errno;
     (void)fputs("\033[H", out);
-    int err = print_tables(t, out, columns, rows - 1, "\033[K\r\n");
+    int err = print_tables(t, out, columns, rows - 1, "\033[K\n");
     (void)fputs("\033[J", out);
     if (fclose(out) != 0)
         return -ENOMEM;
