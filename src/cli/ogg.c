@@ -210,5 +210,9 @@ int ogg_read_pre_skip(const uint8_t *bytes, size_t len)
     if (len < PAGE_HEAD_BYTES + HEAD_BYTES || memcmp(bytes, "OggS", 4) != 0 ||
         memcmp(head, "OpusHead", 8) != 0)
         return -1;
+    bool has_gain = head[16] != 0 || head[17] != 0;
+    bool is_plain = head[9] >= 1 && head[9] <= 2 && head[18] == 0;
+    if (!is_plain || has_gain)
+        return -1;
     return head[10] | head[11] << 8;
 }

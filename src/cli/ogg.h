@@ -42,7 +42,8 @@ int64_t ogg_writer_frames(const struct ogg_writer *w);
  * -EINVAL for a stream without packets, or negative errno. */
 int ogg_writer_finish(struct ogg_writer *w, int64_t end);
 
-/* The pre-skip of the Ogg Opus file whose first `len` bytes these are, or −1 if it is none. */
+/* The pre-skip of the Ogg Opus file whose first `len` bytes these are, or −1 if it is none, or not
+ * a plain one: mono or stereo without an output gain, whose packets can go through as they are. */
 int ogg_read_pre_skip(const uint8_t *bytes, size_t len);
 
 #endif

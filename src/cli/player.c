@@ -1,7 +1,6 @@
 #include "cli/player.h"
 
 #include "base/audio.h"
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/options.h"
 #include "cli/playlist.h"
@@ -13,6 +12,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum {
     BAR_MS = 200,    /* between two looks at the position, on a terminal */
@@ -75,7 +75,8 @@ static void fail_record(struct player *p, int err)
         return; /* the listener has left: that is an end, and no failure */
     if (p->code < CLI_SYSTEM)
         p->code = CLI_SYSTEM;
-    (void)fprintf(stderr, "tutti: cannot write the recording: %s\n", strerror(-err));
+    (void)fprintf(stderr, "tutti: cannot write %s: %s\n", record_name(p->setup->record),
+                  strerror(-err));
 }
 
 static int place(struct player *p)
@@ -96,18 +97,16 @@ static int place(struct player *p)
 
 /*
  * The samples that a player must drop so that the recording starts with the play's first sample:
- * the play's lag. Transcoding it is the look-ahead of libopus. Of a source that is passed on, the
- * lag is what remains of its own pre-skip when whole packets of it are dropped: a local Ogg file
- * says how much that is. Otherwise it is not known here, and the look-ahead is the best guess: Opus
- * that was encoded from 48 kHz by libopus, YouTube's included, has exactly that pre-skip, and no
- * remainder differs from it by more than 14 ms.
+ * the play's lag, which is not said on the wire. Transcoding it is the look-ahead of libopus. Of an
+ * Opus source it is what remains of the source's own pre-skip when whole packets of it are dropped,
+ * and a local Ogg file says how much that is. For other Opus the look-ahead is the best guess: what
+ * libopus made from 48 kHz, YouTube's streams included, has just that pre-skip, and no remainder
+ * differs from it by more than 14 ms.
  */
 static uint16_t lag_of(const struct player *p, const struct play *play)
 {
     int pre_skip = item_of(p, play)->pre_skip;
-    if (play->passthrough && pre_skip >= 0)
-        return (uint16_t)(pre_skip % AUDIO_FRAME_SAMPLES);
-    return AUDIO_ENCODER_LOOKAHEAD;
+    return pre_skip >= 0 ? (uint16_t)(pre_skip % AUDIO_FRAME_SAMPLES) : AUDIO_ENCODER_LOOKAHEAD;
 }
 
 /* Opens the recording with the first play that is ready, and lets its frames come. */
@@ -239,27 +238,18 @@ static bool is_drained(const struct player *p, uint64_t now_ns)
     return complete ? quiet_ms >= QUIET_MS : quiet_ms >= LOST_MS;
 }
 
+/* The last play that was heard decides where the recording ends, if it was heard to its end. */
 static int64_t recording_end(const struct player *p)
 {
-    const struct playlist *l = &p->list;
-    AUTO_FREE struct record_play *plays = calloc(l->n_plays, sizeof *plays);
-    int64_t lag = -1;
-    size_t n = 0;
-    for (size_t i = 0; i < l->n_placed && plays; i++) {
-        const struct play *play = &l->plays[i];
-        if (!play->was_ready)
-            continue;
-        if (!play->complete)
-            return -1;
-        if (lag < 0)
-            lag = lag_of(p, play);
-        bool known = play->duration >= play->start;
-        plays[n++] = (struct record_play){
-            .samples = known ? audio_samples(play->duration - play->start) : -1,
-            .frames = play->frames,
-        };
+    const struct play *last = NULL;
+    for (size_t i = 0; i < p->list.n_placed; i++) {
+        if (p->list.plays[i].was_ready)
+            last = &p->list.plays[i];
     }
-    return plays ? record_end(plays, n, lag, record_frames(p->setup->record)) : -1;
+    if (!last || !last->complete || last->duration < last->start)
+        return -1;
+    return record_end(audio_samples(last->duration - last->start), lag_of(p, last), last->frames,
+                      record_frames(p->setup->record));
 }
 
 /* True when nothing is left to do. */

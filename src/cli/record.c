@@ -53,6 +53,11 @@ void record_free(struct record *r)
     free(r);
 }
 
+const char *record_name(const struct record *r)
+{
+    return r->is_pipe ? "standard output" : r->path;
+}
+
 static int take_bytes(const void *bytes, size_t len, void *arg)
 {
     struct record *r = arg;
@@ -174,33 +179,15 @@ int record_close(struct record *r)
     return close(fd) < 0 ? -errno : 0;
 }
 
-static bool in_last_frame(int64_t *end, int64_t total_frames)
+int64_t record_end(int64_t samples, int64_t lag, int64_t play_frames, int64_t total_frames)
 {
+    int64_t before = (total_frames - 1) * AUDIO_FRAME_SAMPLES;
     int64_t whole = total_frames * AUDIO_FRAME_SAMPLES;
-    int64_t before = whole - AUDIO_FRAME_SAMPLES;
-    if (*end < before - SLACK || *end > whole + SLACK)
-        return false;
-    if (*end > whole)
-        *end = whole;
-    if (*end <= before)
-        *end = before + 1;
-    return true;
-}
-
-int64_t record_end(const struct record_play *plays, size_t n_plays, int64_t lag,
-                   int64_t total_frames)
-{
-    int64_t joined = lag;
-    bool known = n_plays > 0;
-    for (size_t i = 0; i < n_plays; i++) {
-        known = known && plays[i].samples >= 0;
-        joined += plays[i].samples;
-    }
-    if (known && in_last_frame(&joined, total_frames))
-        return joined;
-    if (n_plays == 0 || plays[n_plays - 1].samples < 0)
+    int64_t end = (total_frames - play_frames) * AUDIO_FRAME_SAMPLES + lag + samples;
+    if (samples < 0 || end < before - SLACK || end > whole + SLACK)
         return -1;
-    const struct record_play *last = &plays[n_plays - 1];
-    int64_t alone = (total_frames - last->frames) * AUDIO_FRAME_SAMPLES + lag + last->samples;
-    return in_last_frame(&alone, total_frames) ? alone : -1;
+    /* What was rounded out of the last frame belongs to its edge. */
+    if (end <= before)
+        return before + 1;
+    return end < whole ? end : whole;
 }

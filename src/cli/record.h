@@ -17,6 +17,9 @@ struct record;
 struct record *record_new(const char *path);
 void record_free(struct record *r);
 
+/* What it writes to, in words. */
+const char *record_name(const struct record *r);
+
 /* Opens the output and writes the headers. Returns 0 or negative errno. */
 int record_begin(struct record *r, uint16_t pre_skip, const char *title);
 bool record_begun(const struct record *r);
@@ -52,16 +55,11 @@ int record_finish(struct record *r, int64_t end);
 int record_close(struct record *r);
 
 /*
- * Where a recording ends, in samples from its start, or −1 if unknown. A play of `samples` samples
- * with the lag `lag` has ceil((samples + lag) / 960) frames; plays that are joined exactly share
- * the frame of the join, those that are not fill their own last frame. Both are tried: the end must
- * lie in the last frame. Durations come rounded to the millisecond, which is allowed for.
+ * Where a recording of `total_frames` frames ends, in samples from its start, or −1 if that is
+ * unknown. Its last play, of `samples` samples (−1: unknown) and with the lag `lag`, made the last
+ * `play_frames` of them: ceil((samples + lag) / 960) if the source was as long as it said. Else
+ * nothing is to be trimmed. Durations come rounded to the millisecond, which is allowed for.
  */
-struct record_play {
-    int64_t samples; /* from the play's start to its source's end; −1 unknown */
-    int64_t frames;  /* delivered */
-};
-int64_t record_end(const struct record_play *plays, size_t n_plays, int64_t lag,
-                   int64_t total_frames);
+int64_t record_end(int64_t samples, int64_t lag, int64_t play_frames, int64_t total_frames);
 
 #endif

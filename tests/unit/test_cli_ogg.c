@@ -234,12 +234,18 @@ static void reads_pre_skip(void **state)
 {
     struct reading *r = reading_new();
     struct ogg_writer *w = writer_new(r, NULL);
-    const uint8_t *bytes = (const uint8_t *)buf_head(&r->file);
+    uint8_t *bytes = (uint8_t *)buf_head(&r->file);
     assert_int_equal(ogg_read_pre_skip(bytes, buf_len(&r->file)), 312);
     assert_int_equal(ogg_read_pre_skip(bytes, 47), 312);
     assert_int_equal(ogg_read_pre_skip(bytes, 46), -1);
     assert_int_equal(ogg_read_pre_skip(bytes + 1, 60), -1);
     assert_int_equal(ogg_read_pre_skip((const uint8_t *)"", 0), -1);
+    static const size_t not_plain[] = { 28 + 16, 28 + 17, 28 + 18, 28 + 9 };
+    for (size_t i = 0; i < 4; i++) { /* gain, mapping family, channels */
+        bytes[not_plain[i]] += 3;
+        assert_int_equal(ogg_read_pre_skip(bytes, buf_len(&r->file)), -1);
+        bytes[not_plain[i]] -= 3;
+    }
     ogg_writer_free(w);
     reading_free(r);
 }
