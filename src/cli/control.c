@@ -1,0 +1,238 @@
+/* The subcommands that say one thing to the daemon, and `watch`, which only listens. */
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/options.h"
+#include "cli/sock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHANNEL_HELP "  -c, --channel ID    the channel; may be left out when only one plays\n"
+
+#define OPTIONS_HELP "\nOptions:\n" CHANNEL_HELP OPTIONS_COMMON_HELP
+
+/* One of these subcommands. */
+struct control {
+    const char *type;   /* of the command on the wire */
+    const char *name;   /* for messages */
+    const char *field;  /* that takes the argument, or NULL */
+    const char *wanted; /* what the argument is */
+    int (*parse)(const char *text, double *ret);
+    const char *help;
+};
+
+static const struct option control_options[] = {
+    { "channel", required_argument, NULL, 'c' },
+    OPTIONS_COMMON,
+};
+
+/* Returns -1 to go on, or an exit code. */
+static int parse(const struct control *c, struct options *o, double *ret_value, int argc,
+                 char **argv)
+{
+    int opt;
+    while ((opt = getopt_long(argc, argv, "c:h", control_options, NULL)) != -1) {
+        int code = options_take(o, opt, c->help);
+        if (code >= 0)
+            return code;
+    }
+    if (c->parse) {
+        if (optind >= argc)
+            return options_usage(o, "%s is missing", c->wanted);
+        if (c->parse(argv[optind], ret_value) < 0)
+            return options_usage(o, "this is not %s: %s", c->wanted, argv[optind]);
+        optind++;
+    }
+    return options_no_more(o, argc, argv);
+}
+
+/* Without --channel it is the only one that plays. Returns -1 and its id, or an exit code. */
+static int find_channel(const struct options *o, struct client *client, char ret[24])
+{
+    if (o->channel != 0) {
+        (void)snprintf(ret, 24, "%" PRIu64, o->channel);
+        return -1;
+    }
+    json_auto_t *status = NULL;
+    int err = client_ask(client, json_pack("{s:s}", "type", "status"), &status);
+    if (err < 0)
+        return options_lost(err);
+    const json_t *sessions = json_object_get(status, "sessions");
+    if (json_array_size(sessions) == 0) {
+        (void)fputs("tutti: no_session: nothing is playing\n", stderr);
+        return CLI_FAILED;
+    }
+    if (json_array_size(sessions) > 1)
+        return options_usage(o, "several channels play: name one with --channel "
+                                "('tutti status' lists them)");
+    (void)snprintf(ret, 24, "%s", event_text(json_array_get(sessions, 0), "channel_id", "0"));
+    return -1;
+}
+
+static int report(const char *channel, const json_t *answer)
+{
+    char at[FORMAT_TIME_BYTES];
+    const char *type = event_text(answer, "type", "?");
+    double position = event_number(answer, "position", -1);
+    if (strcmp(type, "error") == 0)
+        return options_refused(answer);
+    if (strcmp(type, "volume") == 0)
+        (void)printf("channel %s: volume %.4g\n", channel, event_number(answer, "level", 0));
+    else if (position >= 0 && event_text(answer, "play_id", NULL))
+        (void)printf("channel %s: %s at %s\n", channel, type, format_time(position, at));
+    else
+        (void)printf("channel %s: %s\n", channel, type);
+    return CLI_OK;
+}
+
+static int tell(const struct control *c, const struct options *o, struct client *client,
+                double value)
+{
+    char channel[24];
+    int code = find_channel(o, client, channel);
+    if (code >= 0)
+        return code;
+    json_t *command = json_pack("{s:s, s:s}", "type", c->type, "channel_id", channel);
+    if (command && c->field)
+        (void)json_object_set_new(command, c->field, json_real(value));
+    json_auto_t *answer = NULL;
+    int err = client_ask(client, command, &answer);
+    return err < 0 ? options_lost(err) : report(channel, answer);
+}
+
+static int control_main(const struct control *c, int argc, char **argv)
+{
+    struct options o;
+    struct client *client;
+    double value = 0;
+    options_init(&o, c->name);
+    int code = parse(c, &o, &value, argc, argv);
+    if (code < 0)
+        code = options_open(&o, &client);
+    if (code >= 0)
+        return code;
+    code = tell(c, &o, client, value);
+    client_free(client);
+    return options_flush(code);
+}
+
+int pause_main(int argc, char **argv)
+{
+    static const struct control c = {
+        .type = "pause",
+        .name = "tutti pause",
+        .help = "Usage: tutti pause [OPTION]...\n\nSilences a channel, and keeps its "
+                "place.\n" OPTIONS_HELP,
+    };
+    return control_main(&c, argc, argv);
+}
+
+int resume_main(int argc, char **argv)
+{
+    static const struct control c = {
+        .type = "resume",
+        .name = "tutti resume",
+        .help = "Usage: tutti resume [OPTION]...\n\nLets a paused channel go on where it "
+                "was.\n" OPTIONS_HELP,
+    };
+    return control_main(&c, argc, argv);
+}
+
+int stop_main(int argc, char **argv)
+{
+    static const struct control c = {
+        .type = "stop",
+        .name = "tutti stop",
+        .help = "Usage: tutti stop [OPTION]...\n\nEnds what a channel plays, and what is placed "
+                "behind it.\n" OPTIONS_HELP,
+    };
+    return control_main(&c, argc, argv);
+}
+
+int volume_main(int argc, char **argv)
+{
+    static const struct control c = {
+        .type = "volume",
+        .name = "tutti volume",
+        .field = "level",
+        .wanted = "a volume from 0 to 2, or 0% to 200%",
+        .parse = options_parse_volume,
+        .help = "Usage: tutti volume [OPTION]... LEVEL\n\nSets how loud a channel is. LEVEL is 0 "
+                "to 2, or 0% to 200%.\n" OPTIONS_HELP,
+    };
+    return control_main(&c, argc, argv);
+}
+
+int seek_main(int argc, char **argv)
+{
+    static const struct control c = {
+        .type = "seek",
+        .name = "tutti seek",
+        .field = "position",
+        .wanted = "a position (seconds or [H:]MM:SS)",
+        .parse = options_parse_time,
+        .help = "Usage: tutti seek [OPTION]... TIME\n\nGoes to another place in what a channel "
+                "plays. TIME is seconds or [H:]MM:SS.\n" OPTIONS_HELP,
+    };
+    return control_main(&c, argc, argv);
+}
+
+static const char watch_help[] =
+    "Usage: tutti watch [OPTION]...\n"
+    "\n"
+    "Prints the events of every session, one JSON object a line, until it is interrupted\n"
+    "or the daemon ends.\n"
+    "\n"
+    "Options:\n"
+    "  -c, --channel ID    the events of this channel only\n" OPTIONS_COMMON_HELP;
+
+static int print_events(struct client *client, const char *channel)
+{
+    for (;;) {
+        json_auto_t *event = NULL;
+        int n = client_next(client, &event);
+        if (n == 0)
+            n = sock_wait(client_fd(client), -1);
+        if (n < 0 && n != -EINTR)
+            return options_lost(n);
+        if (!event || (channel && strcmp(event_text(event, "channel_id", ""), channel) != 0))
+            continue;
+        char *line = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(15));
+        if (!line)
+            return options_lost(-ENOMEM);
+        (void)puts(line);
+        free(line);
+        if (fflush(stdout) != 0)
+            return options_flush(CLI_OK);
+    }
+}
+
+int watch_main(int argc, char **argv)
+{
+    static const struct control c = { .help = watch_help };
+    struct options o;
+    struct client *client;
+    double unused;
+    char channel[24];
+    options_init(&o, "tutti watch");
+    int code = parse(&c, &o, &unused, argc, argv);
+    if (code < 0)
+        code = options_open(&o, &client);
+    if (code >= 0)
+        return code;
+    (void)snprintf(channel, sizeof channel, "%" PRIu64, o.channel);
+    json_auto_t *answer = NULL;
+    int err = client_ask(client, json_pack("{s:s, s:b}", "type", "watch", "on", 1), &answer);
+    if (err < 0)
+        code = options_lost(err);
+    else if (event_is(answer, "error"))
+        code = options_refused(answer);
+    else
+        code = print_events(client, o.channel != 0 ? channel : NULL);
+    client_free(client);
+    return code;
+}

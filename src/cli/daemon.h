@@ -1,0 +1,22 @@
+/* A private daemon, for a `tutti play` where none is running: it lives as long as the play. */
+#ifndef TUTTI_CLI_DAEMON_H
+#define TUTTI_CLI_DAEMON_H
+
+#include <stddef.h>
+
+struct daemon;
+
+/* Finds `tuttid` beside this program, else in PATH; starts it in a new temporary runtime directory,
+ * with the media roots given, and waits until it is ready. `signal_fd` (see signals.h) cuts the
+ * wait short. Returns 0 and a daemon for daemon_stop, or negative errno after printing why to
+ * standard error (-EINTR: a signal came, nothing is printed); then nothing is left behind. */
+int daemon_start(char *const *media_roots, size_t n_roots, int signal_fd, struct daemon **ret);
+
+/* The sockets that it announced. */
+const char *daemon_control(const struct daemon *d);
+const char *daemon_audio(const struct daemon *d);
+
+/* Ends it, by force after three seconds, and removes its directory. NULL is fine. */
+void daemon_stop(struct daemon *d);
+
+#endif

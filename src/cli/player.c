@@ -1,0 +1,381 @@
+#include "cli/player.h"
+
+#include "base/audio.h"
+#include "base/clock.h"
+#include "cli/options.h"
+#include "cli/playlist.h"
+#include "cli/say.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    BAR_MS = 200,    /* between two looks at the position, on a terminal */
+    PLAIN_MS = 1000, /* and elsewhere */
+    STOP_MS = 2000,  /* that an end in good order may take after a signal */
+    QUIET_MS = 100,  /* without a frame after a play that ended early: none is under way */
+    LOST_MS = 3000,  /* without the end marker that should come */
+    HOLD_MS = 3000,  /* without progress: nobody listens */
+    TICK_MS = 50,    /* while one of these is awaited */
+    FRAMES_A_TURN = 512,
+};
+
+struct player {
+    const struct player_setup *setup;
+    struct playlist list;
+    char channel[24];
+    int code;         /* of the exit */
+    int signal;       /* that came, or 0 */
+    uint64_t stop_ns; /* when waiting for an end in good order is over; 0: no stop was asked for */
+    bool broken;      /* the recording cannot go on */
+    bool ended;       /* the recording has its end */
+    /* status */
+    char status_tag[CLIENT_TAG_BYTES]; /* of the question under way, or "" */
+    uint64_t status_ns;                /* when the next one is due */
+    double held_position;
+    uint64_t moved_ns; /* when the position last changed */
+    bool told_hold;
+    /* audio */
+    unsigned owed; /* frames that came since credit was given */
+    bool has_credit;
+    unsigned n_delivered; /* plays that finished with frames: so many ends must come */
+    uint64_t audio_ns;    /* when the last frame or terminal event came */
+};
+
+static const struct player_item *item_of(const struct player *p, const struct play *play)
+{
+    return &p->setup->items[play - p->list.plays];
+}
+
+/* Ends everything in good order, once. */
+static void ask_stop(struct player *p, uint64_t now_ns)
+{
+    p->list.closed = true;
+    if (p->stop_ns != 0)
+        return;
+    p->stop_ns = now_ns + STOP_MS * NS_PER_MS;
+    if (playlist_current(&p->list))
+        (void)client_send(p->setup->client,
+                          json_pack("{s:s, s:s}", "type", "stop", "channel_id", p->channel), NULL);
+}
+
+static void fail_record(struct player *p, int err)
+{
+    if (p->broken)
+        return;
+    p->broken = true;
+    ask_stop(p, clock_now_ns());
+    progress_clear(p->setup->progress);
+    if (err == -EPIPE)
+        return; /* the listener has left: that is an end, and no failure */
+    if (p->code < CLI_SYSTEM)
+        p->code = CLI_SYSTEM;
+    (void)fprintf(stderr, "tutti: cannot write %s: %s\n", record_name(p->setup->record),
+                  strerror(-err));
+}
+
+static int place(struct player *p)
+{
+    struct play *play = playlist_to_place(&p->list);
+    if (!play)
+        return 0;
+    bool first = p->list.n_placed == 0;
+    json_t *command =
+        json_pack("{s:s, s:s, s:s, s:s, s:f, s:f}", "type", "play", "channel_id", p->channel, "url",
+                  item_of(p, play)->url, "play_id", play->id, "volume", p->setup->volume,
+                  "position", first ? p->setup->position : 0.0);
+    if (command && !first)
+        (void)json_object_set_new(command, "next", json_true());
+    playlist_placed(&p->list);
+    return client_send(p->setup->client, command, NULL);
+}
+
+/*
+ * The samples that a player must drop so that the recording starts with the play's first sample:
+ * the play's lag, which is not said on the wire. Transcoding it is the look-ahead of libopus. Of an
+ * Opus source it is what remains of the source's own pre-skip when whole packets of it are dropped,
+ * and a local Ogg file says how much that is. For other Opus the look-ahead is the best guess: what
+ * libopus made from 48 kHz, YouTube's streams included, has just that pre-skip, and no remainder
+ * differs from it by more than 14 ms.
+ */
+static uint16_t lag_of(const struct player *p, const struct play *play)
+{
+    int pre_skip = item_of(p, play)->pre_skip;
+    return pre_skip >= 0 ? (uint16_t)(pre_skip % AUDIO_FRAME_SAMPLES) : AUDIO_ENCODER_LOOKAHEAD;
+}
+
+/* Opens the recording with the first play that is ready, and lets its frames come. */
+static int start_frames(struct player *p, const struct play *play)
+{
+    const struct player_setup *s = p->setup;
+    if (s->record && !record_begun(s->record) && !p->broken) {
+        int err = record_begin(s->record, lag_of(p, play), play->title);
+        if (err < 0)
+            fail_record(p, err);
+    }
+    if (!s->credit_flow || p->has_credit || p->broken)
+        return 0;
+    p->has_credit = true;
+    return audio_credit(s->audio, s->channel, s->window);
+}
+
+static int on_play_event(struct player *p, struct play *play, const json_t *event)
+{
+    struct play *before = playlist_current(&p->list);
+    bool was_ready = before && before->state == PLAY_READY;
+    if (playlist_take(&p->list, play, event)) {
+        int code = say_end(p->setup->progress, item_of(p, play)->name, play, event);
+        p->code = code > p->code ? code : p->code;
+        if (p->setup->forbidden_hint && strcmp(event_text(event, "code", ""), "forbidden_url") == 0)
+            (void)fprintf(stderr, "%s\n", p->setup->forbidden_hint);
+        p->n_delivered += play->frames > 0;
+        p->audio_ns = clock_now_ns();
+    } else {
+        say_news(p->setup->progress, item_of(p, play)->name, play, event);
+    }
+    const struct play *now = playlist_current(&p->list);
+    if (now && now->state == PLAY_READY && (now != before || !was_ready))
+        say_playing(p->setup->progress, item_of(p, now)->name, now);
+    return play->state == PLAY_READY ? start_frames(p, play) : 0;
+}
+
+/* Says once that a play which should go on stands still. */
+static void notice_hold(struct player *p, const char *state, uint64_t now_ns)
+{
+    const struct play *current = playlist_current(&p->list);
+    if (!current || p->told_hold || p->setup->audio)
+        return;
+    if (current->position != p->held_position || strcmp(state, "streaming") != 0) {
+        p->held_position = current->position;
+        p->moved_ns = now_ns;
+    } else if (now_ns - p->moved_ns > HOLD_MS * NS_PER_MS) {
+        progress_say(p->setup->progress, "note: nobody listens: the daemon waits at this position "
+                                         "until a bot connects to its audio socket");
+        p->told_hold = true;
+    }
+}
+
+static void on_status(struct player *p, const json_t *event)
+{
+    p->status_tag[0] = '\0';
+    const json_t *session = json_array_get(json_object_get(event, "sessions"), 0);
+    struct play *play = playlist_find(&p->list, event_text(session, "play_id", ""));
+    if (!play || play != playlist_current(&p->list))
+        return;
+    play->position = event_number(session, "position", play->position);
+    uint64_t now_ns = clock_now_ns();
+    struct progress_view view = {
+        .title = say_title(item_of(p, play)->name, play),
+        .state = event_text(session, "state", "streaming"),
+        .position = play->position,
+        .duration = play->duration,
+    };
+    notice_hold(p, view.state, now_ns);
+    progress_show(p->setup->progress, &view, now_ns);
+}
+
+static int on_control(struct player *p)
+{
+    for (;;) {
+        json_auto_t *event = NULL;
+        int n = client_next(p->setup->client, &event);
+        if (n <= 0)
+            return n;
+        struct play *play = playlist_find(&p->list, event_text(event, "play_id", ""));
+        if (p->status_tag[0] != '\0' && strcmp(event_text(event, "tag", ""), p->status_tag) == 0)
+            on_status(p, event);
+        else if (play)
+            n = on_play_event(p, play, event);
+        else if (event_is(event, "error") && p->stop_ns == 0)
+            p->code = options_refused(event);
+        if (n < 0)
+            return n;
+    }
+}
+
+static int on_audio(struct player *p)
+{
+    const struct player_setup *s = p->setup;
+    for (int i = 0; i < FRAMES_A_TURN; i++) {
+        struct frame frame;
+        int n = audio_next(s->audio, &frame);
+        if (n <= 0)
+            return n;
+        if (frame.channel != s->channel)
+            continue;
+        p->audio_ns = clock_now_ns();
+        p->owed += frame.len > 0;
+        int err = s->record && !p->broken ? record_frame(s->record, &frame) : 0;
+        if (err < 0)
+            fail_record(p, err);
+    }
+    return 0;
+}
+
+static int give_credit(struct player *p)
+{
+    const struct player_setup *s = p->setup;
+    if (!p->has_credit || p->owed < s->window / 2 || (s->record && record_is_full(s->record)))
+        return 0;
+    unsigned n = p->owed;
+    p->owed = 0;
+    return audio_credit(s->audio, s->channel, n);
+}
+
+/* Every frame that is to come has come. */
+static bool is_drained(const struct player *p, uint64_t now_ns)
+{
+    const struct record *r = p->setup->record;
+    if (!r || p->broken || !record_begun(r))
+        return true;
+    uint64_t quiet_ms = (now_ns - p->audio_ns) / NS_PER_MS;
+    bool complete = !record_in_play(r) && record_plays(r) >= p->n_delivered;
+    return complete ? quiet_ms >= QUIET_MS : quiet_ms >= LOST_MS;
+}
+
+/* The last play that was heard decides where the recording ends, if it was heard to its end. */
+static int64_t recording_end(const struct player *p)
+{
+    const struct play *last = NULL;
+    for (size_t i = 0; i < p->list.n_placed; i++) {
+        if (p->list.plays[i].was_ready)
+            last = &p->list.plays[i];
+    }
+    if (!last || !last->complete || last->duration < last->start)
+        return -1;
+    return record_end(audio_samples(last->duration - last->start), lag_of(p, last), last->frames,
+                      record_frames(p->setup->record));
+}
+
+/* True when nothing is left to do. */
+static bool is_done(struct player *p, uint64_t now_ns)
+{
+    struct record *r = p->setup->record;
+    if (p->stop_ns != 0 && now_ns >= p->stop_ns)
+        return true;
+    if (!playlist_is_over(&p->list) || !is_drained(p, now_ns))
+        return false;
+    if (!r || p->broken)
+        return true;
+    if (!p->ended) {
+        p->ended = true;
+        int err = record_finish(r, recording_end(p));
+        if (err < 0)
+            fail_record(p, err);
+    }
+    return p->broken || record_poll_fd(r) < 0;
+}
+
+static int ask_status(struct player *p, uint64_t now_ns)
+{
+    if (now_ns < p->status_ns || p->status_tag[0] != '\0' || !playlist_current(&p->list))
+        return 0;
+    bool fast = p->setup->progress->is_terminal;
+    p->status_ns = now_ns + (fast ? BAR_MS : PLAIN_MS) * NS_PER_MS;
+    return client_send(p->setup->client,
+                       json_pack("{s:s, s:s}", "type", "status", "channel_id", p->channel),
+                       p->status_tag);
+}
+
+static int timeout_ms(const struct player *p, uint64_t now_ns)
+{
+    if (p->stop_ns != 0 || !playlist_current(&p->list))
+        return TICK_MS;
+    return now_ns >= p->status_ns ? TICK_MS : (int)((p->status_ns - now_ns) / NS_PER_MS) + 1;
+}
+
+static void on_signal(struct player *p)
+{
+    int number = signals_take(p->setup->signal_fd);
+    if (number == 0)
+        return;
+    bool again = p->signal != 0;
+    p->signal = number;
+    uint64_t now_ns = clock_now_ns();
+    ask_stop(p, now_ns);
+    if (again)
+        p->stop_ns = now_ns;
+}
+
+/* One turn: waits for something to happen and takes it in. */
+static int turn(struct player *p, uint64_t now_ns)
+{
+    const struct player_setup *s = p->setup;
+    bool listen = s->audio && (!s->record || record_begun(s->record) || p->broken);
+    struct pollfd fds[] = {
+        { .fd = client_fd(s->client), .events = POLLIN },
+        { .fd = s->signal_fd, .events = POLLIN },
+        { .fd = listen ? audio_fd(s->audio) : -1, .events = POLLIN },
+        { .fd = s->record && !p->broken ? record_poll_fd(s->record) : -1, .events = POLLOUT },
+    };
+    if (poll(fds, 4, timeout_ms(p, now_ns)) < 0 && errno != EINTR)
+        return -errno;
+    int err = 0;
+    if (fds[1].revents)
+        on_signal(p);
+    if (fds[2].revents)
+        err = on_audio(p);
+    if (err == 0 && fds[0].revents)
+        err = on_control(p);
+    if (fds[3].revents && !p->broken) {
+        int write_err = record_flush(s->record);
+        if (write_err < 0)
+            fail_record(p, write_err);
+    }
+    return err;
+}
+
+static int run(struct player *p)
+{
+    for (;;) {
+        uint64_t now_ns = clock_now_ns();
+        if (is_done(p, now_ns))
+            return 0;
+        int err = place(p);
+        if (err == 0)
+            err = ask_status(p, now_ns);
+        if (err == 0)
+            err = give_credit(p);
+        if (err == 0)
+            err = turn(p, now_ns);
+        if (err < 0)
+            return err;
+    }
+}
+
+/* A recording that was cut short is a whole file all the same. */
+static void end_record(struct player *p)
+{
+    struct record *r = p->setup->record;
+    if (!r || !record_begun(r))
+        return;
+    int err = 0;
+    if (!p->broken && !p->ended)
+        err = record_finish(r, -1);
+    if (err == 0)
+        err = record_close(r);
+    if (err < 0)
+        fail_record(p, err);
+}
+
+int player_run(const struct player_setup *setup, int *ret_signal)
+{
+    struct player p = { .setup = setup, .held_position = -1 };
+    uint32_t salt = 0;
+    (void)snprintf(p.channel, sizeof p.channel, "%" PRIu64, setup->channel);
+    if (getrandom(&salt, sizeof salt, GRND_NONBLOCK) < 0)
+        salt = (uint32_t)getpid();
+    int err = playlist_init(&p.list, setup->n_items, salt);
+    if (err == 0)
+        err = run(&p);
+    end_record(&p);
+    progress_clear(setup->progress);
+    playlist_done(&p.list);
+    *ret_signal = p.signal;
+    return err < 0 ? options_lost(err) : p.code;
+}

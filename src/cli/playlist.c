@@ -1,0 +1,110 @@
+#include "cli/playlist.h"
+
+#include "cli/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int playlist_init(struct playlist *l, size_t n_plays, uint32_t salt)
+{
+    *l = (struct playlist){ .plays = calloc(n_plays, sizeof *l->plays), .n_plays = n_plays };
+    if (!l->plays)
+        return -ENOMEM;
+    for (size_t i = 0; i < n_plays; i++) {
+        l->plays[i].duration = -1;
+        (void)snprintf(l->plays[i].id, PLAY_ID_BYTES, "cli-%08x-%zu", salt, i + 1);
+    }
+    return 0;
+}
+
+void playlist_done(struct playlist *l)
+{
+    for (size_t i = 0; i < l->n_plays && l->plays; i++)
+        free(l->plays[i].title);
+    free(l->plays);
+    *l = (struct playlist){ .plays = NULL };
+}
+
+struct play *playlist_current(const struct playlist *l)
+{
+    for (size_t i = 0; i < l->n_placed; i++) {
+        if (l->plays[i].state != PLAY_ENDED)
+            return &l->plays[i];
+    }
+    return NULL;
+}
+
+struct play *playlist_to_place(struct playlist *l)
+{
+    if (l->closed || l->n_placed == l->n_plays)
+        return NULL;
+    const struct play *current = playlist_current(l);
+    bool behind_is_free = current == &l->plays[l->n_placed] - 1;
+    if (current && (current->state != PLAY_READY || !behind_is_free))
+        return NULL;
+    return &l->plays[l->n_placed];
+}
+
+void playlist_placed(struct playlist *l)
+{
+    l->plays[l->n_placed++].state = PLAY_PLACED;
+}
+
+struct play *playlist_find(const struct playlist *l, const char *play_id)
+{
+    for (size_t i = 0; i < l->n_placed; i++) {
+        if (strcmp(l->plays[i].id, play_id) == 0)
+            return &l->plays[i];
+    }
+    return NULL;
+}
+
+static void set_title(struct play *play, const json_t *event)
+{
+    const char *title = event_text(event, "title", "");
+    char *copy = title[0] != '\0' ? strdup(title) : NULL;
+    if (!copy)
+        return;
+    free(play->title);
+    play->title = copy;
+}
+
+static void take_ready(struct play *play, const json_t *event)
+{
+    play->state = PLAY_READY;
+    play->start = event_number(event, "position", 0);
+    play->duration = event_number(event, "duration", -1);
+    play->passthrough = json_is_true(json_object_get(event, "passthrough"));
+    play->was_ready = play->complete = true;
+    set_title(play, event);
+}
+
+bool playlist_take(struct playlist *l, struct play *play, const json_t *event)
+{
+    if (play->state == PLAY_ENDED)
+        return false;
+    play->position = event_number(event, "position", play->position);
+    if (event_is(event, "ready")) {
+        take_ready(play, event);
+    } else if (event_is(event, "title")) {
+        set_title(play, event);
+    } else if (event_is(event, "seeked")) {
+        play->complete = false;
+    } else if (event_is(event, "finished")) {
+        play->frames = (int64_t)event_number(event, "frames", 0);
+        play->state = PLAY_ENDED;
+    } else if (event_is(event, "stopped") || event_is(event, "error")) {
+        /* A broken item is passed over; somebody's stop is meant for the whole list. */
+        l->closed = l->closed || event_is(event, "stopped");
+        play->complete = false;
+        play->state = PLAY_ENDED;
+    }
+    return play->state == PLAY_ENDED;
+}
+
+bool playlist_is_over(struct playlist *l)
+{
+    return !playlist_current(l) && !playlist_to_place(l);
+}
