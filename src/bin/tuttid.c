@@ -289,7 +289,7 @@ static void watch_signals(struct daemon *d)
 static int start(struct daemon *d)
 {
     int (*const steps[])(struct daemon *) = {
-        resolve_paths, open_roots,   find_worker,    start_listening,
+        resolve_paths, open_roots,     find_worker,  start_listening,
         start_pool,    start_sessions, start_server,
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

@@ -41,7 +41,8 @@ static const struct option_row rows[] = {
     { "client-grace", SECONDS, AT(client_grace_s), 0, 1e6, "SECONDS",
       "how long the sessions of a client that is gone wait for it (30)" },
     { "buffer", SECONDS, AT(buffer_s), 0.1, 60, "SECONDS", "depth of a channel's frame ring (5)" },
-    { "bitrate", COUNT, AT(bitrate), 6000, 510000, "BITS", "of the Opus encoder, a second (128000)" },
+    { "bitrate", COUNT, AT(bitrate), 6000, 510000, "BITS",
+      "of the Opus encoder, a second (128000)" },
     { "complexity", COUNT, AT(complexity), 0, 10, "N", "of the Opus encoder, 0 to 10 (10)" },
     { "media-root", LIST, AT(media_roots), 0, 0, "DIR",
       "local files may be played from here; repeatable (none: local files are refused)" },
@@ -55,13 +56,15 @@ static const struct option_row rows[] = {
       "for a connection to a source (5)" },
     { "stall-timeout", SECONDS, AT(stall_timeout_s), 0.1, 3600, "SECONDS",
       "no byte while data is wanted: connect anew (1.5)" },
-    { "give-up", SECONDS, AT(give_up_s), 0.1, 86400, "SECONDS", "for a source that stays away (60)" },
+    { "give-up", SECONDS, AT(give_up_s), 0.1, 86400, "SECONDS",
+      "for a source that stays away (60)" },
     { "yt-dlp", TEXT, AT(yt_dlp), 0, 0, "PATH", "the extractor (found in PATH)" },
     { "extract-jobs", COUNT, AT(extract_jobs), 1, 64, "N", "extractors at a time (4)" },
     { "extract-timeout", SECONDS, AT(extract_timeout_s), 0.1, 3600, "SECONDS",
       "for one extraction (20)" },
     { "log-level", LEVEL, AT(log_level), 0, 0, "LEVEL", "error, warn, info or debug (info)" },
-    { "log-format", FORMAT, AT(log_format), 0, 0, "text|json", "of the lines on standard error (text)" },
+    { "log-format", FORMAT, AT(log_format), 0, 0, "text|json",
+      "of the lines on standard error (text)" },
 };
 
 enum { N_ROWS = sizeof rows / sizeof rows[0], OPTION_CONFIG = N_ROWS, OPTION_HELP, OPTION_VERSION };
@@ -356,8 +359,8 @@ static void print_help(void)
 static void fill_long_options(struct option options[N_ROWS + 4])
 {
     for (int i = 0; i < N_ROWS; i++)
-        options[i] = (struct option){ rows[i].name, rows[i].argument ? required_argument : no_argument,
-                                      NULL, i };
+        options[i] = (struct option){ rows[i].name,
+                                      rows[i].argument ? required_argument : no_argument, NULL, i };
     options[OPTION_CONFIG] = (struct option){ "config", required_argument, NULL, OPTION_CONFIG };
     options[OPTION_HELP] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
     options[OPTION_VERSION] = (struct option){ "version", no_argument, NULL, OPTION_VERSION };

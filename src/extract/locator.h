@@ -29,8 +29,7 @@ void locator_free(struct locator *l);
  * unless the request is cancelled before. Or refuses at once with an error and a sentence in
  * ret_why. */
 enum tutti_error locator_start(struct locator *l, const char *url, locate_fn fn, void *arg,
-                               struct locate_request **ret_request,
-                               char ret_why[LOCATE_WHY_MAX]);
+                               struct locate_request **ret_request, char ret_why[LOCATE_WHY_MAX]);
 
 /* Forgets the request: `fn` is not called. */
 void locator_cancel(struct locate_request *request);

@@ -48,7 +48,7 @@ struct audio_conn {
         struct buf batch;       /* frames taken since the last flush */
         struct outqueue *queue; /* frames that the socket did not take */
         bool dirty;             /* in the list of those to flush */
-        uint64_t n_dropped; /* since the last warning */
+        uint64_t n_dropped;     /* since the last warning */
         uint64_t dropped_client, dropped_channel;
         uint64_t warned_ns;
     } rt;
@@ -221,8 +221,8 @@ static void warn_if_slow(struct audio_conn *c)
 static void flush_conn(struct audio_conn *c)
 {
     if (buf_len(&c->rt.batch) > 0) {
-        ssize_t n = send(c->fd, buf_head(&c->rt.batch), buf_len(&c->rt.batch),
-                         MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n =
+            send(c->fd, buf_head(&c->rt.batch), buf_len(&c->rt.batch), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             audio_close(c);
             return;

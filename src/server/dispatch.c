@@ -60,7 +60,9 @@ void dispatch_slow(uint64_t client, uint64_t channel, uint64_t n_dropped, void *
 static void answer_error(struct control_conn *c, const struct command *cmd, enum tutti_error code,
                          const char *why)
 {
-    struct event e = { .type = EVENT_ERROR, .error = code, .message = why, .channel = cmd->channel };
+    struct event e = {
+        .type = EVENT_ERROR, .error = code, .message = why, .channel = cmd->channel
+    };
     control_send(c, event_format(&e, cmd->has_tag ? cmd->tag : NULL));
 }
 
@@ -90,8 +92,8 @@ static void answer_hello(struct dispatch *d, struct control_conn *c, const char 
 static void answer_status(struct dispatch *d, struct control_conn *c, const struct command *cmd,
                           const char *tag)
 {
-    json_t *o = json_pack("{s:s, s:o}", "type", "status", "sessions",
-                          sessions_json(d, cmd->channel, 0));
+    json_t *o =
+        json_pack("{s:s, s:o}", "type", "status", "sessions", sessions_json(d, cmd->channel, 0));
     control_send(c, event_format_object(o, tag));
 }
 
@@ -109,15 +111,16 @@ static void answer_stats(struct dispatch *d, struct control_conn *c, const char 
     struct sessions_counts s = sessions_counts(d->sessions);
     struct pool_counts w = pool_counts(d->pool);
     double uptime = (double)((clock_now_ns() - d->started_ns) / NS_PER_MS) / 1000;
-    json_t *o = json_pack(
-        "{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, s:{s:i,s:i,s:i,s:i}}",
-        "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting, "streaming",
-        (int)s.streaming, "paused", (int)s.paused, "workers", "idle", (int)w.idle, "busy",
-        (int)w.busy, "max", (int)w.max, "restarts", (json_int_t)w.restarts, "frames", "sent",
-        (json_int_t)s.frames_sent, "underruns", (json_int_t)s.underruns, "dropped",
-        (json_int_t)audio_dropped(d->audio), "lateness_us",
-        lateness_json(sessions_lateness(d->sessions)), "extractor", "running", 0, "queued", 0,
-        "hits", 0, "misses", 0);
+    json_t *o =
+        json_pack("{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
+                  "s:{s:i,s:i,s:i,s:i}}",
+                  "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting,
+                  "streaming", (int)s.streaming, "paused", (int)s.paused, "workers", "idle",
+                  (int)w.idle, "busy", (int)w.busy, "max", (int)w.max, "restarts",
+                  (json_int_t)w.restarts, "frames", "sent", (json_int_t)s.frames_sent, "underruns",
+                  (json_int_t)s.underruns, "dropped", (json_int_t)audio_dropped(d->audio),
+                  "lateness_us", lateness_json(sessions_lateness(d->sessions)), "extractor",
+                  "running", 0, "queued", 0, "hits", 0, "misses", 0);
     control_send(c, event_format_object(o, tag));
 }
 

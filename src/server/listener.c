@@ -59,7 +59,8 @@ static int prepare_directory(struct listener *l, char why[LISTENER_WHY_MAX])
     struct stat st;
     if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
         return fail(-ENOTDIR, why, "%s is not a directory", dir);
-    /* Somebody else's directory (root's /run, say) is used as it is; the sockets guard themselves. */
+    /* Somebody else's directory (root's /run, say) is used as it is; the sockets guard themselves.
+     */
     if (st.st_uid != getuid())
         return 0;
     if (l->config.has_group && chown(dir, (uid_t)-1, l->config.group) < 0)
@@ -117,8 +118,8 @@ static int listen_on(struct listener *l, struct door *d, char why[LISTENER_WHY_M
     (void)umask(old);
     if (r < 0)
         return fail(-e, why, "cannot bind %s: %s", d->path, strerror(e));
-    if (l->config.has_group && (chown(d->path, (uid_t)-1, l->config.group) < 0 ||
-                                chmod(d->path, 0660) < 0)) {
+    if (l->config.has_group &&
+        (chown(d->path, (uid_t)-1, l->config.group) < 0 || chmod(d->path, 0660) < 0)) {
         e = errno;
         (void)unlink(d->path);
         return fail(-e, why, "cannot give %s to the socket group: %s", d->path, strerror(e));

@@ -10,9 +10,9 @@
 #include <utlist.h>
 
 struct waiting {
-    struct waiting *prev, *next;                       /* of the connection, in order */
-    struct waiting *channel_prev, *channel_next;       /* of its channel, in order */
-    struct channel *channel; /* NULL for end markers */
+    struct waiting *prev, *next;                 /* of the connection, in order */
+    struct waiting *channel_prev, *channel_next; /* of its channel, in order */
+    struct channel *channel;                     /* NULL for end markers */
     size_t size;
     size_t sent;
     uint8_t bytes[];

@@ -19,10 +19,11 @@
 struct play;
 
 struct play_ops {
-    void (*ready)(struct play *p);                 /* the first frame is there */
-    void (*news)(struct play *p);                  /* there may be more frames */
-    void (*applied)(struct play *p);               /* the render is in force: answer the waiters */
-    void (*refused)(struct play *p, enum tutti_error code, const char *why); /* it is not possible */
+    void (*ready)(struct play *p);   /* the first frame is there */
+    void (*news)(struct play *p);    /* there may be more frames */
+    void (*applied)(struct play *p); /* the render is in force: answer the waiters */
+    void (*refused)(struct play *p, enum tutti_error code,
+                    const char *why);                                       /* it is not possible */
     void (*failed)(struct play *p, enum tutti_error code, const char *why); /* the play is over */
     void (*warning)(struct play *p, enum tutti_warning code, const char *why);
     void (*title)(struct play *p);

@@ -70,9 +70,9 @@ static void finish_current(struct session *s)
 {
     struct play *p = s->current;
     s->current = NULL;
-    struct event e = {
-        .type = EVENT_FINISHED, .position = play_position(p), .frames = p->rt.frames
-    };
+    struct event e = { .type = EVENT_FINISHED,
+                       .position = play_position(p),
+                       .frames = p->rt.frames };
     end_play(s, p, &e, NULL);
 }
 

@@ -46,7 +46,8 @@ static bool belongs_to(const struct play *p, uint64_t client)
 void sessions_outlet_changed(struct sessions *ss, uint64_t client)
 {
     struct session *s, *tmp;
-    FOR_EACH_SESSION (ss, s, tmp) {
+    FOR_EACH_SESSION(ss, s, tmp)
+    {
         if (belongs_to(s->current, client))
             session_update(s);
     }
@@ -81,7 +82,8 @@ static void stop_plays_of(struct session *s, uint64_t client, enum stop_reason r
 void sessions_client_gone(struct sessions *ss, uint64_t client)
 {
     struct session *s, *tmp;
-    FOR_EACH_SESSION (ss, s, tmp) {
+    FOR_EACH_SESSION(ss, s, tmp)
+    {
         if (belongs_to(s->next, client) || belongs_to(s->pending, client) ||
             belongs_to(s->current, client))
             stop_plays_of(s, client, STOP_CLIENT_GONE);
@@ -92,7 +94,8 @@ void sessions_shutdown(struct sessions *ss)
 {
     struct session *s, *tmp;
     ss->shutting_down = true;
-    FOR_EACH_SESSION (ss, s, tmp) {
+    FOR_EACH_SESSION(ss, s, tmp)
+    {
         stop_plays_of(s, 0, STOP_SHUTDOWN);
     }
 }
@@ -128,7 +131,8 @@ void sessions_list(struct sessions *ss, uint64_t channel, uint64_t client, sessi
             show(s, client, fn, arg);
         return;
     }
-    FOR_EACH_SESSION (ss, s, tmp) {
+    FOR_EACH_SESSION(ss, s, tmp)
+    {
         show(s, client, fn, arg);
     }
 }
@@ -141,7 +145,8 @@ struct sessions_counts sessions_counts(struct sessions *ss)
         .stalls = player_stalls(ss->player),
     };
     struct session *s, *tmp;
-    FOR_EACH_SESSION (ss, s, tmp) {
+    FOR_EACH_SESSION(ss, s, tmp)
+    {
         if (!s->current)
             c.extracting++;
         else if (s->current->paused)

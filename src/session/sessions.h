@@ -1,10 +1,10 @@
 /*
- * The sessions: what plays in which channel. The dispatcher gives commands here as structs and hears
- * events as structs; nothing in this folder knows of sockets or JSON.
+ * The sessions: what plays in which channel. The dispatcher gives commands here as structs and
+ * hears events as structs; nothing in this folder knows of sockets or JSON.
  *
  * A session is a channel in which something plays or is about to. It holds up to three plays: the
- * current one (audible), the pending one (accepted, not ready, will replace the current one) and the
- * next one (will follow it).
+ * current one (audible), the pending one (accepted, not ready, will replace the current one) and
+ * the next one (will follow it).
  */
 #ifndef TUTTI_SESSION_SESSIONS_H
 #define TUTTI_SESSION_SESSIONS_H
@@ -42,8 +42,8 @@ struct sessions_config {
     uint32_t complexity; /* 0 … 10 */
 };
 
-/* Says an event. `answer` is the command it answers, or NULL. `owner` is the client whose play it is
- * about; 0 when it concerns nobody but the commander. */
+/* Says an event. `answer` is the command it answers, or NULL. `owner` is the client whose play it
+ * is about; 0 when it concerns nobody but the commander. */
 typedef void (*sessions_event_fn)(const struct event *e, const struct origin *answer,
                                   uint64_t owner, void *arg);
 
@@ -79,8 +79,7 @@ void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin 
 void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin);
 void sessions_volume(struct sessions *ss, uint64_t channel, double level,
                      const struct origin *origin);
-void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos,
-                   const struct origin *origin);
+void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin);
 
 /* The flow of this client's outlet has changed. */
 void sessions_outlet_changed(struct sessions *ss, uint64_t client);

@@ -180,7 +180,7 @@ static void play(int fd)
             break;
         if (deliver())
             continue;
-        (void)ring_consumer_wait(t.host.ring);
+        (void)ring_consumer_wait(t.host.ring, 0);
         if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))
             print_message(&m);
     }
