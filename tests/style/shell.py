@@ -7,7 +7,7 @@ from common import ROOT, finish, project_files, read
 
 
 def is_shell(name):
-    if name.endswith(".sh"):
+    if name.endswith((".sh", ".bash")):
         return True
     if "." in name.rsplit("/", 1)[-1]:
         return False
