@@ -21,18 +21,31 @@ jobs_wanted() {
     printf '%s\n' "${JOBS:-$(nproc)}"
 }
 
-# build_in DIR [meson setup options...]: configures DIR once, with the options given, then builds.
-# Options changed since are brought up to date without starting over.
+# build_in DIR [meson options...]: makes sure that DIR is configured with the options given, and builds.
+# Options that an earlier call gave stay, so that script/build and script/test can share a directory.
 build_in() {
-    local dir=$TUTTI_ROOT/$1
+    local dir=$TUTTI_ROOT/$1 option
     shift
+    local known=$dir/results/options new=()
+    for option in "$@"; do
+        if ! grep -qsxF -e "$option" "$known"; then new+=("$option"); fi
+    done
     if [ ! -f "$dir/build.ninja" ]; then
-        meson setup "$dir" "$TUTTI_ROOT" "$@" >"$dir.log" 2>&1 || {
-            tail -n 40 "$dir.log" >&2
-            rm -f "$dir.log"
-            die "meson could not configure $(basename "$dir")"
-        }
-        rm -f "$dir.log"
+        quietly meson setup "$dir" "$TUTTI_ROOT" "$@"
+        new=("$@")
+    elif [ ${#new[@]} -gt 0 ]; then
+        quietly meson configure "$dir" "${new[@]}"
     fi
+    mkdir -p "$dir/results"
+    if [ ${#new[@]} -gt 0 ]; then printf '%s\n' "${new[@]}" >>"$known"; fi
     ninja -C "$dir" -j "$(jobs_wanted)" --quiet
+}
+
+# Runs a command whose output matters only when it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1) || {
+        printf '%s\n' "$output" | tail -n 40 >&2
+        die "'$1 $2' failed; the reason stands above"
+    }
 }

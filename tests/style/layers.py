@@ -67,9 +67,9 @@ def check_file(name, table):
 def main():
     document = ROOT / "ARCHITECTURE.md"
     table = layer_table(document.read_text(encoding="utf-8")) if document.is_file() else {}
-    problems = []
     if not table:
-        problems.append("ARCHITECTURE.md has no table with the columns `folder` and `may include`")
+        finish(["ARCHITECTURE.md has no table with the columns `folder` and `may include`"], 1)
+    problems = []
     looped = cycle(table)
     if looped:
         problems.append(f"ARCHITECTURE.md: by the table of layers, {looped} stands above itself")
