@@ -1,0 +1,29 @@
+# Completion of tutti(1) for fish.
+set -l commands play pause resume stop volume seek status stats top watch
+set -l bare "not __fish_seen_subcommand_from $commands"
+set -l play "__fish_seen_subcommand_from play"
+
+complete -c tutti -f
+complete -c tutti -n $bare -a play -d 'Play files in a channel'
+complete -c tutti -n $bare -a pause -d 'Hold a channel at its next frame'
+complete -c tutti -n $bare -a resume -d 'Go on with the very next frame'
+complete -c tutti -n $bare -a stop -d 'End what a channel plays'
+complete -c tutti -n $bare -a volume -d 'Set the volume of a channel, 0 to 2'
+complete -c tutti -n $bare -a seek -d 'Go to a position in seconds'
+complete -c tutti -n $bare -a status -d 'List the sessions'
+complete -c tutti -n $bare -a stats -d 'Show counters and lateness'
+complete -c tutti -n $bare -a top -d 'Show a live table of all channels'
+complete -c tutti -n $bare -a watch -d 'Print the events of all sessions as JSON lines'
+
+complete -c tutti -n "__fish_seen_subcommand_from play pause resume stop volume seek status" \
+    -l channel -x -d 'The channel, a Discord snowflake'
+complete -c tutti -n $play -F
+complete -c tutti -n $play -l volume -x -d 'Volume, 0 to 2'
+complete -c tutti -n $play -l position -x -d 'Start, in seconds'
+complete -c tutti -n $play -l out -r -F -d 'Write an Ogg Opus file, - for standard output'
+
+complete -c tutti -l runtime-dir -x -a '(__fish_complete_directories)' -d 'Directory of the sockets'
+complete -c tutti -l control -r -F -d 'Path of the control socket'
+complete -c tutti -l audio -r -F -d 'Path of the audio socket'
+complete -c tutti -n $bare -l version -d 'Print the version'
+complete -c tutti -l help -d 'Say how to use it'

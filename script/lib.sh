@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# What the programs in script/ share. Sourced, never run.
+
+TUTTI_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Debian's own Python: one from pyenv or conda would lack Debian's pytest and numpy.
+# shellcheck disable=SC2034 # used by the programs that source this file
+PYTHON=/usr/bin/python3
+
+say() {
+    printf '== %s\n' "$*"
+}
+
+die() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+# How many jobs ninja may run: all cores, unless JOBS says otherwise.
+jobs_wanted() {
+    printf '%s\n' "${JOBS:-$(nproc)}"
+}
+
+# build_in DIR [meson options...]: makes sure that DIR is configured with the options given, and builds.
+# Options that an earlier call gave stay, so that script/build and script/test can share a directory.
+build_in() {
+    local dir=$TUTTI_ROOT/$1 option
+    shift
+    local known=$dir/results/options new=()
+    for option in "$@"; do
+        if ! grep -qsxF -e "$option" "$known"; then new+=("$option"); fi
+    done
+    if [ ! -f "$dir/build.ninja" ]; then
+        quietly meson setup "$dir" "$TUTTI_ROOT" "$@"
+        new=("$@")
+    elif [ ${#new[@]} -gt 0 ]; then
+        quietly meson configure "$dir" "${new[@]}"
+    fi
+    mkdir -p "$dir/results"
+    if [ ${#new[@]} -gt 0 ]; then printf '%s\n' "${new[@]}" >>"$known"; fi
+    ninja -C "$dir" -j "$(jobs_wanted)" --quiet
+}
+
+# Runs a command whose output matters only when it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1) || {
+        printf '%s\n' "$output" | tail -n 40 >&2
+        die "'$1 $2' failed; the reason stands above"
+    }
+}

@@ -1,0 +1,75 @@
+"""Counts test results: `N passed, N failed` over everything named, and the names of what failed.
+
+Usage: tally.py FILE...
+FILE is meson's testlog.json, a JUnit XML file (pytest), or NAME.ok / NAME.failed, which count one
+step. A program of several cmocka tests counts each of them, one that dies before it has reported
+counts as one failure. Nothing passed at all is a failure too.
+"""
+
+import json
+import pathlib
+import re
+import sys
+import xml.etree.ElementTree as xml
+
+
+def cmocka_counts(entry):
+    """(passed, failed) as cmocka's own summary lines say."""
+    output = (entry.get("stdout") or "") + (entry.get("stderr") or "")
+    passed = sum(map(int, re.findall(r"^\[  PASSED  \] (\d+) test", output, re.M)))
+    failed = sum(map(int, re.findall(r"^\[  FAILED  \] (\d+) test", output, re.M)))
+    return passed, failed
+
+
+def meson_results(path):
+    """Yields (name, passed, failed, skipped) of each program meson ran."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        name = entry["name"]
+        passed, failed = cmocka_counts(entry)
+        if entry["result"] == "SKIP":
+            yield name, 0, 0, 1
+        elif entry["result"] in ("OK", "EXPECTEDFAIL"):
+            yield name, max(passed, 1), 0, 0
+        else:
+            yield f"{name} ({entry['result'].lower()})", passed, max(failed, 1), 0
+
+
+def junit_results(path):
+    """Yields (name, passed, failed, skipped) of each test case."""
+    cases = list(xml.parse(path).getroot().iter("testcase"))
+    if not cases:
+        yield f"{path.stem}: no test ran", 0, 1, 0
+    for case in cases:
+        name = f"{case.get('classname')}.{case.get('name')}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            yield name, 0, 1, 0
+        elif case.find("skipped") is not None:
+            yield name, 0, 0, 1
+        else:
+            yield name, 1, 0, 0
+
+
+def step_results(path):
+    failed = path.suffix == ".failed"
+    yield path.stem, int(not failed), int(failed), 0
+
+
+def main():
+    readers = {".json": meson_results, ".xml": junit_results}
+    passed = failed = 0
+    for path in map(pathlib.Path, sys.argv[1:]):
+        for name, ok, bad, skipped in readers.get(path.suffix, step_results)(path):
+            passed += ok
+            failed += bad
+            if bad:
+                print(f"FAILED {path.stem}: {name}")
+            if skipped:
+                print(f"skipped {path.stem}: {name}")
+    if not passed and not failed:
+        failed = 1
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+main()
