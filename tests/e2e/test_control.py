@@ -78,7 +78,8 @@ def test_play_id_is_made_up(still, song):
     for _ in range(3):
         channel = new_channel()
         still.control.tags["bare"] = "play"
-        still.control.send_bytes(json.dumps({"type": "play", "channel_id": str(channel), "url": song}).encode() + b"\n")
+        line = json.dumps({"type": "play", "channel_id": str(channel), "url": song})
+        still.control.send_bytes(line.encode() + b"\n")
         ready = still.control.wait("ready", channel_id=str(channel))
         shape(ready, play_id=str)
         assert ready["play_id"] and "tag" not in ready

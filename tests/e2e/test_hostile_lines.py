@@ -62,7 +62,8 @@ for _i, _id in enumerate(BAD_CHANNELS):
 for _i, _value in enumerate(BAD_CHANNEL_VALUES):
     NOT_A_COMMAND[f"pause-channel-value-{_i}"] = f'{{"type":"pause","channel_id":{_value}}}'
     NOT_A_COMMAND[f"play-channel-value-{_i}"] = f'{{"type":"play","channel_id":{_value},"url":"/x"}}'
-for _i, _value in enumerate(["-0.01", "2.01", "3", "-1", "1e300", '"1"', "null", "true", "[]", "{}", "99999999999999999999"]):
+BAD_LEVELS = ["-0.01", "2.01", "3", "-1", "1e300", '"1"', "null", "true", "[]", "{}", "9" * 20]
+for _i, _value in enumerate(BAD_LEVELS):
     NOT_A_COMMAND[f"volume-level-{_i}"] = f'{{"type":"volume",{C},"level":{_value}}}'
     NOT_A_COMMAND[f"play-volume-{_i}"] = f'{{"type":"play",{C},"url":"/x","volume":{_value}}}'
 for _i, _value in enumerate(["-0.001", "-1", "-1e300", '"1"', "null", "true", "[]", "{}"]):

@@ -49,8 +49,8 @@ TRANSCODED = {
                                video=True), False),
     "mkv-video": Format(Recipe("mkv", "-map 0:v -map 1:a -c:v mpeg4 -c:a libmp3lame -b:a 160k", video=True),
                         False),
-    "cover-art": Format(Recipe("mp3", f"{MP3} -b:a 160k", then="-f lavfi -i testsrc=size=64x64:rate=1:duration=1"
-                               " -map 0:a -map 1:v -c:v mjpeg -c:a copy")),
+    "cover-art": Format(Recipe("mp3", f"{MP3} -b:a 160k", then="-f lavfi -i testsrc=size=64x64:rate=1:"
+                               "duration=1 -map 0:a -map 1:v -c:v mjpeg -c:a copy")),
 }
 for _rate in (8000, 11025, 16000, 22050, 32000, 88200, 96000, 192000):
     TRANSCODED[f"rate-{_rate}"] = _pcm("pcm_s16le", rate=_rate)
