@@ -1,4 +1,6 @@
 """What happens when a channel that plays is told to play something else."""
+import subprocess
+
 import pytest
 
 from lib import FRAME, LOOKAHEAD, frames_of, opus, sound
@@ -200,10 +202,9 @@ def test_next_joins_to_the_sample(client, media, cut_at):
     """One sound cut into two files and joined again decodes to the uncut sound."""
     whole = media.wav(2.0, 3)
     a, b = (media.root / f"cut-{cut_at}-{part}.wav" for part in "ab")
-    from subprocess import run
-    run(["ffmpeg", "-v", "error", "-y", "-i", whole, "-af", f"atrim=end_sample={cut_at}", str(a)], check=True)
-    run(["ffmpeg", "-v", "error", "-y", "-i", whole, "-af", f"atrim=start_sample={cut_at},asetpts=PTS-STARTPTS",
-         str(b)], check=True)
+    for path, trim in ((a, f"end_sample={cut_at}"), (b, f"start_sample={cut_at}")):
+        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", whole, "-af", f"atrim={trim},asetpts=PTS-STARTPTS",
+                        str(path)], check=True)
     first = playing(client, a, 10)
     tag = client.control.send("play", channel_id=first["channel_id"], url=str(b), next=True)
     client.control.sync()
