@@ -19,6 +19,7 @@ from lib.daemon import Daemon
 def zoo(media):
     """A media root with everything in it that can go wrong: name → path."""
     root = media.root / "zoo"
+    shutil.rmtree(root, ignore_errors=True)
     (root / "directory").mkdir(parents=True)
     outside = media.root.with_name(media.root.name + "-outside")
     outside.mkdir(exist_ok=True)
@@ -46,6 +47,7 @@ def zoo(media):
     (root / "secret.wav").write_bytes(song)
     yield root
     shutil.rmtree(outside)
+    shutil.rmtree(root)
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +112,8 @@ def test_missing_and_existing_outside_look_the_same(visitor):
         refused(visitor, "/etc/nothing-here", "forbidden_url").replace("nothing-here", "x")
 
 
-@pytest.mark.parametrize("url", ["song.wav", "./song.wav", "../song.wav", "~/song.wav", "", " ", "ftp://host/x.mp3",
-                                 "gopher://x", "data:audio/wav;base64,AAAA", "concat:a|b", "pipe:0", "fd:3",
+@pytest.mark.parametrize("url", ["song.wav", "./song.wav", "../song.wav", "~/song.wav", "", " ",
+                                 "ftp://host/x.mp3", "gopher://x", "data:audio/wav;base64,AAAA", "concat:a|b", "pipe:0", "fd:3",
                                  "subfile,,start,0,end,0,,:/etc/passwd", "lavfi:sine", "crypto:/etc/passwd",
                                  "javascript:alert(1)", "-i", "--help", "file://otherhost/x.wav", "file:song.wav"])
 def test_no_such_kind_of_url(visitor, url):
