@@ -112,10 +112,13 @@ def test_missing_and_existing_outside_look_the_same(visitor):
         refused(visitor, "/etc/nothing-here", "forbidden_url").replace("nothing-here", "x")
 
 
-@pytest.mark.parametrize("url", ["song.wav", "./song.wav", "../song.wav", "~/song.wav", "", " ",
-                                 "ftp://host/x.mp3", "gopher://x", "data:audio/wav;base64,AAAA", "concat:a|b", "pipe:0", "fd:3",
-                                 "subfile,,start,0,end,0,,:/etc/passwd", "lavfi:sine", "crypto:/etc/passwd",
-                                 "javascript:alert(1)", "-i", "--help", "file://otherhost/x.wav", "file:song.wav"])
+NO_URL = ["song.wav", "./song.wav", "../song.wav", "~/song.wav", "", " ", "ftp://host/x.mp3", "gopher://x",
+          "data:audio/wav;base64,AAAA", "concat:a|b", "pipe:0", "fd:3", "subfile,,start,0,end,0,,:/etc/passwd",
+          "lavfi:sine", "crypto:/etc/passwd", "javascript:alert(1)", "-i", "--help", "file://otherhost/x.wav",
+          "file:song.wav"]
+
+
+@pytest.mark.parametrize("url", NO_URL)
 def test_no_such_kind_of_url(visitor, url):
     codes = ["unsupported_url", "forbidden_url"] + (["invalid_command"] if not url.strip() else [])
     refused(visitor, url, *codes)
@@ -137,7 +140,7 @@ def test_percent_encoding(visitor, zoo):
     refused(visitor, str(zoo / "song%2ewav"), "not_found")
     visitor.play_through(f"file://{zoo}/song%2Ewav").check_complete(51)
     for bad in ("song%00.wav", "song%zz.wav", "song%2", "song.wav%00.mp3"):
-        refused(visitor, f"file://{zoo}/{bad}", "unsupported_url", "not_found", "forbidden_url", "invalid_command")
+        refused(visitor, f"file://{zoo}/{bad}", "unsupported_url", "not_found", "forbidden_url")
 
 
 def test_no_media_root_no_files(new_daemon, media):
