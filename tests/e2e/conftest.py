@@ -19,7 +19,8 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    assert os.access(TUTTID, os.X_OK), f"{TUTTID} is missing: build first, or set TUTTI_BUILD"
+    if not os.access(TUTTID, os.X_OK):
+        pytest.exit(f"{TUTTID} is missing: build first, or set TUTTI_BUILD", 2)
 
 
 @pytest.fixture(scope="session")

@@ -198,6 +198,7 @@ def test_watch_prints_events(served, media):
     home, daemon = served
     watch = subprocess.Popen([TUTTI, "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env=clean_environment({"XDG_RUNTIME_DIR": str(home)}), stdin=subprocess.DEVNULL)
+    procs.started.add(watch.pid)
     try:
         with Control(daemon) as control:
             for n in range(50):

@@ -118,7 +118,10 @@ def test_volume(still, song):
 
 def test_seek(still, song):
     started = still.start(song, credit=20)
-    event = still.expect("seeked", "seek", started["channel"], position=1.25)
+    tag = still.control.send("seek", channel_id=started["channel_id"], position=1.25)
+    still.drip(started["channel"], 50, until=tag)
+    event = still.control.answer(tag)
+    assert event["type"] == "seeked"
     assert event["play_id"] == started["play_id"]
     assert event["position"] == pytest.approx(1.25, abs=0.002)
 

@@ -3,7 +3,6 @@
 Credit flow decides which frame is the last before a command, so nothing depends on time.
 """
 import random
-import time
 
 import pytest
 
@@ -29,16 +28,6 @@ def after(client, started, frames):
     """Exactly so many frames of a play that has started with that credit."""
     client.audio.wait_frames(started["channel"], frames)
     assert client.audio.count(started["channel"]) == frames
-
-
-def drip(client, started, frames=10, until=None):
-    """Take frames as a listener does, until a command is answered or for so many."""
-    for _ in range(frames):
-        if until and any(e.get("tag") == until for e in client.control.events):
-            return
-        client.audio.credit(started["channel"], 1)
-        time.sleep(0.02)
-    assert until is None, "the command was not answered while frames were taken"
 
 
 @pytest.mark.parametrize("name", ["wav-16", "flac", "mp3-cbr", "mp3-vbr", "m4a-index-last", "vorbis"])
@@ -100,7 +89,7 @@ def test_seek(client, media, name, target):
     started = client.start(path, credit=30)
     after(client, started, 30)
     tag = client.control.send("seek", channel_id=started["channel_id"], position=target)
-    drip(client, started, 50, until=tag)
+    client.drip(started["channel"], 50, until=tag)
     run = finish(client, started)
     seeked = client.control.answer(tag)
     assert seeked["type"] == "seeked", seeked
@@ -165,7 +154,7 @@ def test_many_seeks(client, media):
     after(client, started, 10)
     commands = [("seek", {"channel_id": started["channel_id"], "position": p / 10}) for p in range(1, 16)]
     tags = client.control.send_together(*commands)
-    drip(client, started, 50, until=tags[-1])
+    client.drip(started["channel"], 50, until=tags[-1])
     run = finish(client, started)
     assert {client.control.answer(tag)["type"] for tag in tags} == {"seeked"}
     last = sound.reference(path)[SECOND * 3 // 2:]
@@ -200,7 +189,7 @@ def test_volume_changes(client, media, kind, level):
     started = client.start(path, credit=50)
     after(client, started, 50)
     client.expect("volume", "volume", started["channel"], level=level)
-    drip(client, started)
+    client.drip(started["channel"])
     run = finish(client, started)
     source, heard = sound.reference(path), opus.decode(run.packets)
     assert len(run.frames) == frames_of(len(source))
@@ -221,7 +210,7 @@ def test_volume_while_paused(client, media):
     client.expect("paused", "pause", started["channel"])
     client.expect("volume", "volume", started["channel"], level=0.1)
     client.expect("resumed", "resume", started["channel"])
-    drip(client, started)
+    client.drip(started["channel"])
     run = finish(client, started)
     source, heard = sound.reference(path), opus.decode(run.packets)
     assert len(run.frames) == frames_of(len(source))
@@ -320,7 +309,7 @@ def test_buffer_depths(new_daemon, media, depth):
         client.expect("seeked", "seek", started["channel"], position=0.5)
         client.expect("volume", "volume", started["channel"], level=0.5)
         client.expect("resumed", "resume", started["channel"])
-        drip(client, started)
+        client.drip(started["channel"])
         run = finish(client, started)
         assert len(run.frames) == 50 + frames_of(len(sound.reference(path)) - 24000)
         heard = opus.decode(run.packets)[50 * FRAME:]
@@ -335,7 +324,7 @@ def test_opus_mono_is_made_loud_and_seeks(client, media):
     started = client.start(path, credit=30)
     after(client, started, 30)
     client.expect("volume", "volume", started["channel"], level=0.5)
-    drip(client, started)
+    client.drip(started["channel"])
     run = finish(client, started)
     source, heard = sound.reference(path), opus.decode(run.packets)
     assert len(run.frames) == frames_of(len(source))

@@ -1,5 +1,6 @@
 """A bot: one control connection and an audio connection that is attached for it."""
 import itertools
+import time
 
 from lib import DEADLINE, opus
 from lib.audio import Audio
@@ -48,23 +49,33 @@ class Client:
         return {**ready, "channel": channel}
 
     def gather(self, urls, seconds=3 * DEADLINE, **fields):
-        """Play many files at once, each to its end, as fast as they come."""
-        started = []
+        """Play many files at once, each to its end, as fast as they come.
+
+        A play that does not come to its end is returned with an end of type "lost", so that
+        one bad play among many does not hide the others.
+        """
+        started, deadline = [], time.monotonic() + seconds
         for url in urls:
             channel = new_channel()
             tag = self.control.send("play", channel_id=str(channel), url=str(url), **fields)
             started.append((channel, tag))
             if self.flow == "credit":
                 self.audio.credit(channel, PLENTY)
-        return [self._gathered(channel, tag, seconds) for channel, tag in started]
+        return [self._gathered(channel, tag, deadline) for channel, tag in started]
 
-    def _gathered(self, channel, tag, seconds):
-        answer = self.control.answer(tag, seconds)
-        if answer["type"] in TERMINAL:
-            return Played(None, answer, None)
-        end = self.control.terminal(answer["play_id"], seconds)
-        run = self.audio.wait_ends(channel) if end.get("frames", 1) else None
-        return Played(answer, end, run)
+    def _gathered(self, channel, tag, deadline):
+        def left():
+            return max(0.5, deadline - time.monotonic())
+        answer = None
+        try:
+            answer = self.control.answer(tag, left())
+            if answer["type"] in TERMINAL:
+                return Played(None, answer, None)
+            end = self.control.terminal(answer["play_id"], left())
+            run = self.audio.wait_ends(channel, 1, left()) if end.get("frames", 1) else None
+            return Played(answer, end, run)
+        except AssertionError as problem:
+            return Played(answer, {"type": "lost", "why": str(problem)}, None)
 
     def play_through(self, url, **fields):
         return self.gather([url], **fields)[0]
@@ -84,6 +95,15 @@ class Client:
         found = self.expect("status", "status", channel)["sessions"]
         assert len(found) <= 1, found
         return found[0] if found else None
+
+    def drip(self, channel, frames=10, until=None):
+        """Take frames as a listener does, for so many or until a command is answered."""
+        for _ in range(frames):
+            if until and any(e.get("tag") == until for e in self.control.events):
+                return
+            self.audio.credit(channel, 1)
+            time.sleep(0.02)
+        assert until is None, "the command was not answered while frames were taken"
 
     def close(self, check=True):
         """Stop what still plays, check the rules, and leave."""

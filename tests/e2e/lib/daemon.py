@@ -48,6 +48,7 @@ class Daemon:
         with open(self.stderr_path, "ab") as stderr:
             self.process = subprocess.Popen([TUTTID, *self.options], env=self.env, stderr=stderr,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        procs.started.add(self.process.pid)
         self.ready_line = self._read_line()
         words = self.ready_line.split()
         assert words[:1] == ["ready"], f"no ready line: {self.ready_line!r}; {self.stderr()}"

@@ -8,6 +8,9 @@ from lib import DEADLINE
 
 PR_SET_CHILD_SUBREAPER = 36
 
+# Processes the tests started themselves: children of ours, but no orphans.
+started = set()
+
 
 class Proc(NamedTuple):
     pid: int
@@ -55,8 +58,9 @@ def descendants(pid):
 
 
 def orphans(prefix="tutti"):
-    """Processes of that name that were inherited by the test itself."""
-    return [p for p in everyone() if p.parent == os.getpid() and p.name.startswith(prefix)]
+    """Processes of that name that the test inherited from parents which died."""
+    return [p for p in everyone()
+            if p.parent == os.getpid() and p.name.startswith(prefix) and p.pid not in started]
 
 
 def alive(proc):
