@@ -121,7 +121,7 @@ def test_chained_ogg(client, media, kind):
     total = frames_of(96000)
     assert total - 1 <= len(one.packets) <= total + 1, len(one.packets)
     heard = one.heard()
-    found = sound.lag_of(heard, sound.reference(second))
+    found = sound.lag_of(heard, sound.reference(second), 2 * 48000)
     assert abs(found - 48000 - LOOKAHEAD) <= FRAME + LOOKAHEAD, found
     assert sound.snr(heard[found:], sound.reference(second), 0, skip=9600) > 12
 
