@@ -1,0 +1,223 @@
+"""The command line client, as a person uses it."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from lib import DEADLINE, FRAME, TUTTI, frames_of, ogg, opus, procs, sound
+from lib.catalogue import TRANSCODED
+from lib.control import Control
+from lib.daemon import Daemon, clean_environment
+
+
+def tutti(*words, home, env=None, binary=False, seconds=4 * DEADLINE):
+    """Run tutti with a runtime directory of its own, so that it finds no other daemon."""
+    return subprocess.run([TUTTI, *map(str, words)], capture_output=True, text=not binary, timeout=seconds,
+                          env=clean_environment({"XDG_RUNTIME_DIR": str(home), **(env or {})}),
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A runtime directory without a daemon; afterwards nothing of a private one is left."""
+    path = tmp_path / "xdg"
+    path.mkdir(mode=0o700)
+    yield path
+    assert not procs.wait_gone(procs.orphans()), "processes left behind"
+    left = [os.path.join(d, f) for d, _, files in os.walk(path) for f in files]
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def served(tmp_path, media):
+    """A runtime directory with a daemon in the usual place: (directory, daemon)."""
+    path = tmp_path / "xdg"
+    path.mkdir(mode=0o700)
+    with Daemon(media=[media.root], env={"XDG_RUNTIME_DIR": str(path)}, runtime_dir=path / "tutti") as daemon:
+        yield path, daemon
+
+
+def check_ogg(path, source, passed=False):
+    """A correct Ogg Opus file: what any player makes of it is the source."""
+    file = ogg.read(path)
+    assert all(page.intact for page in file.pages), "a checksum is wrong"
+    assert [page.number for page in file.pages] == list(range(len(file.pages)))
+    assert len({page.serial for page in file.pages}) == 1
+    assert file.pages[0].flags & 2 and file.pages[-1].flags & 4, "first and last page are marked"
+    assert not any(page.flags & 4 for page in file.pages[:-1])
+    granules = [page.granule for page in file.pages[2:] if page.packets]
+    assert granules == sorted(granules)
+    assert file.pre_skip == 312, "the encoder's look-ahead"
+    assert len(file.packets) == frames_of(len(source))
+    assert all(opus.samples(packet) == FRAME for packet in file.packets)
+    assert abs(file.samples - len(source)) <= 48, f"{file.samples} samples, the source has {len(source)}"
+    heard = sound.reference.__wrapped__(str(path))
+    assert sound.lag_of(heard, source) == 0, "pre-skip and audio do not agree"
+    assert sound.snr(heard, source, 0, skip=4800) > (40 if passed else sound.oracle(source) - 2)
+
+
+@pytest.mark.parametrize("name", ["mp3-cbr", "flac", "vorbis", "wav-16"])
+def test_play_to_a_file(home, media, tmp_path, name):
+    path, out = media.make(name, TRANSCODED[name].recipe), tmp_path / "out.ogg"
+    done = tutti("play", path, "--out", out, home=home)
+    assert done.returncode == 0, done
+    check_ogg(out, sound.reference(path))
+
+
+def test_play_opus_to_a_file(home, media, tmp_path):
+    out = tmp_path / "out.ogg"
+    assert tutti("play", media.opus(2.0), "--out", out, home=home).returncode == 0
+    check_ogg(out, sound.reference(media.opus(2.0)), passed=True)
+
+
+def test_other_programs_accept_the_file(home, media, tmp_path):
+    out = tmp_path / "out.ogg"
+    assert tutti("play", media.wav(2.0), "--out", out, home=home).returncode == 0
+    probe = subprocess.run(["ffprobe", "-v", "warning", "-show_entries", "format=duration:stream=codec_name",
+                            "-of", "json", out], capture_output=True, text=True, check=True)
+    assert probe.stderr == ""
+    told = json.loads(probe.stdout)
+    assert [s["codec_name"] for s in told["streams"]] == ["opus"]
+    # ffprobe counts the pre-skip in.
+    assert float(told["format"]["duration"]) == pytest.approx(2.0, abs=0.01)
+    info = subprocess.run(["opusinfo", out], capture_output=True, text=True, check=True)
+    text = info.stdout + info.stderr
+    assert "WARNING" not in text.upper(), text
+    assert "Pre-skip: 312" in text and "Playback length: 0m:02.00" in text, text
+
+
+def test_play_into_a_pipe(home, media, tmp_path):
+    done = tutti("play", media.wav(1.0), "--out", "-", home=home, binary=True)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "piped.ogg"
+    out.write_bytes(done.stdout)
+    check_ogg(out, sound.reference(media.wav(1.0)))
+
+
+def test_volume_and_position(home, media, tmp_path):
+    out, source = tmp_path / "out.ogg", sound.reference(media.wav(2.0))
+    done = tutti("play", media.wav(2.0), "--volume", "0.5", "--position", "0.75", "--out", out, home=home)
+    assert done.returncode == 0, done
+    heard = sound.reference(str(out))
+    assert sound.lag_of(heard, source[36000:]) == 0
+    assert sound.gain_of(heard, source[36000:], 0) == pytest.approx(0.5, abs=0.03)
+
+
+def test_relative_names(home, media, tmp_path):
+    """A person names files as the shell does."""
+    out = tmp_path / "out.ogg"
+    done = subprocess.run([TUTTI, "play", os.path.basename(media.wav(1.0)), "--out", str(out)], cwd=media.root,
+                          env=clean_environment({"XDG_RUNTIME_DIR": str(home)}), capture_output=True,
+                          timeout=4 * DEADLINE, check=False)
+    assert done.returncode == 0, done
+    assert len(ogg.read(out).packets) == 51
+
+
+@pytest.mark.parametrize("what", ["missing", "directory", "random", "empty"])
+def test_bad_files(home, tmp_path, what):
+    """Not 0, one line that names the file and the reason; no half-made output."""
+    path, out = tmp_path / f"{what}.mp3", tmp_path / "out.ogg"
+    if what == "directory":
+        path.mkdir()
+    elif what != "missing":
+        path.write_bytes(os.urandom(5000) if what == "random" else b"")
+    done = tutti("play", path, "--out", out, home=home)
+    assert done.returncode not in (0, 100) and done.returncode < 128, done
+    assert done.stderr.strip(), done
+
+
+def test_output_that_cannot_be_written(home, media, tmp_path):
+    done = tutti("play", media.wav(1.0), "--out", tmp_path / "no" / "dir.ogg", home=home)
+    assert 0 < done.returncode < 128 and done.stderr.strip(), done
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_disk_full(home, media):
+    done = tutti("play", media.wav(1.0), "--out", "/dev/full", home=home)
+    assert 0 < done.returncode < 128 and done.stderr.strip(), done
+
+
+@pytest.mark.parametrize("words", [["--no-such"], ["dance"], [], ["play"], ["play", "--volume"],
+                                   ["play", "--volume", "loud", "x.wav"], ["play", "--volume", "3", "x.wav"],
+                                   ["play", "--channel", "0", "x.wav"], ["play", "--position", "-1", "x.wav"]])
+def test_bad_usage(home, words):
+    done = tutti(*words, home=home)
+    assert done.returncode == 100, done
+    assert done.stderr.strip(), done
+
+
+def test_help_and_version(home):
+    told = tutti("--help", home=home)
+    assert told.returncode == 0
+    for word in ("play", "pause", "resume", "stop", "volume", "seek", "status", "stats", "top", "watch", "--out"):
+        assert word in told.stdout, word
+    told = tutti("--version", home=home)
+    assert told.returncode == 0 and "tutti" in told.stdout
+
+
+@pytest.mark.parametrize("command", ["status", "stats", "watch"])
+def test_without_a_daemon(home, command):
+    """Only play starts one of its own; the others say that there is none."""
+    done = tutti(command, home=home)
+    assert 0 < done.returncode < 128 and done.stderr.strip(), done
+
+
+def test_with_a_running_daemon(served, media):
+    """play uses it, in real time or faster; status and stats show it."""
+    home, daemon = served
+    with Control(daemon) as watcher:
+        watcher.expect("watching", "watch", on=True)
+        done = tutti("play", media.wav(1.0), "--channel", "123456789012345678", home=home)
+        assert done.returncode == 0, done
+        watcher.wait("ready", channel_id="123456789012345678")
+        watcher.wait("finished", channel_id="123456789012345678")
+        ready = watcher.expect("ready", "play", channel_id="42", url=media.wav(2.0))
+        for command, word in (("status", "42"), ("stats", "")):
+            done = tutti(command, home=home)
+            assert done.returncode == 0 and word in done.stdout and done.stdout.strip(), done
+        watcher.expect("stopped", "stop", channel_id=ready["channel_id"])
+
+
+def test_commands_to_a_running_daemon(served, media):
+    """Each does what it says to a channel that somebody else plays."""
+    home, daemon = served
+    with Control(daemon) as owner:
+        ready = owner.expect("ready", "play", channel_id="42", url=media.wav(2.0))
+        for words, event in ((["pause"], "paused"), (["seek", "1.5"], "seeked"), (["volume", "0.5"], "volume"),
+                             (["resume"], "resumed"), (["stop"], "stopped")):
+            done = tutti(*words, "--channel", "42", home=home)
+            assert done.returncode == 0, done
+            owner.wait(event, play_id=ready["play_id"])
+        done = tutti("pause", "--channel", "42", home=home)
+        assert 0 < done.returncode < 128 and done.stderr.strip(), "nothing plays there"
+
+
+def test_watch_prints_events(served, media):
+    home, daemon = served
+    watch = subprocess.Popen([TUTTI, "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=clean_environment({"XDG_RUNTIME_DIR": str(home)}), stdin=subprocess.DEVNULL)
+    procs.started.add(watch.pid)
+    try:
+        with Control(daemon) as control:
+            for n in range(50):
+                ready = control.expect("ready", "play", channel_id=str(n + 1), url=media.wav(1.0))
+                control.expect("stopped", "stop", channel_id=ready["channel_id"])
+                if n == 0 and watch.poll() is not None:
+                    break
+        watch.terminate()
+        lines = watch.communicate(timeout=DEADLINE)[0].splitlines()
+    finally:
+        watch.kill()
+    kinds = {json.loads(line)["type"] for line in lines}
+    assert {"ready", "stopped"} <= kinds, kinds
+
+
+def test_several_files_one_after_the_other(served, media):
+    home, daemon = served
+    with Control(daemon) as watcher:
+        watcher.expect("watching", "watch", on=True)
+        done = tutti("play", media.wav(0.5, 1), media.wav(0.5, 2), home=home)
+        assert done.returncode == 0, done
+        watcher.sync()
+        assert len([e for e in watcher.events if e["type"] == "finished"]) == 2
