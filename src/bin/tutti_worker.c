@@ -1,6 +1,6 @@
 /*
  * tutti-worker: started once by tuttid as the zygote, with its control socket on descriptor 3. The
- * workers it forks are the same program and bear the same name.
+ * workers it forks are the same program and are named tutti-worker, the zygote tutti-worker-z.
  */
 #include "base/log.h"
 #include "media/zygote.h"
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     if (optind < argc || getsockopt(CONTROL_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
         type != SOCK_SEQPACKET)
         return usage(EXIT_USAGE);
-    (void)prctl(PR_SET_NAME, "tutti-worker");
+    (void)prctl(PR_SET_NAME, "tutti-worker-z");
     zygote_warm_up();
     return zygote_run(CONTROL_FD);
 }

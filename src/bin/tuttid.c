@@ -83,8 +83,6 @@ static void end(struct daemon *d)
     listener_free(d->listener);
     sessions_shutdown(d->sessions);
     audio_flush(d->audio);
-    for (size_t i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&d->signals[i], NULL);
     pool_shutdown(d->pool, on_pool_gone, d);
 }
 
@@ -276,11 +274,14 @@ static void raise_descriptor_limit(void)
 static void watch_signals(struct daemon *d)
 {
     static const int numbers[2] = { SIGTERM, SIGINT };
-    (void)signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     for (size_t i = 0; i < 2; i++) {
         (void)uv_signal_init(&d->loop, &d->signals[i]);
         d->signals[i].data = d;
         (void)uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+        /* They stay to the very end, so that a second signal does no harm, but hold nothing up. */
+        uv_unref((uv_handle_t *)&d->signals[i]);
     }
     (void)uv_timer_init(&d->loop, &d->patience);
     d->patience.data = d;

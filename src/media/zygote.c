@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,6 +95,7 @@ static void reset_signals(void)
 static int live_as_worker(int control, const struct wmsg_spawn *spawn, const int fds[2])
 {
     (void)close(control);
+    (void)prctl(PR_SET_NAME, "tutti-worker");
     reset_signals();
     int r = serve_run(fds[0], fds[1], &spawn->shape);
     if (r < 0)

@@ -41,7 +41,8 @@ static const json_t *field(struct reader *r, const char *name, bool required)
     return v;
 }
 
-/* Copies a string of 1 … max bytes; an absent one leaves `out` empty. */
+/* Copies a string of at most `max` bytes; an absent one leaves `out` empty. The JSON parser has seen
+ * to it that it is UTF-8 and has no NUL. */
 static bool read_string(struct reader *r, const char *name, char *out, size_t max)
 {
     out[0] = '\0';
@@ -49,9 +50,8 @@ static bool read_string(struct reader *r, const char *name, char *out, size_t ma
     if (!v)
         return false;
     size_t len = json_string_length(v);
-    if (!json_is_string(v) || len > max || !text_is_printable(json_string_value(v), len)) {
-        complain(r, "\"%s\" must be a string of at most %zu bytes without control characters", name,
-                 max);
+    if (!json_is_string(v) || len > max) {
+        complain(r, "\"%s\" must be a string of at most %zu bytes", name, max);
         return false;
     }
     memcpy(out, json_string_value(v), len + 1);
@@ -115,9 +115,8 @@ static char *read_url(struct reader *r)
     const json_t *v = field(r, "url", true);
     if (!v)
         return NULL;
-    size_t len = json_string_length(v);
-    if (!json_is_string(v) || len == 0 || !text_is_printable(json_string_value(v), len)) {
-        complain(r, "\"url\" must be a string that is not empty, without control characters");
+    if (!json_is_string(v) || json_string_length(v) == 0) {
+        complain(r, "\"url\" must be a string that is not empty");
         return NULL;
     }
     char *url = strdup(json_string_value(v));
@@ -145,7 +144,11 @@ static void read_play(struct reader *r, struct command *c)
 
 static void read_hello(struct reader *r, struct command *c)
 {
-    (void)read_string(r, "client", c->client, COMMAND_CLIENT_MAX);
+    const json_t *v = field(r, "client", false);
+    if (v && !json_is_string(v))
+        complain(r, "\"client\" must be a string");
+    else if (json_string_length(v) <= COMMAND_CLIENT_MAX) /* a longer one is nobody's */
+        (void)read_string(r, "client", c->client, COMMAND_CLIENT_MAX);
 }
 
 static void read_channel_only(struct reader *r, struct command *c)

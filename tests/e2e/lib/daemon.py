@@ -75,13 +75,12 @@ class Daemon:
         return procs.descendants(self.process.pid)
 
     def zygote(self):
-        """The oldest process below the daemon that bears the workers' name."""
-        return next((p for p in self.processes() if p.name.startswith("tutti-worker")), None)
+        """The process that makes the workers."""
+        return next((p for p in self.processes() if p.name == "tutti-worker-z"), None)
 
     def workers(self):
         """All worker processes but the zygote, oldest first."""
-        named = [p for p in self.processes() if p.name.startswith("tutti-worker")]
-        return named[1:]
+        return [p for p in self.processes() if p.name == "tutti-worker"]
 
     def signal(self, number=signal.SIGTERM):
         """Send a signal, and remember who has to go with the daemon."""
