@@ -13,10 +13,11 @@
 
 enum {
     LIVED_MS = 1000,
-    RESTART_PAUSE_MS = 1000,
-    HOPELESS_DEATHS = 3,
+    PAUSE_MS = 50,
+    PAUSE_MAX_MS = 1000,
+    HOPELESS_DEATHS = 4,
     ZYGOTE_FD = 3,
-    SANITIZER_OPTIONS = 4
+    SANITIZER_OPTIONS = 4,
 };
 
 struct zygote {
@@ -57,6 +58,15 @@ static void close_poll(struct instance *in)
         uv_close((uv_handle_t *)&in->poll, on_instance_closed);
 }
 
+/* At once the first time, then after pauses that double. */
+static void restart_later(struct zygote *z)
+{
+    uint64_t pause_ms = 0;
+    for (unsigned n = 1; n < z->quick_deaths && pause_ms < PAUSE_MAX_MS; n++)
+        pause_ms = pause_ms ? 2 * pause_ms : PAUSE_MS;
+    (void)uv_timer_start(&z->restart, on_restart, pause_ms, 0);
+}
+
 static void on_process_exit(uv_process_t *process, int64_t status, int sig)
 {
     struct instance *in = process->data;
@@ -69,7 +79,7 @@ static void on_process_exit(uv_process_t *process, int64_t status, int sig)
     bool quick = uv_now(z->loop) - z->started_ms < LIVED_MS;
     z->quick_deaths = quick ? z->quick_deaths + 1 : 0;
     log_error("pool", "the zygote died (exit %d, signal %d), starting another", (int)status, sig);
-    (void)uv_timer_start(&z->restart, on_restart, quick ? RESTART_PAUSE_MS : 0, 0);
+    restart_later(z);
     z->ops.died(process->pid, z->ops.arg);
 }
 
@@ -172,7 +182,7 @@ static void on_restart(uv_timer_t *timer)
     if (r < 0) {
         log_error("pool", "cannot start %s: %s", z->path, strerror(-r));
         z->quick_deaths++;
-        (void)uv_timer_start(&z->restart, on_restart, RESTART_PAUSE_MS, 0);
+        restart_later(z);
         z->ops.died(0, z->ops.arg);
         return;
     }

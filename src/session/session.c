@@ -164,17 +164,24 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
     return n;
 }
 
-/* Credit flow: everything that credit allows and the ring holds, at once. */
+/* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit. */
 static void spend_credit(struct session *s)
 {
-    struct outlet *o = s->current->client.outlet;
-    do {
+    struct play *p = s->current;
+    struct outlet *o = p->client.outlet;
+    const uint8_t *packet;
+    uint32_t len;
+    for (;;) {
         while (o->ops->credit(o, s->channel) > 0 && deliver_frame(s))
             o->ops->spend(o, s->channel);
         o->ops->flush(o);
-        if (settle_if_over(s))
+        if (settle_if_over(s) || play_await_frame(p))
             return;
-    } while (o->ops->credit(o, s->channel) > 0 && !play_await_frame(s->current));
+        /* Something came meanwhile: the end, or what credit is left for. */
+        enum play_step step = play_peek(p, &packet, &len);
+        if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o, s->channel) == 0))
+            return;
+    }
 }
 
 void session_update(struct session *s)
