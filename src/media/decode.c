@@ -2,6 +2,7 @@
 
 #include "media/lav.h"
 
+#include <libavutil/intreadwrite.h>
 #include <libavutil/mem.h>
 #include <stdlib.h>
 
@@ -82,6 +83,13 @@ int decoder_receive(struct decoder *d, AVFrame **ret)
         return -EBADMSG;
     *ret = d->frame;
     return 1;
+}
+
+uint32_t decoder_skip(const AVFrame *frame)
+{
+    const AVFrameSideData *side = av_frame_get_side_data(frame, AV_FRAME_DATA_SKIP_SAMPLES);
+    uint32_t skip = side && side->size >= 4 ? AV_RL32(side->data) : 0;
+    return skip < INT32_MAX / 2 ? skip : 0;
 }
 
 void decoder_flush(struct decoder *d)

@@ -20,6 +20,9 @@ int decoder_send(struct decoder *d, const AVPacket *packet);
  * after the last frame, -EBADMSG for a broken frame (go on). */
 int decoder_receive(struct decoder *d, AVFrame **ret);
 
+/* [samples] that the frame says should be skipped at its beginning. */
+uint32_t decoder_skip(const AVFrame *frame);
+
 /* Forgets everything it has heard; the next packet may come from anywhere. */
 void decoder_flush(struct decoder *d);
 

@@ -289,12 +289,13 @@ static void shed_bytes(struct packets *p)
 static void trim_last_of_mp4(const struct packets *p, struct packet *k)
 {
     const AVStream *st = p->demux->stream;
-    if (p->frame <= 0 || p->demux->times != DEMUX_TIMES_EXACT || k->discard > 0 ||
+    int64_t frame = p->is_opus ? opus_duration(k) : p->frame;
+    if (frame <= 0 || p->demux->times != DEMUX_TIMES_EXACT || k->discard > 0 ||
         st->time_base.den != p->demux->par->sample_rate || k->av->duration <= 0 ||
-        k->av->duration >= p->frame || k->number < 0)
+        k->av->duration >= frame || k->number < 0)
         return;
     if (avformat_index_get_entries_count(st) == k->number + 1)
-        k->discard = (uint32_t)(p->frame - k->av->duration);
+        k->discard = (uint32_t)(frame - k->av->duration);
 }
 
 static int read_one(struct packets *p)
@@ -314,8 +315,8 @@ static int read_one(struct packets *p)
     k.number = p->next_number >= 0 ? p->next_number++ : -1;
     k.byte = k.av->pos;
     read_trims(&k);
-    place(p, &k);
     trim_last_of_mp4(p, &k);
+    place(p, &k);
     *slot(p, p->last) = k;
     p->last++;
     p->kept_bytes += cost(&k);
@@ -395,6 +396,18 @@ void packets_settled(struct packets *p, int n_samples)
             calibrate(p, n_samples);
     }
     p->placing = PLACE_COUNT;
+}
+
+uint32_t packets_lead(struct packets *p, uint32_t skip)
+{
+    slot(p, p->cursor - 1)->own_skip = skip;
+    return skip;
+}
+
+void packets_drop_lead(struct packets *p, int n_samples)
+{
+    if (p->placing == PLACE_LEAD)
+        p->next_skip = p->next_skip > n_samples ? p->next_skip - n_samples : 0;
 }
 
 /* Looks for the place in what is kept. Only packets whose bytes are there, and with a place. */

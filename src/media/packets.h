@@ -40,6 +40,14 @@ int packets_next(struct packets *p, struct packet **ret);
  * packet last returned: from now on the caller counts, and places packets that have no place. */
 void packets_settled(struct packets *p, int n_samples);
 
+/* The packet last returned, the first of all, begins with `skip` samples to drop, says the decoder.
+ * Returns `skip`. */
+uint32_t packets_lead(struct packets *p, uint32_t skip);
+
+/* A whole frame of `n_samples` was dropped before the first sound: what the packets so far had to
+ * skip may be covered by it. */
+void packets_drop_lead(struct packets *p, int n_samples);
+
 /* Makes the next packet one from which a decoder can be warm at audible source sample `sample`:
  * at or before `sample` − `warm_up`, or the first of all. Returns 0 or negative errno. */
 int packets_go(struct packets *p, int64_t sample, int64_t warm_up);

@@ -261,13 +261,25 @@ int track_go_hint(struct track *t, int64_t pos, const struct ring_hint *hint)
     return track_go(t, pos);
 }
 
-/* The place of the first frame after a jump, or the count goes on. */
-static void settle(struct track *t, int n_samples)
+/* The place of the first frame after a jump; from here on the count goes on. */
+static void settle(struct track *t, const AVFrame *frame)
 {
+    /* Some decoders know themselves what they put before the first sound. */
+    if (t->now.number == 0 && t->now.skip == 0 && t->now.own_skip == 0)
+        t->now.own_skip = packets_lead(t->packets, decoder_skip(frame));
     t->settling = false;
     t->sample = t->now.sample >= 0 ? t->now.sample : 0;
     t->skip_left = (int64_t)t->now.skip + t->now.own_skip;
-    packets_settled(t->packets, n_samples);
+    packets_settled(t->packets, frame->nb_samples);
+}
+
+/* A frame that an edit list leaves out; what is to be skipped may begin in it. */
+static void drop_whole(struct track *t, const AVFrame *frame)
+{
+    if (t->settling)
+        packets_drop_lead(t->packets, frame->nb_samples);
+    else
+        t->skip_left = t->skip_left > frame->nb_samples ? t->skip_left - frame->nb_samples : 0;
 }
 
 static int change_params(struct track *t, const AVFrame *frame)
@@ -303,10 +315,12 @@ static int feed(struct track *t, const AVFrame *frame, int from, int n)
 
 static int take_frame(struct track *t, const AVFrame *frame)
 {
-    if (frame->flags & AV_FRAME_FLAG_DISCARD)
+    if (frame->flags & AV_FRAME_FLAG_DISCARD) {
+        drop_whole(t, frame);
         return 0;
+    }
     if (t->settling) {
-        settle(t, frame->nb_samples);
+        settle(t, frame);
         if (t->sample > t->feed_from) {
             /* Not early enough after all: begin on the grid from here. */
             log_debug("track", "a seek landed late");

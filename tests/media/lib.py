@@ -1,0 +1,143 @@
+"""Media made by ffmpeg, played through a real worker, decoded by libopus."""
+import ctypes
+import subprocess
+import wave
+from dataclasses import dataclass, field
+
+import numpy as np
+
+RATE, FRAME, LOOKAHEAD = 48000, 960, 312
+PASSED, END = 2, 1
+
+_opus = ctypes.CDLL("libopus.so.0")
+_opus.opus_decoder_create.restype = ctypes.c_void_p
+_opus.opus_decoder_destroy.argtypes = [ctypes.c_void_p]
+_FLOATS = ctypes.POINTER(ctypes.c_float)
+_opus.opus_decode_float.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, _FLOATS,
+                                    ctypes.c_int, ctypes.c_int]
+
+
+def decode_opus(packets):
+    error = ctypes.c_int()
+    decoder = _opus.opus_decoder_create(RATE, 2, ctypes.byref(error))
+    out, room = [], np.empty((5760, 2), np.float32)
+    for packet in packets:
+        n = _opus.opus_decode_float(decoder, packet, len(packet), room.ctypes.data_as(_FLOATS),
+                                    5760, 0)
+        assert n == FRAME, f"a packet of {n} samples"
+        out.append(room[:n].copy())
+    _opus.opus_decoder_destroy(decoder)
+    return np.concatenate(out) if out else np.zeros((0, 2), np.float32)
+
+
+def music(seconds, rate=RATE, channels=2, seed=1):
+    """Sound with an unmistakable shape at every instant: gliding tones under changing noise."""
+    rng = np.random.default_rng(seed)
+    n = int(round(seconds * rate))
+    t = np.arange(n) / rate
+    top = min(6000, rate * 0.35)
+    out = np.empty((n, channels), np.float32)
+    for c in range(channels):
+        glide = 150 + 60 * c + (top / 4) * (1 + np.sin(2 * np.pi * (0.31 + 0.07 * c) * t)) / 2
+        tone = np.sin(2 * np.pi * np.cumsum(glide) / rate)
+        tone += 0.5 * np.sin(2 * np.pi * np.cumsum(glide * 1.5 + 40) / rate)
+        noise = rng.standard_normal(n)
+        width = max(2, int(rate / top * 1.2))
+        noise = np.convolve(noise, np.ones(width) / width, "same")
+        swell = 0.5 + 0.5 * np.sin(2 * np.pi * 1.7 * t + c)
+        out[:, c] = 0.22 * tone + 0.08 * swell * noise
+    return out
+
+
+def write_wav(path, pcm, rate=RATE):
+    with wave.open(str(path), "wb") as f:
+        f.setnchannels(pcm.shape[1])
+        f.setsampwidth(2)
+        f.setframerate(rate)
+        f.writeframes((np.clip(pcm, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def ffmpeg(*args):
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, args)], check=True)
+
+
+def ffmpeg_decode(path):
+    """What ffmpeg makes of it at 48 kHz stereo, mixed as for integers."""
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:a:0", "-f",
+                          "s16le", "-ac", "2", "-ar", str(RATE), "-"], check=True,
+                         capture_output=True).stdout
+    return np.frombuffer(raw, "<i2").reshape(-1, 2).astype(np.float32) / 32768
+
+
+@dataclass
+class Played:
+    opened: list = None
+    title: str = ""
+    frames: list = field(default_factory=list)  # (pos, flags, (byte, packet, sample), packet)
+    end: int = None
+    warnings: list = field(default_factory=list)
+    titles: list = field(default_factory=list)
+    failed: str = None
+    render_failed: list = field(default_factory=list)
+    switched: list = field(default_factory=list)
+
+    @property
+    def lag(self):
+        return self.opened[2]
+
+    @property
+    def passed(self):
+        return [bool(f[1] & PASSED) for f in self.frames]
+
+    def pcm(self):
+        return decode_opus([f[3] for f in self.frames])
+
+
+def play(tools, path, *options):
+    out = subprocess.run([tools.play, tools.worker, str(path), *map(str, options)], check=True,
+                         capture_output=True, text=True, timeout=120)
+    played = Played()
+    for line in out.stdout.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "opened":
+            parts = rest.split(" ", 5)
+            played.opened = [int(x) for x in parts[:5]]
+            played.title = parts[5]
+        elif kind == "frame":
+            p = rest.split(" ")
+            played.frames.append((int(p[0]), int(p[1]), (int(p[2]), int(p[3]), int(p[4])),
+                                  bytes.fromhex(p[5])))
+        elif kind == "end":
+            played.end = int(rest)
+        elif kind == "warning":
+            played.warnings.append(rest)
+        elif kind == "title":
+            played.titles.append(rest)
+        elif kind == "failed":
+            played.failed = rest
+        elif kind == "render_failed":
+            played.render_failed.append(rest)
+        elif kind == "switched":
+            played.switched.append(int(rest))
+    return played
+
+
+def snr(reference, heard):
+    n = min(len(reference), len(heard))
+    r, h = reference[:n].astype(np.float64), heard[:n].astype(np.float64)
+    return 10 * np.log10(np.sum(r * r) / max(np.sum((r - h) ** 2), 1e-12))
+
+
+def shifted(pcm, n):
+    """pcm[n:], with silence in front when n is negative."""
+    return pcm[n:] if n >= 0 else np.concatenate([np.zeros((-n, 2), np.float32), pcm])
+
+
+def find_lag(reference, heard, span=3000):
+    """By how many samples `heard` is late."""
+    n = min(len(reference), len(heard), 1 << 17)
+    a, b = reference[:n].sum(1), heard[:n].sum(1)
+    size = 1 << (2 * n - 1).bit_length()
+    c = np.fft.irfft(np.conj(np.fft.rfft(a, size)) * np.fft.rfft(b, size), size)
+    c = np.concatenate([c[-span:], c[:span]])
+    return int(np.argmax(c)) - span
