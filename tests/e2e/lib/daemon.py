@@ -74,9 +74,11 @@ class Daemon:
     def processes(self):
         return procs.descendants(self.process.pid)
 
-    def zygote(self):
-        """The oldest process below the daemon that bears the workers' name."""
-        return next((p for p in self.processes() if p.name.startswith("tutti-worker")), None)
+    def zygote(self, after=()):
+        """The oldest process of the workers' name, not counting those that were there before."""
+        known = {p.pid for p in after}
+        return next((p for p in self.processes() if p.name.startswith("tutti-worker") and p.pid not in known),
+                    None)
 
     def workers(self):
         """All worker processes but the zygote, oldest first."""
