@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from lib import DEADLINE, FRAME, TUTTI, frames_of, ogg, opus, procs, sound
+from lib.audio import Audio
 from lib.catalogue import TRANSCODED
 from lib.control import Control
 from lib.daemon import Daemon, clean_environment
@@ -104,6 +105,12 @@ def test_volume_and_position(home, media, tmp_path):
     assert sound.gain_of(heard, source[36000:], 0) == pytest.approx(0.5, abs=0.03)
 
 
+def test_play_without_a_daemon_or_a_file(home, media):
+    """It plays, in real time, with a daemon of its own, and says how far it is."""
+    done = tutti("play", media.wav(1.0), home=home)
+    assert done.returncode == 0 and done.stdout.strip() + done.stderr.strip(), done
+
+
 def test_relative_names(home, media, tmp_path):
     """A person names files as the shell does."""
     out = tmp_path / "out.ogg"
@@ -150,8 +157,10 @@ def test_bad_usage(home, words):
 def test_help_and_version(home):
     told = tutti("--help", home=home)
     assert told.returncode == 0
-    for word in ("play", "pause", "resume", "stop", "volume", "seek", "status", "stats", "top", "watch", "--out"):
+    for word in ("play", "pause", "resume", "stop", "volume", "seek", "status", "stats", "top", "watch"):
         assert word in told.stdout, word
+    told = tutti("play", "--help", home=home)
+    assert told.returncode == 0 and "--out" in told.stdout
     told = tutti("--version", home=home)
     assert told.returncode == 0 and "tutti" in told.stdout
 
@@ -164,14 +173,15 @@ def test_without_a_daemon(home, command):
 
 
 def test_with_a_running_daemon(served, media):
-    """play uses it, in real time or faster; status and stats show it."""
+    """play uses it, and what it plays goes to whoever listens; status and stats show it."""
     home, daemon = served
-    with Control(daemon) as watcher:
+    with Control(daemon) as watcher, Audio(daemon) as listener:
         watcher.expect("watching", "watch", on=True)
         done = tutti("play", media.wav(1.0), "--channel", "123456789012345678", home=home)
         assert done.returncode == 0, done
         watcher.wait("ready", channel_id="123456789012345678")
         watcher.wait("finished", channel_id="123456789012345678")
+        assert len(listener.wait_ends(123456789012345678).frames) == 51
         ready = watcher.expect("ready", "play", channel_id="42", url=media.wav(2.0))
         for command, word in (("status", "42"), ("stats", "")):
             done = tutti(command, home=home)
@@ -215,7 +225,7 @@ def test_watch_prints_events(served, media):
 
 def test_several_files_one_after_the_other(served, media):
     home, daemon = served
-    with Control(daemon) as watcher:
+    with Control(daemon) as watcher, Audio(daemon):
         watcher.expect("watching", "watch", on=True)
         done = tutti("play", media.wav(0.5, 1), media.wav(0.5, 2), home=home)
         assert done.returncode == 0, done

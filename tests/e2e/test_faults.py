@@ -149,14 +149,15 @@ def test_the_zygote_dies(new_daemon, media):
     daemon = new_daemon("--warm-workers", 0)
     with Client(daemon) as client:
         plays = [client.start(media.wav(20.0, n), credit=10) for n in range(2)]
-        for turn in range(3):
-            zygote = daemon.zygote()
+        before = ()
+        for _ in range(3):
+            zygote = daemon.zygote(before)
             assert zygote is not None
+            before = daemon.processes()
             os.kill(zygote.pid, signal.SIGKILL)
             assert not procs.wait_gone([zygote])
             for one in client.gather([media.wav(1.0, n) for n in range(3)]):
                 one.check_complete(51)
-            assert daemon.zygote() is not None, turn
         for started in plays:
             client.audio.credit(started["channel"], PLENTY)
             assert client.control.terminal(started["play_id"])["frames"] == frames_of(20 * 48000)

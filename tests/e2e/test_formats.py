@@ -59,7 +59,7 @@ def test_passed_through(gallery, name):
     assert one.ready, one.end
     assert one.ready["passthrough"] is True
     source = sound.reference(path)
-    lag = 120 if name == "opus-low-delay" else LOOKAHEAD
+    lag = 120 if name == "opus-low-delay" else LOOKAHEAD  # the file's pre-skip
     check_counts(one, USUAL, lag, others=(len(source),))
     heard = one.heard()
     assert sound.lag_of(heard, source) == lag
@@ -74,12 +74,15 @@ def test_other_packet_lengths(gallery, name):
     path, one = gallery[name]
     assert one.ready, one.end
     source = sound.reference(path)
-    check_counts(one, USUAL)
     if one.ready["passthrough"]:
-        heard = one.heard()
-        assert sound.lag_of(heard, source) == LOOKAHEAD
-        assert sound.snr(heard, source, LOOKAHEAD, skip=FRAME * 5) > 60
+        heard, lag = one.heard(), ogg.read(path).pre_skip % FRAME
+        check_counts(one, USUAL, lag)
+        assert sound.lag_of(heard, source) == lag
+        # The last packets may be too few for a frame.
+        assert sound.snr(heard[:-FRAME], source, lag, skip=FRAME * 5) > 60
+        assert sound.snr(heard, source, lag) > 20
     else:
+        check_counts(one, USUAL)
         sound.check_transcoded(one.packets, source)
 
 
@@ -98,10 +101,10 @@ def test_pre_skip(client, media, tmp_path_factory, pre_skip):
 
 
 def test_opus_end_trim_is_honoured(client, media):
-    """Packets that lie wholly behind the end of the stream are not sent."""
-    original = ogg.read(media.opus(2.0))
+    """Packets of the last page that lie wholly behind the end of the stream are not sent."""
+    original = ogg.read(media.opus(2.0)).packets[:100]
     path = media.root / "trimmed.opus"
-    ogg.write(path, original.packets, [FRAME] * len(original.packets), 95 * FRAME - 312 - 900)
+    ogg.write(path, original, [FRAME] * 100, 95 * FRAME - 312 - 900)
     client.play_through(path).check_complete(95)
 
 

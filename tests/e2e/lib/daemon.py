@@ -74,9 +74,10 @@ class Daemon:
     def processes(self):
         return procs.descendants(self.process.pid)
 
-    def zygote(self):
-        """The process that makes the workers."""
-        return next((p for p in self.processes() if p.name == "tutti-worker-z"), None)
+    def zygote(self, after=()):
+        """The process that makes the workers, unless it was there before."""
+        known = {p.pid for p in after}
+        return next((p for p in self.processes() if p.name == "tutti-worker-z" and p.pid not in known), None)
 
     def workers(self):
         """All worker processes but the zygote, oldest first."""

@@ -78,15 +78,18 @@ def _page(flags, granule, serial, number, packets):
     return data[:22] + struct.pack("<I", crc(data)) + data[26:]
 
 
+PAGE = 50  # packets a page
+
+
 def write(path, packets, sizes, samples, channels=2, pre_skip=312):
     """An Ogg Opus file of these packets, each of so many samples, that plays `samples`."""
     head = struct.pack("<8sBBHIhB", b"OpusHead", 1, channels, pre_skip, 48000, 0, 0)
     tags = struct.pack("<8sI5sI", b"OpusTags", 5, b"tests", 0)
     out, granule = [_page(2, 0, 7, 0, [head]), _page(0, 0, 7, 1, [tags])], 0
-    for index, (packet, size) in enumerate(zip(packets, sizes)):
-        granule += size
-        last = index == len(packets) - 1
+    for start in range(0, len(packets), PAGE):
+        granule += sum(sizes[start:start + PAGE])
+        last = start + PAGE >= len(packets)
         at = samples + pre_skip if last else granule
-        out.append(_page(4 if last else 0, at, 7, index + 2, [packet]))
+        out.append(_page(4 if last else 0, at, 7, len(out), packets[start:start + PAGE]))
     with open(path, "wb") as file:
         file.write(b"".join(out))
