@@ -300,6 +300,8 @@ static int play(struct playing *p)
     if (p->record && record_lost(p->record) > 0)
         (void)fprintf(stderr, "tutti: %u frames were lost on the way to the recording\n",
                       record_lost(p->record));
+    if (p->record && !record_begun(p->record) && code == CLI_OK && p->signal == 0)
+        (void)fprintf(stderr, "tutti: no audio came: %s was not written\n", record_name(p->record));
     return code;
 }
 

@@ -19,6 +19,7 @@ enum {
     PLAIN_MS = 1000, /* and elsewhere */
     STOP_MS = 2000,  /* that an end in good order may take after a signal */
     QUIET_MS = 100,  /* without a frame after a play that ended early: none is under way */
+    DEAF_MS = 1000,  /* for the daemon to say why it closed the audio connection */
     LOST_MS = 3000,  /* without the end marker that should come */
     HOLD_MS = 3000,  /* without progress: nobody listens */
     TICK_MS = 50,    /* while one of these is awaited */
@@ -43,8 +44,10 @@ struct player {
     /* audio */
     unsigned owed; /* frames that came since credit was given */
     bool has_credit;
-    unsigned n_delivered; /* plays that finished with frames: so many ends must come */
-    uint64_t audio_ns;    /* when the last frame or terminal event came */
+    unsigned n_delivered;     /* plays that finished with frames: so many ends must come */
+    uint64_t deaf_ns;         /* when the audio connection was closed on us, or 0 */
+    const struct play *first; /* that was ready */
+    uint64_t audio_ns;        /* when the last frame or terminal event came */
 };
 
 static const struct player_item *item_of(const struct player *p, const struct play *play)
@@ -109,19 +112,30 @@ static uint16_t lag_of(const struct player *p, const struct play *play)
     return pre_skip >= 0 ? (uint16_t)(pre_skip % AUDIO_FRAME_SAMPLES) : AUDIO_ENCODER_LOOKAHEAD;
 }
 
-/* Opens the recording with the first play that is ready, and lets its frames come. */
+/* Lets the frames come, once it is known how the recording begins. */
 static int start_frames(struct player *p, const struct play *play)
 {
     const struct player_setup *s = p->setup;
-    if (s->record && !record_begun(s->record) && !p->broken) {
-        int err = record_begin(s->record, lag_of(p, play), play->title);
-        if (err < 0)
-            fail_record(p, err);
-    }
+    if (!p->first)
+        p->first = play;
     if (!s->credit_flow || p->has_credit || p->broken)
         return 0;
     p->has_credit = true;
     return audio_credit(s->audio, s->channel, s->window);
+}
+
+static void record(struct player *p, const struct frame *frame)
+{
+    struct record *r = p->setup->record;
+    if (!r || p->broken)
+        return;
+    int err = 0;
+    if (!record_begun(r))
+        err = record_begin(r, lag_of(p, p->first), p->first->title);
+    if (err == 0)
+        err = record_frame(r, frame);
+    if (err < 0)
+        fail_record(p, err);
 }
 
 static int on_play_event(struct player *p, struct play *play, const json_t *event)
@@ -204,15 +218,17 @@ static int on_audio(struct player *p)
     for (int i = 0; i < FRAMES_A_TURN; i++) {
         struct frame frame;
         int n = audio_next(s->audio, &frame);
+        if (n == -EPIPE || n == -ECONNRESET) {
+            p->deaf_ns = clock_now_ns();
+            return 0;
+        }
         if (n <= 0)
             return n;
         if (frame.channel != s->channel)
             continue;
         p->audio_ns = clock_now_ns();
         p->owed += frame.len > 0;
-        int err = s->record && !p->broken ? record_frame(s->record, &frame) : 0;
-        if (err < 0)
-            fail_record(p, err);
+        record(p, &frame);
     }
     return 0;
 }
@@ -220,7 +236,8 @@ static int on_audio(struct player *p)
 static int give_credit(struct player *p)
 {
     const struct player_setup *s = p->setup;
-    if (!p->has_credit || p->owed < s->window / 2 || (s->record && record_is_full(s->record)))
+    bool full = s->record && record_is_full(s->record);
+    if (!p->has_credit || p->deaf_ns != 0 || full || p->owed < s->window / 2)
         return 0;
     unsigned n = p->owed;
     p->owed = 0;
@@ -231,14 +248,23 @@ static int give_credit(struct player *p)
 static bool is_drained(const struct player *p, uint64_t now_ns)
 {
     const struct record *r = p->setup->record;
-    if (!r || p->broken || !record_begun(r))
+    if (!r || p->broken || p->deaf_ns != 0)
         return true;
     uint64_t quiet_ms = (now_ns - p->audio_ns) / NS_PER_MS;
     bool complete = !record_in_play(r) && record_plays(r) >= p->n_delivered;
     return complete ? quiet_ms >= QUIET_MS : quiet_ms >= LOST_MS;
 }
 
-/* The last play that was heard decides where the recording ends, if it was heard to its end. */
+static int64_t end_at(const struct player *p, const struct play *last, double position)
+{
+    if (position < last->start)
+        return -1;
+    return record_end(audio_samples(position - last->start), lag_of(p, last), last->frames,
+                      record_frames(p->setup->record));
+}
+
+/* The last play that was heard decides where the recording ends, if it was heard to its end. Where
+ * that was is known best when it is over; what a container says of its length may be a guess. */
 static int64_t recording_end(const struct player *p)
 {
     const struct play *last = NULL;
@@ -246,10 +272,10 @@ static int64_t recording_end(const struct player *p)
         if (p->list.plays[i].was_ready)
             last = &p->list.plays[i];
     }
-    if (!last || !last->complete || last->duration < last->start)
+    if (!last || !last->complete)
         return -1;
-    return record_end(audio_samples(last->duration - last->start), lag_of(p, last), last->frames,
-                      record_frames(p->setup->record));
+    int64_t end = end_at(p, last, last->position);
+    return end >= 0 ? end : end_at(p, last, last->duration);
 }
 
 /* True when nothing is left to do. */
@@ -284,7 +310,7 @@ static int ask_status(struct player *p, uint64_t now_ns)
 
 static int timeout_ms(const struct player *p, uint64_t now_ns)
 {
-    if (p->stop_ns != 0 || !playlist_current(&p->list))
+    if (p->stop_ns != 0 || p->deaf_ns != 0 || !playlist_current(&p->list))
         return TICK_MS;
     return now_ns >= p->status_ns ? TICK_MS : (int)((p->status_ns - now_ns) / NS_PER_MS) + 1;
 }
@@ -306,7 +332,7 @@ static void on_signal(struct player *p)
 static int turn(struct player *p, uint64_t now_ns)
 {
     const struct player_setup *s = p->setup;
-    bool listen = s->audio && (!s->record || record_begun(s->record) || p->broken);
+    bool listen = s->audio && p->deaf_ns == 0 && (!s->record || p->first);
     struct pollfd fds[] = {
         { .fd = client_fd(s->client), .events = POLLIN },
         { .fd = s->signal_fd, .events = POLLIN },
@@ -336,6 +362,8 @@ static int run(struct player *p)
         uint64_t now_ns = clock_now_ns();
         if (is_done(p, now_ns))
             return 0;
+        if (p->deaf_ns != 0 && now_ns - p->deaf_ns > DEAF_MS * NS_PER_MS)
+            return -EPIPE;
         int err = place(p);
         if (err == 0)
             err = ask_status(p, now_ns);
