@@ -46,6 +46,12 @@ static void print_help(FILE *out)
                 "Exit status: 0 done, 1 the daemon answered with an error, 100 bad usage, 111 the\n"
                 "system refused something or no daemon is running.\n"
                 "\n"
+                "Examples:\n"
+                "  tutti play song.mp3                          by the bot that listens\n"
+                "  tutti play --out - song.mp3 | ffplay -i -    heard on this machine\n"
+                "  tutti play --out song.ogg song.mp3           converted, without a daemon\n"
+                "  tutti pause --channel 123456789012345678\n"
+                "\n"
                 "'tutti COMMAND --help' tells more of a command.\n",
                 out);
 }

@@ -20,6 +20,7 @@ static const char help[] =
     "\n"
     "Where it is heard:\n"
     "  With a daemon running, the frames go to the bot that listens on its audio socket.\n"
+    "  If none has come after five seconds, they go unheard (see --wait).\n"
     "  With --out they go to a file or a pipe instead, and no bot hears them.\n"
     "  Without a daemon, a private one is started for as long as it takes. Nobody listens\n"
     "  to it: use --out, for example to hear the file on this machine:\n"
@@ -34,6 +35,7 @@ static const char help[] =
     "  -p, --position TIME start of the first FILE: seconds or [H:]MM:SS\n"
     "  -o, --out FILE.ogg  write Ogg Opus to a file; - is standard output\n"
     "      --realtime      with --out: at the speed of playing, as a bot would hear it\n"
+    "      --wait          wait for a bot to listen, however long it takes\n"
     "      --private       start a private daemon although one is running; it may read\n"
     "                      the directories of the FILEs named\n" OPTIONS_COMMON_HELP "\n"
     "Exit status: 0 played or stopped, 1 a FILE could not be played, 100 bad usage,\n"
@@ -42,6 +44,7 @@ static const char help[] =
 
 enum {
     OPT_REALTIME = OPT_OWN,
+    OPT_WAIT,
     OPT_PRIVATE,
     FILE_WINDOW = 500, /* [frames] of credit: 10 s, twice the daemon's own buffer */
     PIPE_WINDOW = 50,  /* 1 s: what is heard follows a command soon */
@@ -53,6 +56,7 @@ struct play_options {
     double position;
     const char *out; /* or NULL */
     bool realtime;
+    bool wait;
     bool private;
     bool named; /* the user said which daemon: no other will do */
     char **files;
@@ -90,6 +94,9 @@ static int take_own(struct play_options *o, int opt)
     case OPT_REALTIME:
         o->realtime = true;
         return -1;
+    case OPT_WAIT:
+        o->wait = true;
+        return -1;
     case OPT_PRIVATE:
         o->private = true;
         return -1;
@@ -112,6 +119,9 @@ static int check(struct play_options *o)
         return options_usage(&o->common, "nothing to play: name a file");
     if (o->realtime && !o->out)
         return options_usage(&o->common, "--realtime goes with --out");
+    if (o->wait && (o->out || o->private))
+        return options_usage(&o->common, "--wait is for a bot that listens: it goes neither with "
+                                         "--out nor with --private");
     if (o->private && o->named)
         return options_usage(&o->common, "--private goes with no other daemon's path");
     if (o->out && o->out[0] == '\0')
@@ -131,13 +141,10 @@ static int check(struct play_options *o)
 static int parse(struct play_options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "channel", required_argument, NULL, 'c' },
-        { "volume", required_argument, NULL, 'v' },
-        { "position", required_argument, NULL, 'p' },
-        { "out", required_argument, NULL, 'o' },
-        { "realtime", no_argument, NULL, OPT_REALTIME },
-        { "private", no_argument, NULL, OPT_PRIVATE },
-        OPTIONS_COMMON,
+        { "channel", required_argument, NULL, 'c' },     { "volume", required_argument, NULL, 'v' },
+        { "position", required_argument, NULL, 'p' },    { "out", required_argument, NULL, 'o' },
+        { "realtime", no_argument, NULL, OPT_REALTIME }, { "wait", no_argument, NULL, OPT_WAIT },
+        { "private", no_argument, NULL, OPT_PRIVATE },   OPTIONS_COMMON,
     };
     *o = (struct play_options){ .volume = 1 };
     options_init(&o->common, "tutti play");
@@ -282,6 +289,7 @@ static int play(struct playing *p)
     const struct player_setup setup = {
         .client = p->client,
         .audio = p->audio,
+        .audio_path = o->wait ? NULL : p->paths.audio,
         .record = p->record,
         .progress = &progress,
         .signal_fd = p->signal_fd,
@@ -300,6 +308,8 @@ static int play(struct playing *p)
     if (p->record && record_lost(p->record) > 0)
         (void)fprintf(stderr, "tutti: %u frames were lost on the way to the recording\n",
                       record_lost(p->record));
+    if (p->record && !record_begun(p->record) && code == CLI_OK && p->signal == 0)
+        (void)fprintf(stderr, "tutti: no audio came: %s was not written\n", record_name(p->record));
     return code;
 }
 

@@ -1,7 +1,7 @@
 #include "cli/player.h"
 
-#include "base/audio.h"
 #include "base/clock.h"
+#include "cli/hold.h"
 #include "cli/options.h"
 #include "cli/playlist.h"
 #include "cli/say.h"
@@ -19,8 +19,8 @@ enum {
     PLAIN_MS = 1000, /* and elsewhere */
     STOP_MS = 2000,  /* that an end in good order may take after a signal */
     QUIET_MS = 100,  /* without a frame after a play that ended early: none is under way */
+    DEAF_MS = 1000,  /* for the daemon to say why it closed the audio connection */
     LOST_MS = 3000,  /* without the end marker that should come */
-    HOLD_MS = 3000,  /* without progress: nobody listens */
     TICK_MS = 50,    /* while one of these is awaited */
     FRAMES_A_TURN = 512,
 };
@@ -37,14 +37,16 @@ struct player {
     /* status */
     char status_tag[CLIENT_TAG_BYTES]; /* of the question under way, or "" */
     uint64_t status_ns;                /* when the next one is due */
-    double held_position;
-    uint64_t moved_ns; /* when the position last changed */
-    bool told_hold;
+    struct hold hold;
     /* audio */
-    unsigned owed; /* frames that came since credit was given */
+    struct audio *audio;     /* the setup's or our own; or NULL */
+    struct audio *own_audio; /* to free */
+    unsigned owed;           /* frames that came since credit was given */
     bool has_credit;
-    unsigned n_delivered; /* plays that finished with frames: so many ends must come */
-    uint64_t audio_ns;    /* when the last frame or terminal event came */
+    unsigned n_delivered;     /* plays that finished with frames: so many ends must come */
+    uint64_t deaf_ns;         /* when the audio connection was closed on us, or 0 */
+    const struct play *first; /* that was ready */
+    uint64_t audio_ns;        /* when the last frame or terminal event came */
 };
 
 static const struct player_item *item_of(const struct player *p, const struct play *play)
@@ -95,33 +97,30 @@ static int place(struct player *p)
     return client_send(p->setup->client, command, NULL);
 }
 
-/*
- * The samples that a player must drop so that the recording starts with the play's first sample:
- * the play's lag, which is not said on the wire. Transcoding it is the look-ahead of libopus. Of an
- * Opus source it is what remains of the source's own pre-skip when whole packets of it are dropped,
- * and a local Ogg file says how much that is. For other Opus the look-ahead is the best guess: what
- * libopus made from 48 kHz, YouTube's streams included, has just that pre-skip, and no remainder
- * differs from it by more than 14 ms.
- */
-static uint16_t lag_of(const struct player *p, const struct play *play)
-{
-    int pre_skip = item_of(p, play)->pre_skip;
-    return pre_skip >= 0 ? (uint16_t)(pre_skip % AUDIO_FRAME_SAMPLES) : AUDIO_ENCODER_LOOKAHEAD;
-}
-
-/* Opens the recording with the first play that is ready, and lets its frames come. */
+/* Lets the frames come, once it is known how the recording begins. */
 static int start_frames(struct player *p, const struct play *play)
 {
     const struct player_setup *s = p->setup;
-    if (s->record && !record_begun(s->record) && !p->broken) {
-        int err = record_begin(s->record, lag_of(p, play), play->title);
-        if (err < 0)
-            fail_record(p, err);
-    }
+    if (!p->first)
+        p->first = play;
     if (!s->credit_flow || p->has_credit || p->broken)
         return 0;
     p->has_credit = true;
-    return audio_credit(s->audio, s->channel, s->window);
+    return audio_credit(p->audio, s->channel, s->window);
+}
+
+static void record(struct player *p, const struct frame *frame)
+{
+    struct record *r = p->setup->record;
+    if (!r || p->broken)
+        return;
+    int err = 0;
+    if (!record_begun(r))
+        err = record_begin(r, play_lag(p->first), p->first->title);
+    if (err == 0)
+        err = record_frame(r, frame);
+    if (err < 0)
+        fail_record(p, err);
 }
 
 static int on_play_event(struct player *p, struct play *play, const json_t *event)
@@ -144,20 +143,27 @@ static int on_play_event(struct player *p, struct play *play, const json_t *even
     return play->state == PLAY_READY ? start_frames(p, play) : 0;
 }
 
-/* Says once that a play which should go on stands still. */
-static void notice_hold(struct player *p, const char *state, uint64_t now_ns)
+/* Nobody has listened since the play began: it goes on unheard, as a private daemon's would. The
+ * bot of another play is not disturbed, as an attached connection gets this client's frames only.
+ */
+static void listen_instead(struct player *p)
 {
-    const struct play *current = playlist_current(&p->list);
-    if (!current || p->told_hold || p->setup->audio)
+    const struct player_setup *s = p->setup;
+    int err = audio_open(s->audio_path, client_id(s->client), false, &p->own_audio);
+    if (err < 0)
         return;
-    if (current->position != p->held_position || strcmp(state, "streaming") != 0) {
-        p->held_position = current->position;
-        p->moved_ns = now_ns;
-    } else if (now_ns - p->moved_ns > HOLD_MS * NS_PER_MS) {
-        progress_say(p->setup->progress, "note: nobody listens: the daemon waits at this position "
-                                         "until a bot connects to its audio socket");
-        p->told_hold = true;
-    }
+    p->audio = p->own_audio;
+    progress_say(s->progress, "note: no bot listens to the daemon: this plays on unheard");
+}
+
+static void notice_hold(struct player *p, double position, const char *state, uint64_t now_ns)
+{
+    enum hold_news news = hold_look(&p->hold, position, strcmp(state, "streaming") == 0, now_ns);
+    if (news == HOLD_UNHEARD && p->setup->audio_path)
+        listen_instead(p);
+    else if (news != HOLD_NONE)
+        progress_say(p->setup->progress, "note: nobody listens: the daemon waits here until a bot "
+                                         "connects to its audio socket");
 }
 
 static void on_status(struct player *p, const json_t *event)
@@ -175,7 +181,8 @@ static void on_status(struct player *p, const json_t *event)
         .position = play->position,
         .duration = play->duration,
     };
-    notice_hold(p, view.state, now_ns);
+    if (!p->audio)
+        notice_hold(p, play->position, view.state, now_ns);
     progress_show(p->setup->progress, &view, now_ns);
 }
 
@@ -203,16 +210,18 @@ static int on_audio(struct player *p)
     const struct player_setup *s = p->setup;
     for (int i = 0; i < FRAMES_A_TURN; i++) {
         struct frame frame;
-        int n = audio_next(s->audio, &frame);
+        int n = audio_next(p->audio, &frame);
+        if (n == -EPIPE || n == -ECONNRESET) {
+            p->deaf_ns = clock_now_ns();
+            return 0;
+        }
         if (n <= 0)
             return n;
         if (frame.channel != s->channel)
             continue;
         p->audio_ns = clock_now_ns();
         p->owed += frame.len > 0;
-        int err = s->record && !p->broken ? record_frame(s->record, &frame) : 0;
-        if (err < 0)
-            fail_record(p, err);
+        record(p, &frame);
     }
     return 0;
 }
@@ -220,36 +229,23 @@ static int on_audio(struct player *p)
 static int give_credit(struct player *p)
 {
     const struct player_setup *s = p->setup;
-    if (!p->has_credit || p->owed < s->window / 2 || (s->record && record_is_full(s->record)))
+    bool full = s->record && record_is_full(s->record);
+    if (!p->has_credit || p->deaf_ns != 0 || full || p->owed < s->window / 2)
         return 0;
     unsigned n = p->owed;
     p->owed = 0;
-    return audio_credit(s->audio, s->channel, n);
+    return audio_credit(p->audio, s->channel, n);
 }
 
 /* Every frame that is to come has come. */
 static bool is_drained(const struct player *p, uint64_t now_ns)
 {
     const struct record *r = p->setup->record;
-    if (!r || p->broken || !record_begun(r))
+    if (!r || p->broken || p->deaf_ns != 0)
         return true;
     uint64_t quiet_ms = (now_ns - p->audio_ns) / NS_PER_MS;
     bool complete = !record_in_play(r) && record_plays(r) >= p->n_delivered;
     return complete ? quiet_ms >= QUIET_MS : quiet_ms >= LOST_MS;
-}
-
-/* The last play that was heard decides where the recording ends, if it was heard to its end. */
-static int64_t recording_end(const struct player *p)
-{
-    const struct play *last = NULL;
-    for (size_t i = 0; i < p->list.n_placed; i++) {
-        if (p->list.plays[i].was_ready)
-            last = &p->list.plays[i];
-    }
-    if (!last || !last->complete || last->duration < last->start)
-        return -1;
-    return record_end(audio_samples(last->duration - last->start), lag_of(p, last), last->frames,
-                      record_frames(p->setup->record));
 }
 
 /* True when nothing is left to do. */
@@ -264,7 +260,7 @@ static bool is_done(struct player *p, uint64_t now_ns)
         return true;
     if (!p->ended) {
         p->ended = true;
-        int err = record_finish(r, recording_end(p));
+        int err = record_finish(r, playlist_end(&p->list, record_frames(r)));
         if (err < 0)
             fail_record(p, err);
     }
@@ -284,7 +280,7 @@ static int ask_status(struct player *p, uint64_t now_ns)
 
 static int timeout_ms(const struct player *p, uint64_t now_ns)
 {
-    if (p->stop_ns != 0 || !playlist_current(&p->list))
+    if (p->stop_ns != 0 || p->deaf_ns != 0 || !playlist_current(&p->list))
         return TICK_MS;
     return now_ns >= p->status_ns ? TICK_MS : (int)((p->status_ns - now_ns) / NS_PER_MS) + 1;
 }
@@ -306,11 +302,11 @@ static void on_signal(struct player *p)
 static int turn(struct player *p, uint64_t now_ns)
 {
     const struct player_setup *s = p->setup;
-    bool listen = s->audio && (!s->record || record_begun(s->record) || p->broken);
+    bool listen = p->audio && p->deaf_ns == 0 && (!s->record || p->first);
     struct pollfd fds[] = {
         { .fd = client_fd(s->client), .events = POLLIN },
         { .fd = s->signal_fd, .events = POLLIN },
-        { .fd = listen ? audio_fd(s->audio) : -1, .events = POLLIN },
+        { .fd = listen ? audio_fd(p->audio) : -1, .events = POLLIN },
         { .fd = s->record && !p->broken ? record_poll_fd(s->record) : -1, .events = POLLOUT },
     };
     if (poll(fds, 4, timeout_ms(p, now_ns)) < 0 && errno != EINTR)
@@ -336,6 +332,8 @@ static int run(struct player *p)
         uint64_t now_ns = clock_now_ns();
         if (is_done(p, now_ns))
             return 0;
+        if (p->deaf_ns != 0 && now_ns - p->deaf_ns > DEAF_MS * NS_PER_MS)
+            return -EPIPE;
         int err = place(p);
         if (err == 0)
             err = ask_status(p, now_ns);
@@ -365,17 +363,21 @@ static void end_record(struct player *p)
 
 int player_run(const struct player_setup *setup, int *ret_signal)
 {
-    struct player p = { .setup = setup, .held_position = -1 };
+    struct player p = { .setup = setup, .audio = setup->audio };
+    hold_init(&p.hold);
     uint32_t salt = 0;
     (void)snprintf(p.channel, sizeof p.channel, "%" PRIu64, setup->channel);
     if (getrandom(&salt, sizeof salt, GRND_NONBLOCK) < 0)
         salt = (uint32_t)getpid();
     int err = playlist_init(&p.list, setup->n_items, salt);
+    for (size_t i = 0; err == 0 && i < setup->n_items; i++)
+        p.list.plays[i].pre_skip = setup->items[i].pre_skip;
     if (err == 0)
         err = run(&p);
     end_record(&p);
     progress_clear(setup->progress);
     playlist_done(&p.list);
+    audio_free(p.own_audio);
     *ret_signal = p.signal;
     return err < 0 ? options_lost(err) : p.code;
 }

@@ -1,6 +1,8 @@
 #include "cli/playlist.h"
 
+#include "base/audio.h"
 #include "cli/client.h"
+#include "cli/record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@ int playlist_init(struct playlist *l, size_t n_plays, uint32_t salt)
     if (!l->plays)
         return -ENOMEM;
     for (size_t i = 0; i < n_plays; i++) {
-        l->plays[i].duration = -1;
+        l->plays[i].duration = l->plays[i].pre_skip = -1;
         (void)snprintf(l->plays[i].id, PLAY_ID_BYTES, "cli-%08x-%zu", salt, i + 1);
     }
     return 0;
@@ -102,6 +104,42 @@ bool playlist_take(struct playlist *l, struct play *play, const json_t *event)
         play->state = PLAY_ENDED;
     }
     return play->state == PLAY_ENDED;
+}
+
+/*
+ * The lag is not said on the wire. Transcoding it is the look-ahead of libopus. Of an Opus source
+ * it is what remains of the source's own pre-skip when whole packets of it are dropped, and a local
+ * Ogg file says how much that is. For other Opus the look-ahead is the best guess: what libopus
+ * made from 48 kHz, YouTube's streams included, has just that pre-skip, and no remainder differs
+ * from it by more than 14 ms.
+ */
+uint16_t play_lag(const struct play *play)
+{
+    return play->pre_skip >= 0 ? (uint16_t)(play->pre_skip % AUDIO_FRAME_SAMPLES)
+                               : AUDIO_ENCODER_LOOKAHEAD;
+}
+
+static int64_t end_at(const struct play *last, double position, int64_t total_frames)
+{
+    if (position < last->start)
+        return -1;
+    return record_end(audio_samples(position - last->start), play_lag(last), last->frames,
+                      total_frames);
+}
+
+/* The last play that was heard decides, if it was heard to its end. Where that was is known best
+ * when it is over; what a container says of its length may be a guess. */
+int64_t playlist_end(const struct playlist *l, int64_t total_frames)
+{
+    const struct play *last = NULL;
+    for (size_t i = 0; i < l->n_placed; i++) {
+        if (l->plays[i].was_ready)
+            last = &l->plays[i];
+    }
+    if (!last || !last->complete)
+        return -1;
+    int64_t end = end_at(last, last->position, total_frames);
+    return end >= 0 ? end : end_at(last, last->duration, total_frames);
 }
 
 bool playlist_is_over(struct playlist *l)

@@ -30,6 +30,7 @@ struct play {
     bool was_ready;
     bool complete;  /* it finished, and was not moved on the way */
     int64_t frames; /* delivered, once finished */
+    int pre_skip;   /* of a plain Ogg Opus file; −1: not known, or something else */
 };
 
 struct playlist {
@@ -59,6 +60,12 @@ struct play *playlist_find(const struct playlist *l, const char *play_id);
 
 /* Takes in an event about `play`. Returns true if it ended the play. */
 bool playlist_take(struct playlist *l, struct play *play, const json_t *event);
+
+/* The samples that a player must drop so that a recording starts with the play's first sample. */
+uint16_t play_lag(const struct play *play);
+
+/* Where a recording of all these plays ends; see record_end. `total_frames` is what it has. */
+int64_t playlist_end(const struct playlist *l, int64_t total_frames);
 
 /* True when no play is under way and none is to be placed. */
 bool playlist_is_over(struct playlist *l);

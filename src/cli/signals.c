@@ -2,18 +2,25 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 
+/* Without SIGHUP where it is ignored: that is how nohup(1) asks to stay. */
 static sigset_t signals_set(void)
 {
     sigset_t set;
+    struct sigaction was;
     (void)sigemptyset(&set);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        (void)sigaddset(&set, numbers[i]);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        bool stay =
+            numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler == SIG_IGN;
+        if (!stay)
+            (void)sigaddset(&set, numbers[i]);
+    }
     return set;
 }
 

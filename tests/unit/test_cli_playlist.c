@@ -104,13 +104,60 @@ static void follows_events(void **state)
     playlist_done(&l);
 }
 
+/* What a play says when it is over is believed more than what its container said before. */
+static void ends_of_recordings(void **state)
+{
+    static const struct {
+        const char *ready, *end;
+        int64_t total, expected;
+    } rows[] = {
+        { "\"position\":0,\"duration\":1", "finished\",\"frames\":51,\"position\":1", 51, 48312 },
+        { "\"position\":0,\"duration\":null", "finished\",\"frames\":51,\"position\":1", 51,
+          48312 },
+        { "\"position\":0,\"duration\":1.04", "finished\",\"frames\":51,\"position\":1", 51,
+          48312 },
+        { "\"position\":0,\"duration\":1", "finished\",\"frames\":51,\"position\":1.02", 51,
+          48312 },
+        { "\"position\":2.5,\"duration\":9", "finished\",\"frames\":51,\"position\":3.5", 51,
+          48312 },
+        { "\"position\":0,\"duration\":1", "finished\",\"frames\":51,\"position\":1", 151, 144312 },
+        { "\"position\":0,\"duration\":9", "finished\",\"frames\":51,\"position\":5", 51, -1 },
+        { "\"position\":0,\"duration\":1", "stopped\",\"position\":1", 51, -1 },
+        { "\"position\":0,\"duration\":1", "error\",\"code\":\"source_failed", 51, -1 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct playlist l;
+        char text[256];
+        assert_int_equal(playlist_init(&l, 1, 1), 0);
+        struct play *a = place(&l);
+        (void)snprintf(text, sizeof text, "{\"type\":\"ready\",%s}", rows[i].ready);
+        assert_false(event(&l, a, text));
+        bool quoted = rows[i].end[strlen(rows[i].end) - 1] == 'd';
+        (void)snprintf(text, sizeof text, "{\"type\":\"%s%s}", rows[i].end, quoted ? "\"" : "");
+        assert_true(event(&l, a, text));
+        assert_int_equal(playlist_end(&l, rows[i].total), rows[i].expected);
+        playlist_done(&l);
+    }
+}
+
+static void lags(void **state)
+{
+    static const struct {
+        int pre_skip;
+        uint16_t lag;
+    } rows[] = { { -1, 312 }, { 0, 0 }, { 312, 312 }, { 960, 0 }, { 3840, 0 }, { 3999, 159 } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct play play = { .pre_skip = rows[i].pre_skip };
+        assert_int_equal(play_lag(&play), rows[i].lag);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_behind_the_current),
-        cmocka_unit_test(a_broken_one_is_passed_over),
-        cmocka_unit_test(a_stop_is_for_all),
-        cmocka_unit_test(follows_events),
+        cmocka_unit_test(one_behind_the_current), cmocka_unit_test(a_broken_one_is_passed_over),
+        cmocka_unit_test(a_stop_is_for_all),      cmocka_unit_test(follows_events),
+        cmocka_unit_test(ends_of_recordings),     cmocka_unit_test(lags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
