@@ -38,6 +38,8 @@ build_in() {
     fi
     mkdir -p "$dir/results"
     if [ ${#new[@]} -gt 0 ]; then printf '%s\n' "${new[@]}" >>"$known"; fi
+    # Configuring anew, where files of meson's have changed, is talkative.
+    quietly ninja -C "$dir" build.ninja
     ninja -C "$dir" -j "$(jobs_wanted)" --quiet
 }
 

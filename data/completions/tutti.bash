@@ -15,7 +15,7 @@ _tutti() {
         _filedir
         return
         ;;
-    --channel | --volume | --position)
+    --channel | --volume | --position | --delay)
         return
         ;;
     esac
@@ -38,8 +38,11 @@ _tutti() {
         mapfile -t COMPREPLY < <(compgen -W "$commands $common --version" -- "$cur")
         return
         ;;
-    play) own='--channel --volume --position --out' ;;
-    pause | resume | stop | volume | seek | status) own='--channel' ;;
+    play) own='--channel --volume --position --out --realtime --private' ;;
+    pause | resume | stop | volume | seek | watch) own='--channel' ;;
+    status) own='--channel --json' ;;
+    stats) own='--json' ;;
+    top) own='--delay' ;;
     *) own= ;;
     esac
     if [[ $cur == -* ]]; then

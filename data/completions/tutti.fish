@@ -15,15 +15,19 @@ complete -c tutti -n $bare -a stats -d 'Show counters and lateness'
 complete -c tutti -n $bare -a top -d 'Show a live table of all channels'
 complete -c tutti -n $bare -a watch -d 'Print the events of all sessions as JSON lines'
 
-complete -c tutti -n "__fish_seen_subcommand_from play pause resume stop volume seek status" \
-    -l channel -x -d 'The channel, a Discord snowflake'
+complete -c tutti -n "__fish_seen_subcommand_from play pause resume stop volume seek status watch" \
+    -s c -l channel -x -d 'The channel, a Discord snowflake'
 complete -c tutti -n $play -F
-complete -c tutti -n $play -l volume -x -d 'Volume, 0 to 2'
-complete -c tutti -n $play -l position -x -d 'Start, in seconds'
-complete -c tutti -n $play -l out -r -F -d 'Write an Ogg Opus file, - for standard output'
+complete -c tutti -n $play -s v -l volume -x -d 'Volume, 0 to 2 or 0% to 200%'
+complete -c tutti -n $play -s p -l position -x -d 'Start: seconds or [H:]MM:SS'
+complete -c tutti -n $play -s o -l out -r -F -d 'Write an Ogg Opus file, - for standard output'
+complete -c tutti -n $play -l realtime -d 'With --out: at the speed of playing'
+complete -c tutti -n $play -l private -d 'Start a private daemon although one is running'
+complete -c tutti -n "__fish_seen_subcommand_from status stats" -s j -l json -d 'Answer as JSON'
+complete -c tutti -n "__fish_seen_subcommand_from top" -s d -l delay -x -d 'Seconds between two looks'
 
 complete -c tutti -l runtime-dir -x -a '(__fish_complete_directories)' -d 'Directory of the sockets'
 complete -c tutti -l control -r -F -d 'Path of the control socket'
 complete -c tutti -l audio -r -F -d 'Path of the audio socket'
-complete -c tutti -n $bare -l version -d 'Print the version'
-complete -c tutti -l help -d 'Say how to use it'
+complete -c tutti -n $bare -s V -l version -d 'Print the version'
+complete -c tutti -s h -l help -d 'Say how to use it'

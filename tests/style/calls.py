@@ -19,7 +19,6 @@ CALLS = {
     "popen": "posix_spawn or uv_spawn with an argument vector",
     "alloca": "a bounded array or the heap",
     "strtok": "strsep or strtok_r",
-    "signal": "sigaction",
 }
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(CALLS) + r")\s*\(")
 ANY_CHILD = re.compile(r"\bwaitpid\s*\(\s*-1\b")

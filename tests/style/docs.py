@@ -23,8 +23,8 @@ def help_of(*command):
 
 
 def man_options(name):
-    """Options a man page mentions: mdoc writes `Fl -name` for --name."""
-    return set(re.findall(r"Fl -([a-z][a-z-]*)", read(name)))
+    """Options a man page describes: mdoc writes `Fl -name` or `Fl n , -name` for --name."""
+    return set(re.findall(r"(?:Fl|Fl \w ,) -([a-z][a-z-]*)", read(name)))
 
 
 def completed(folder, program):
@@ -33,7 +33,7 @@ def completed(folder, program):
     for name in (f"{program}.bash", f"_{program}"):
         ret[folder + name] = set(OPTION.findall(read(folder + name)))
     fish = f"{folder}{program}.fish"
-    ret[fish] = set(re.findall(r"^(?:complete\b.*|\s+)-l ([a-z][a-z-]*)", read(fish), re.M))
+    ret[fish] = set(re.findall(r"^(?:complete\b.*|\s+.*)-l ([a-z][a-z-]*)", read(fish), re.M))
     return ret
 
 
