@@ -38,7 +38,7 @@ _tutti() {
         mapfile -t COMPREPLY < <(compgen -W "$commands $common --version" -- "$cur")
         return
         ;;
-    play) own='--channel --volume --position --out --realtime --private' ;;
+    play) own='--channel --volume --position --out --realtime --wait --private' ;;
     pause | resume | stop | volume | seek | watch) own='--channel' ;;
     status) own='--channel --json' ;;
     stats) own='--json' ;;
