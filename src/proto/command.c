@@ -41,8 +41,8 @@ static const json_t *field(struct reader *r, const char *name, bool required)
     return v;
 }
 
-/* Copies a string of at most `max` bytes; an absent one leaves `out` empty. The JSON parser has seen
- * to it that it is UTF-8 and has no NUL. */
+/* Copies a string of at most `max` bytes; an absent one leaves `out` empty. The JSON parser has
+ * seen to it that it is UTF-8 and has no NUL. */
 static bool read_string(struct reader *r, const char *name, char *out, size_t max)
 {
     out[0] = '\0';

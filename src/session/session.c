@@ -164,7 +164,8 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
     return n;
 }
 
-/* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit. */
+/* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
+ */
 static void spend_credit(struct session *s)
 {
     struct play *p = s->current;
