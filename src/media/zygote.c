@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 static void log_libav(void *object, int level, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+static void log_libav(void *object, int level, const char *fmt, va_list ap)
 {
     if (level > AV_LOG_ERROR || !log_enabled(LOG_DEBUG))
         return;
