@@ -57,7 +57,8 @@ static inline bool ring_pair_take(struct ring_pair *p, unsigned lane, uint32_t n
     const uint8_t *packet;
     if (ring_peek(p->consumer, lane, &r, &packet) != 1)
         return false;
-    bool right = r.gen == number && r.pos == (int64_t)number * 960 && packet_is(packet, r.len, number);
+    bool right =
+        r.gen == number && r.pos == (int64_t)number * 960 && packet_is(packet, r.len, number);
     ring_pop(p->consumer, lane);
     return right;
 }
