@@ -16,14 +16,15 @@
 
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Prints which row failed before the assertion ends the test. */
-#define ROW_TRUE(label, condition) \
-    do { \
-        if (!(condition)) { \
-            print_error("row: %s\n", (label)); \
-            assert_true(condition); \
-        } \
-    } while (0)
+/* Says which row of a table failed. */
+#define ROW_TRUE(label, condition) row_true((label), (condition), #condition, __FILE__, __LINE__)
+static inline void row_true(const char *label, bool holds, const char *text, const char *file,
+                            int line)
+{
+    if (!holds)
+        print_error("row: %s\n", label ? label : "");
+    _assert_true(holds, text, file, line);
+}
 
 /* A new directory below the system's one for temporary files. */
 #define TEST_DIR_BYTES 64
