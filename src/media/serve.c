@@ -17,6 +17,9 @@
 
 enum {
     KEEP_BYTES_PER_FRAME = 300 * 1000 / 250, /* 0.3 MB at the default depth of 5 s */
+    START_FRAMES = 8,                        /* made before the consumer is told of the first */
+    FILL_STEP_FRAMES = 10,                   /* towards the depth, made in one go … */
+    FILL_PAUSE_MS = 50,                      /* … then others may have the processor */
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
@@ -41,6 +44,8 @@ struct serve {
     bool announced; /* OPENED has been sent */
     bool told_cut;  /* the warning has been sent */
     unsigned lane;
+    uint32_t n_made;    /* frames of this render */
+    bool filled;        /* the depth was reached once */
     struct frame frame; /* made, but there was no room for it */
     bool frame_waits;
     /* commands */
@@ -183,6 +188,8 @@ static void begin_open(struct serve *s, int fd)
         return;
     }
     s->lane = s->open.render.lane;
+    s->n_made = 0;
+    s->filled = false;
     r = render_begin(s->render, s->track, &s->open.render, &s->open.hint);
     if (r == -ESPIPE)
         fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
@@ -268,6 +275,8 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     }
     s->frame_waits = false;
     s->lane = s->next.lane;
+    s->n_made = 0;
+    s->filled = false;
     s->step = STEP_RENDER;
     if (r < 0)
         render_failed(s, r);
@@ -280,11 +289,19 @@ static uint32_t depth_now(const struct serve *s)
     return s->open.depth_frames;
 }
 
+/* A play starts with a few frames in hand: when dozens start at once, a worker that has made one
+ * frame may have to wait for the processor longer than that frame lasts. */
+static bool may_ring(const struct serve *s)
+{
+    return s->n_made >= START_FRAMES || s->n_made >= s->open.depth_frames || s->step == STEP_ENDED;
+}
+
 static void after_put(struct serve *s)
 {
+    s->n_made++;
     if (s->frame.record.flags & RING_END)
         s->step = STEP_ENDED;
-    if (ring_consumer_waits(&s->ring))
+    if (may_ring(s) && ring_consumer_waits(&s->ring))
         send_plain(s, WMSG_BELL);
 }
 
@@ -321,15 +338,27 @@ static void forget_delivered(struct serve *s)
     track_forget(s->track, pos - AUDIO_RATE / 2);
 }
 
-/* Renders until the ring is full, a command comes, or the end. Returns false at a full ring. */
+/* On the way to its depth a worker that has enough in hand gives way now and then: when dozens of
+ * plays start at once, the last of them must not wait until the first have filled their rings. */
+static bool gives_way(const struct serve *s, uint32_t fill)
+{
+    return !s->filled && fill >= BURST_FRAMES && s->n_made % FILL_STEP_FRAMES == 0;
+}
+
+/* Renders until the ring is full, a command comes, or the end. Returns false when it is time to
+ * wait. */
 static bool render_run(struct serve *s)
 {
     ring_set_state(&s->ring, RING_WORKER_DECODING);
     while (!s->done && !s->has_render && s->step == STEP_RENDER) {
-        if (ring_producer_fill(&s->ring, s->lane) >= depth_now(s) || !step_render(s)) {
+        uint32_t fill = ring_producer_fill(&s->ring, s->lane);
+        if (fill >= depth_now(s) || !step_render(s)) {
+            s->filled |= s->frame_waits || fill >= s->open.depth_frames;
             forget_delivered(s);
             return false;
         }
+        if (gives_way(s, fill))
+            return false;
         uint64_t now_ns = clock_now_ns();
         if (now_ns - s->polled_ns >= POLL_NS) {
             s->polled_ns = now_ns;
@@ -345,20 +374,30 @@ static uint32_t low_water(const struct serve *s)
     return depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
 }
 
+/* Sleeps unless a command comes. */
+static void pause_for(struct serve *s, int ms)
+{
+    struct pollfd p = { .fd = s->sock, .events = POLLIN };
+    if (poll(&p, 1, ms) > 0)
+        hear_all(s);
+}
+
 /* Sleeps until the bell rings, a command comes, or commands have been quiet for long enough. */
 static void wait_for_room(struct serve *s)
 {
     ring_set_state(&s->ring, RING_WORKER_WAITING_ROOM);
+    if (!s->in_burst && !s->filled &&
+        ring_producer_fill(&s->ring, s->lane) < s->open.depth_frames) {
+        pause_for(s, FILL_PAUSE_MS);
+        return;
+    }
     if (s->in_burst) {
         uint64_t now_ns = clock_now_ns();
         if (now_ns >= s->burst_until_ns) {
             s->in_burst = false;
             return;
         }
-        struct pollfd p = { .fd = s->sock, .events = POLLIN };
-        int timeout_ms = (int)((s->burst_until_ns - now_ns) / NS_PER_MS) + 1;
-        if (poll(&p, 1, timeout_ms) > 0)
-            hear_all(s);
+        pause_for(s, (int)((s->burst_until_ns - now_ns) / NS_PER_MS) + 1);
         return;
     }
     if (s->step == STEP_RENDER && !ring_producer_sleep(&s->ring, s->lane, low_water(s)))
