@@ -24,6 +24,7 @@ struct worker {
     struct ring_consumer *ring;
     uint32_t gen;
     uint32_t play;
+    uint32_t next_play; /* 0: none */
     uint64_t idle_since_ms;
     struct worker_user_ops user; /* while BUSY */
     void *user_arg;
@@ -69,6 +70,13 @@ static void die(struct worker *w, const char *why)
     w->pool.gone(w, w->pool.arg);
 }
 
+/* What was said of a play that is over is stale. */
+static bool is_about_user(const struct worker *w, const struct wmsg *m)
+{
+    return m->type == WMSG_BELL || m->play == w->play ||
+           (m->play == w->next_play && w->next_play != 0);
+}
+
 /* Returns false if the worker has died of the message. */
 static bool take_message(struct worker *w, const struct wmsg *m)
 {
@@ -91,7 +99,7 @@ static bool take_message(struct worker *w, const struct wmsg *m)
     case WMSG_RENDER_FAILED:
     case WMSG_WARNING:
     case WMSG_TITLE:
-        if (w->state == WORKER_BUSY && (m->type == WMSG_BELL || m->play == w->play))
+        if (w->state == WORKER_BUSY && is_about_user(w, m))
             w->user.message(m, w->user_arg);
         return w->state != WORKER_DEAD;
     default:
@@ -208,6 +216,7 @@ int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg,
         return r;
     }
     w->play = open->play;
+    w->next_play = 0;
     w->user = *user;
     w->user_arg = arg;
     worker_move(w, WORKER_BUSY);
@@ -228,6 +237,37 @@ int worker_render(struct worker *w, struct wmsg_render *render)
     render->gen = ++w->gen;
     struct wmsg m = { .type = WMSG_RENDER, .play = w->play, .render = *render };
     return send_message(w, &m, -1);
+}
+
+int worker_next(struct worker *w, struct wmsg *next, int source_fd)
+{
+    next->type = WMSG_NEXT;
+    int r = send_message(w, next, source_fd);
+    if (r == 0)
+        w->next_play = next->play;
+    return r;
+}
+
+/* A worker that cannot be told so would play what nobody wants any more. */
+static void must_hear(struct worker *w, enum wmsg_type type)
+{
+    struct wmsg m = { .type = type, .play = w->next_play };
+    if (send_message(w, &m, -1) < 0)
+        worker_kill(w, "it does not listen");
+}
+
+void worker_drop_next(struct worker *w)
+{
+    must_hear(w, WMSG_DROP_NEXT);
+    w->next_play = 0;
+}
+
+void worker_join(struct worker *w, void *arg)
+{
+    must_hear(w, WMSG_JOINED);
+    w->play = w->next_play;
+    w->next_play = 0;
+    w->user_arg = arg;
 }
 
 void worker_wake(struct worker *w, unsigned lane)

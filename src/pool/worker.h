@@ -30,7 +30,7 @@ struct worker;
 
 /* News for the play that has borrowed the worker. */
 struct worker_user_ops {
-    /* A message that is about this play (never IDLE). */
+    /* A message that is about this play or the next one (never IDLE). */
     void (*message)(const struct wmsg *m, void *arg);
     /* The process died or broke its contract, and is no longer the play's. `why` is one line. */
     void (*died)(const char *why, void *arg);
@@ -66,6 +66,16 @@ void worker_close(struct worker *w);
 /* Sends RENDER; the generation is set here. Returns 0; -EAGAIN when the worker does not read: try
  * again later; or another errno. */
 int worker_render(struct worker *w, struct wmsg_render *render);
+
+/* Sends NEXT with the source of the play that will follow. Returns 0 or negative errno: then the
+ * worker knows nothing of it. */
+int worker_next(struct worker *w, struct wmsg *next, int source_fd);
+
+/* Sends DROP_NEXT. */
+void worker_drop_next(struct worker *w);
+
+/* The join was passed: the worker serves the next play now, and `arg` hears its news. */
+void worker_join(struct worker *w, void *arg);
 
 /* Rings the producer's bell if it waits for room in `lane`. */
 void worker_wake(struct worker *w, unsigned lane);

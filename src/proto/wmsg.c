@@ -33,6 +33,9 @@ static const struct {
     [WMSG_RENDER_FAILED] = { sizeof(struct wmsg_failed), true, true },
     [WMSG_WARNING] = { sizeof(struct wmsg_warning), true, true },
     [WMSG_TITLE] = { 0, true, true },
+    [WMSG_NEXT] = { sizeof(struct wmsg_open), false, true },
+    [WMSG_DROP_NEXT] = { 0, false, true },
+    [WMSG_JOINED] = { 0, false, true },
 };
 
 _Static_assert(sizeof(struct head) + sizeof(struct wmsg_open) + WMSG_TEXT_MAX <= WMSG_MAX,
@@ -71,6 +74,7 @@ static bool body_is_sane(const struct wmsg *m)
 {
     switch (m->type) {
     case WMSG_OPEN:
+    case WMSG_NEXT:
         return render_is_sane(&m->open.render) && m->open.depth_frames > 0 &&
                m->open.depth_frames <= RING_FRAMES_MAX && m->open.complexity <= 10;
     case WMSG_RENDER:

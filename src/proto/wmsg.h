@@ -5,7 +5,8 @@
  *
  *   daemon → zygote   SPAWN (+ the worker's end of its socketpair, + the ring's memfd)
  *   zygote → daemon   SPAWNED
- *   daemon → worker   OPEN (+ source descriptor)  RENDER  CLOSE  BELL
+ *   daemon → worker   OPEN (+ source descriptor)  RENDER  NEXT (+ source descriptor)  DROP_NEXT
+ *                     JOINED  CLOSE  BELL
  *   worker → daemon   IDLE  OPENED  FAILED  RENDER_FAILED  WARNING  TITLE  BELL
  *
  * A worker serves one play at a time: OPEN … CLOSE. After CLOSE it answers IDLE; everything it says
@@ -34,6 +35,9 @@ enum wmsg_type {
     WMSG_RENDER_FAILED,
     WMSG_WARNING,
     WMSG_TITLE,
+    WMSG_NEXT,
+    WMSG_DROP_NEXT,
+    WMSG_JOINED,
     WMSG_TYPE_END
 };
 
@@ -66,7 +70,7 @@ struct wmsg_render {
     uint8_t reserved[2];
 };
 
-/* OPEN: a source. Its descriptor comes along. */
+/* OPEN: a source. Its descriptor comes along. NEXT: of its render, position and gain count. */
 struct wmsg_open {
     struct wmsg_render render; /* the first render: lane, generation, position, gain */
     struct ring_hint hint;     /* where to resume; packet −1: not a resumption */

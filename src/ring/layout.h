@@ -30,6 +30,7 @@ enum {
 enum ring_flag {
     RING_END = 1 << 0,         /* no packet: the source ends here; `pos` is its exact end */
     RING_PASSTHROUGH = 1 << 1, /* the packet is the source's own */
+    RING_JOIN = 1 << 2,        /* with RING_END: the next play's frames follow in this lane */
 };
 
 /* Where to open the source again so that the very next frame comes out: the packet that holds the
@@ -47,7 +48,7 @@ struct ring_record {
     uint16_t len;    /* [bytes] of the packet, 1 … 1275; 0 with RING_END */
     uint16_t flags;  /* enum ring_flag */
     uint32_t offset; /* [bytes] of the packet in the lane's bytes */
-    uint32_t track;  /* counts the sources joined in one play: 0, then +1 at each join */
+    uint32_t play;   /* the daemon's number of the play whose frame this is */
     int64_t pos;     /* [samples at 48 kHz] source time of the frame, without the codec's lag */
     struct ring_hint hint;
 };

@@ -100,7 +100,7 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
     if (!s)
         pool_give_seat(ss->deps.pool);
     else if (is_new)
-        session_settle(s);
+        (void)session_settle(s);
 }
 
 /* Pause and resume also hold for the old play, which goes on until the pending one is ready. */
@@ -154,7 +154,7 @@ void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *o
         session_stop_play(s, p, STOP_BY_COMMAND, origin);
     }
     if (s)
-        session_settle(s);
+        (void)session_settle(s);
     if (!audible) {
         /* A play that was not ready has answered its own command; this one has its own answer. */
         struct event e = { .type = EVENT_STOPPED, .channel = channel, .reason = STOP_BY_COMMAND };

@@ -45,6 +45,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->origin = request->origin;
     p->client = request->client;
     p->paused = request->paused;
+    p->waits_turn = request->next;
     p->volume = request->volume;
     p->rt.next_pos = request->position;
     p->duration = -1;
@@ -56,6 +57,10 @@ void play_free(struct play *p)
 {
     if (!p)
         return;
+    if (p->successor)
+        p->successor->host = NULL;
+    if (p->host)
+        play_leave_host(p);
     if (p->locating)
         locator_cancel(p->locating);
     if (p->job)
@@ -70,7 +75,7 @@ void play_free(struct play *p)
 }
 
 /* The first render: what was asked for until now. */
-static struct wmsg open_message(const struct play *p)
+struct wmsg play_open_message(const struct play *p)
 {
     return (struct wmsg){
         .play = p->serial,
@@ -96,7 +101,7 @@ static void on_worker(struct worker *w, void *arg)
         p->ops->failed(p, TUTTI_E_INTERNAL, "no worker could be started");
         return;
     }
-    struct wmsg m = open_message(p);
+    struct wmsg m = play_open_message(p);
     if (worker_open(w, &user_ops, p, &m, p->source_fd) < 0) {
         p->ops->failed(p, TUTTI_E_WORKER_CRASHED, "the worker died");
         return;
@@ -109,6 +114,13 @@ static void on_worker(struct worker *w, void *arg)
     play_check(p);
 }
 
+void play_get_worker(struct play *p)
+{
+    p->job = pool_get_worker(p->pool, on_worker, p);
+    if (!p->job)
+        p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
+}
+
 static void on_located(enum tutti_error error, const char *why, int fd, void *arg)
 {
     struct play *p = arg;
@@ -118,9 +130,10 @@ static void on_located(enum tutti_error error, const char *why, int fd, void *ar
         return;
     }
     p->source_fd = fd;
-    p->job = pool_get_worker(p->pool, on_worker, p);
-    if (!p->job)
-        p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
+    if (p->waits_turn)
+        p->ops->located(p);
+    else
+        play_get_worker(p);
 }
 
 enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
@@ -138,7 +151,7 @@ static void set_title(struct play *p, const char *title)
 static void on_opened(struct play *p, const struct wmsg *m)
 {
     if (p->opened) {
-        worker_kill(p->worker, "it opened one source twice");
+        worker_kill(p->host ? p->host->worker : p->worker, "it opened one source twice");
         return;
     }
     p->opened = true;
@@ -152,6 +165,8 @@ static void on_opened(struct play *p, const struct wmsg *m)
 static void on_message(const struct wmsg *m, void *arg)
 {
     struct play *p = arg;
+    if (p->successor && m->type != WMSG_BELL && m->play == p->successor->serial)
+        p = p->successor;
     switch (m->type) {
     case WMSG_OPENED:
         on_opened(p, m);
@@ -185,6 +200,11 @@ static void on_worker_died(const char *why, void *arg)
 {
     struct play *p = arg;
     p->worker = NULL;
+    if (p->successor) {
+        p->successor->host = NULL;
+        p->successor->opened = false;
+        p->successor = NULL;
+    }
     char text[128];
     (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
     p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
@@ -269,8 +289,11 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
     if (n == 0)
         return PLAY_EMPTY;
     p->rt.next_pos = r.pos;
-    if (r.flags & RING_END) /* a render that is under way decides what comes after */
+    if (r.flags & RING_END) {
+        p->joins = (r.flags & RING_JOIN) != 0;
+        /* A render that is under way decides what comes after. */
         return p->rendering ? PLAY_EMPTY : PLAY_OVER;
+    }
     p->passes = r.flags & RING_PASSTHROUGH;
     *ret_len = r.len;
     return PLAY_FRAME;
@@ -359,6 +382,14 @@ static void start_render(struct play *p, int64_t pos, bool exact)
     (void)await(p, p->render.lane, p->render.gen);
 }
 
+void play_render_anew(struct play *p)
+{
+    if (p->ready && !p->rendering)
+        start_render(p, p->rt.next_pos, true);
+    else if (p->rendering)
+        start_render(p, p->render.exact ? p->rt.next_pos : p->render.pos, p->render.exact);
+}
+
 bool play_seek(struct play *p, int64_t pos)
 {
     if (!p->ready)
@@ -374,9 +405,10 @@ bool play_set_volume(struct play *p, double volume)
     p->volume = volume;
     if (!p->worker || !changed)
         return !p->rendering;
-    /* A seek that is under way is rendered again at the new volume. */
-    bool exact = !p->rendering || p->render.exact;
-    start_render(p, exact ? p->rt.next_pos : p->render.pos, exact);
+    if (p->ready || p->rendering)
+        play_render_anew(p);
+    else
+        start_render(p, p->rt.next_pos, false);
     return !p->ready;
 }
 

@@ -19,6 +19,7 @@
 struct play;
 
 struct play_ops {
+    void (*located)(struct play *p); /* a play that waits for its turn has its source */
     void (*ready)(struct play *p);   /* the first frame is there */
     void (*news)(struct play *p);    /* there may be more frames */
     void (*applied)(struct play *p); /* the render is in force: answer the waiters */
@@ -54,6 +55,13 @@ struct play {
     struct session_client client;
     bool paused;
     double volume;
+
+    /* A play that follows another waits for its turn. Its source is opened ahead of time by that
+     * play's worker, which joins the two; it keeps the source itself until then. */
+    bool waits_turn;
+    struct play *host;      /* whose worker has its source */
+    struct play *successor; /* whose source this play's worker has */
+    bool joins;             /* its worker went on with the successor's frames */
 
     /* on the way to the first frame: at most one of these */
     struct locate_request *locating;
@@ -97,6 +105,23 @@ void play_free(struct play *p);
 
 /* Begins. Returns TUTTI_OK, or refuses at once with a sentence in ret_why. */
 enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX]);
+
+/* Gives `next`, which has its source, to the worker of `p`. If that cannot be, `next` will be
+ * opened when its turn comes. */
+void play_host(struct play *p, struct play *next);
+
+/* `p` is over and its worker went on with `next`: the worker changes hands. */
+void play_join(struct play *p, struct play *next);
+
+/* It is this play's turn: it gets a worker as soon as it has its source, unless it was joined. */
+void play_promote(struct play *p);
+
+/* For join.c: the message that opens this play; asking the pool; making from the next frame on anew
+ * what may have been made already; letting go of the worker that has this play's source. */
+struct wmsg play_open_message(const struct play *p);
+void play_get_worker(struct play *p);
+void play_render_anew(struct play *p);
+void play_leave_host(struct play *next);
 
 enum play_step {
     PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */

@@ -1,9 +1,11 @@
 #include "session/session.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 void session_say(const struct session *s, const struct play *p, struct event *e,
                  const struct origin *answer)
@@ -76,6 +78,13 @@ static void finish_current(struct session *s)
     end_play(s, p, &e, NULL);
 }
 
+/* The next play is opened ahead of time by the worker of the one that is heard. */
+static void offer_next(struct session *s)
+{
+    if (s->current && s->next)
+        play_host(s->current, s->next);
+}
+
 /* A play whose first frame is there becomes the audible one. */
 static void take_over(struct session *s, struct play *p)
 {
@@ -96,30 +105,65 @@ static void take_over(struct session *s, struct play *p)
     };
     session_say(s, p, &e, &p->origin);
     answer_waiters(s, p);
+    offer_next(s);
+}
+
+static void forget_to_spend(struct session *s)
+{
+    if (s->wants_credit_spent)
+        DL_DELETE2(s->all->to_spend, s, prev, next_to_spend);
+    s->wants_credit_spent = false;
+}
+
+static void on_spend(uv_idle_t *handle)
+{
+    struct sessions *ss = handle->data;
+    (void)uv_idle_stop(handle);
+    while (ss->to_spend) {
+        struct session *s = ss->to_spend;
+        forget_to_spend(s);
+        session_spend_credit(s);
+    }
+}
+
+/* The loop comes round to it at once; credit that arrives until then is spent in the same write. */
+static void spend_soon(struct session *s)
+{
+    if (s->wants_credit_spent)
+        return;
+    s->wants_credit_spent = true;
+    DL_APPEND2(s->all->to_spend, s, prev, next_to_spend);
+    (void)uv_idle_start(&s->all->spend, on_spend);
 }
 
 static void free_session(struct session *s)
 {
+    forget_to_spend(s);
     player_leave(s->all->player, &s->slot);
     pool_give_seat(s->all->deps.pool);
     HASH_DEL(s->all->by_channel, s);
     free(s);
 }
 
-void session_settle(struct session *s)
+bool session_settle(struct session *s)
 {
     if (!s->current && !s->pending && s->next) {
-        struct play *p = s->next;
-        s->next = NULL;
-        if (p->ready)
-            take_over(s, p);
-        else
-            s->pending = p;
+        s->pending = TAKE_PTR(s->next);
+        play_promote(s->pending);
     }
-    if (!s->current && !s->pending)
+    if (!s->current && !s->pending) {
         free_session(s);
-    else
-        session_update(s);
+        return false;
+    }
+    session_update(s);
+    return true;
+}
+
+/* How frames of what is audible may leave now. */
+static enum outlet_flow flow_of(const struct session *s)
+{
+    const struct play *p = s->current;
+    return p && !p->paused ? p->client.outlet->flow : OUTLET_HOLD;
 }
 
 /* Delivers one frame. Returns false when there is none to deliver now. */
@@ -137,46 +181,54 @@ static bool deliver_frame(struct session *s)
     return true;
 }
 
-/* Ends the current play if its last frame has left. Returns true if it did: s may be gone. */
-static bool settle_if_over(struct session *s)
+/* Ends the current play if its last frame has left. Returns true if it did; *ret_gone says whether
+ * that was the end of the session, too. */
+static bool settle_if_over(struct session *s, bool *ret_gone)
 {
     const uint8_t *packet;
     uint32_t len;
     if (play_peek(s->current, &packet, &len) != PLAY_OVER)
         return false;
     finish_current(s);
-    session_settle(s);
+    *ret_gone = !session_settle(s);
     return true;
 }
 
 unsigned session_deliver(struct session *s, unsigned n_frames)
 {
     unsigned n = 0;
-    while (n < n_frames && deliver_frame(s))
-        n++;
-    unsigned missing = n_frames - n;
-    if (settle_if_over(s))
-        return n;
-    if (missing > 0) {
-        s->current->rt.underruns += missing;
-        s->all->underruns += missing;
+    while (n < n_frames) {
+        bool delivered = deliver_frame(s);
+        n += delivered;
+        bool gone;
+        if (settle_if_over(s, &gone)) {
+            if (gone || flow_of(s) != OUTLET_PACED)
+                return n;
+        } else if (!delivered) {
+            s->current->rt.underruns += n_frames - n;
+            s->all->underruns += n_frames - n;
+            return n;
+        }
     }
     return n;
 }
 
 /* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
  */
-static void spend_credit(struct session *s)
+void session_spend_credit(struct session *s)
 {
     struct play *p = s->current;
+    if (flow_of(s) != OUTLET_CREDIT)
+        return;
     struct outlet *o = p->client.outlet;
     const uint8_t *packet;
     uint32_t len;
+    bool gone;
     for (;;) {
         while (o->ops->credit(o, s->channel) > 0 && deliver_frame(s))
             o->ops->spend(o, s->channel);
         o->ops->flush(o);
-        if (settle_if_over(s) || play_await_frame(p))
+        if (settle_if_over(s, &gone) || play_await_frame(p))
             return;
         /* Something came meanwhile: the end, or what credit is left for. */
         enum play_step step = play_peek(p, &packet, &len);
@@ -187,30 +239,32 @@ static void spend_credit(struct session *s)
 
 void session_update(struct session *s)
 {
-    const struct play *p = s->current;
-    enum outlet_flow flow = p && !p->paused ? p->client.outlet->flow : OUTLET_HOLD;
+    enum outlet_flow flow = flow_of(s);
     if (flow == OUTLET_PACED)
         player_join(s->all->player, &s->slot);
     else
         player_leave(s->all->player, &s->slot);
     if (flow == OUTLET_CREDIT)
-        spend_credit(s);
+        spend_soon(s);
 }
 
 static void on_ready(struct play *p)
 {
     struct session *s = p->session;
-    if (p != s->pending)
-        return; /* the next one waits for its turn */
     s->pending = NULL;
     take_over(s, p);
     session_update(s);
 }
 
+static void on_located(struct play *p)
+{
+    offer_next(p->session);
+}
+
 static void on_news(struct play *p)
 {
-    if (p == p->session->current && p->client.outlet->flow == OUTLET_CREDIT && !p->paused)
-        spend_credit(p->session);
+    if (p == p->session->current && flow_of(p->session) == OUTLET_CREDIT)
+        spend_soon(p->session);
 }
 
 static void on_applied(struct play *p)
@@ -240,7 +294,7 @@ static void on_failed(struct play *p, enum tutti_error code, const char *why)
     if (was_pending && s->current && s->held_volume)
         (void)play_set_volume(s->current, volume);
     s->held_volume = false;
-    session_settle(s);
+    (void)session_settle(s);
 }
 
 static void on_warning(struct play *p, enum tutti_warning code, const char *why)
@@ -256,6 +310,7 @@ static void on_title(struct play *p)
 }
 
 const struct play_ops session_play_ops = {
+    .located = on_located,
     .ready = on_ready,
     .news = on_news,
     .applied = on_applied,

@@ -23,8 +23,15 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
         free(ss);
         return r;
     }
+    (void)uv_idle_init(deps->loop, &ss->spend);
+    ss->spend.data = ss;
     *ret_sessions = ss;
     return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
 }
 
 void sessions_free(struct sessions *ss)
@@ -32,7 +39,7 @@ void sessions_free(struct sessions *ss)
     if (!ss)
         return;
     player_free(ss->player);
-    free(ss);
+    uv_close((uv_handle_t *)&ss->spend, on_closed);
 }
 
 /* Sessions end while they are walked; uthash allows the one in hand to go. */
@@ -76,7 +83,7 @@ static void stop_plays_of(struct session *s, uint64_t client, enum stop_reason r
         *places[i] = NULL;
         session_stop_play(s, p, reason, NULL);
     }
-    session_settle(s);
+    (void)session_settle(s);
 }
 
 void sessions_client_gone(struct sessions *ss, uint64_t client)
