@@ -19,15 +19,25 @@ enum {
 
 struct render {
     struct track *track;
+    uint32_t play;
     struct track_info info;
     struct wmsg_render how;
     struct encoder *encoder;
     struct gain *gain;
     struct passthrough *passthrough;
     bool passing;
-    bool alone;         /* the next encoded frame must lean on none before it */
-    bool ended;         /* the end marker has been given */
-    int64_t pos;        /* [samples] of the next frame */
+    bool alone;  /* the next encoded frame must lean on none before it */
+    bool ended;  /* the end marker has been given */
+    int64_t pos; /* [samples] of the next frame */
+    struct {
+        struct track *track; /* NULL: none */
+        uint32_t play;
+        struct track_info info;
+        struct wmsg_render how;
+        bool feeds;    /* the encoder is being fed from it already */
+        bool has_pcm;  /* its first frame's samples are in `pcm` */
+        bool restarts; /* the join is given; it begins with a frame of its own */
+    } next;
     int64_t pass_again; /* [samples] pass packets from this position on; −1 never */
     float pcm[(AUDIO_FRAME_SAMPLES + GAIN_AHEAD) * AUDIO_CHANNELS];
     uint8_t packet[AUDIO_PACKET_MAX];
@@ -61,10 +71,42 @@ void render_free(struct render *r)
     free(r);
 }
 
-/* Reads n samples as they are heard: behind the end of the source comes silence. */
-static int read_padded(struct render *r, float *dst, int n)
+static bool passes(const struct track_info *info, const struct wmsg_render *how)
 {
-    int got = track_read(r->track, dst, n);
+    return info->passable && how->gain == 1 && how->gain_from == 1;
+}
+
+/* One encoder can run across the join if both sides are encoded. A limiter that looks ahead would
+ * have to change its mind about samples that it has let go; it begins anew instead. */
+static bool joins_smoothly(const struct render *r)
+{
+    float from = r->how.gain;
+    float to = r->next.how.gain;
+    return r->next.track && !r->passing && !passes(&r->next.info, &r->next.how) &&
+           (from == to || (from <= 1 && to <= 1));
+}
+
+/* The current track has ended at dst; the next one goes on. */
+static int read_across(struct render *r, float *dst, int n)
+{
+    int e = track_go(r->next.track, r->next.how.pos);
+    if (e < 0)
+        return e;
+    r->next.feeds = true;
+    return track_read(r->next.track, dst, n);
+}
+
+/* Reads n samples as they are heard: behind the end of the source comes the next one, or silence.
+ * *ret_split says how many of them are the current track's. */
+static int read_padded(struct render *r, float *dst, int n, int *ret_split)
+{
+    *ret_split = r->next.feeds ? 0 : n;
+    int got = track_read(r->next.feeds ? r->next.track : r->track, dst, n);
+    if (got >= 0 && got < n && !r->next.feeds && joins_smoothly(r)) {
+        *ret_split = got;
+        int more = read_across(r, dst + (size_t)got * AUDIO_CHANNELS, n - got);
+        got = more < 0 ? more : got + more;
+    }
     if (got < 0)
         return got;
     memset(dst + (size_t)got * AUDIO_CHANNELS, 0,
@@ -74,10 +116,20 @@ static int read_padded(struct render *r, float *dst, int n)
 
 static int next_pcm(struct render *r)
 {
-    int e = read_padded(r, r->pcm, AUDIO_FRAME_SAMPLES);
-    if (e == 0)
+    int split;
+    int e = read_padded(r, r->pcm, AUDIO_FRAME_SAMPLES, &split);
+    if (e < 0)
+        return e;
+    bool other_gain = r->next.feeds && split > 0 && r->next.how.gain != r->how.gain;
+    if (split < AUDIO_FRAME_SAMPLES && other_gain) {
+        (void)gain_run(r->gain, r->pcm, split);
+        gain_begin(r->gain, r->how.gain, r->next.how.gain, 0);
+        (void)gain_run(r->gain, r->pcm + (size_t)split * AUDIO_CHANNELS,
+                       AUDIO_FRAME_SAMPLES - split);
+    } else {
         (void)gain_run(r->gain, r->pcm, AUDIO_FRAME_SAMPLES);
-    return e;
+    }
+    return 0;
 }
 
 /* The encoder is fed so far before `pos` that encoder and limiter are warm when it comes. Before
@@ -96,7 +148,8 @@ static int begin_encoding(struct render *r, int64_t pos)
     gain_begin(r->gain, r->how.gain_from, r->how.gain, input - from);
     int ahead = gain_ahead(r->gain);
     if (ahead > 0) {
-        e = read_padded(r, r->pcm, ahead);
+        int split;
+        e = read_padded(r, r->pcm, ahead, &split);
         if (e < 0)
             return e;
         (void)gain_run(r->gain, r->pcm, ahead);
@@ -124,7 +177,26 @@ static int begin_passing(struct render *r, int64_t pos)
     return 0;
 }
 
-int render_begin(struct render *r, struct track *t, const struct wmsg_render *how,
+void render_set_next(struct render *r, struct track *next, uint32_t play,
+                     const struct wmsg_render *how)
+{
+    memset(&r->next, 0, sizeof r->next);
+    r->next.track = next;
+    if (!next)
+        return;
+    r->next.play = play;
+    r->next.how = *how;
+    r->next.how.gain_from = how->gain;
+    r->next.how.exact = 0;
+    track_get_info(next, &r->next.info);
+}
+
+struct track *render_track(const struct render *r)
+{
+    return r->track;
+}
+
+int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how,
                  const struct ring_hint *hint)
 {
     struct track_info info;
@@ -133,17 +205,46 @@ int render_begin(struct render *r, struct track *t, const struct wmsg_render *ho
         return -ESPIPE;
     (void)hint;
     r->track = t;
+    r->play = play;
     r->info = info;
     r->how = *how;
+    r->next.feeds = r->next.has_pcm = r->next.restarts = false;
     r->ended = false;
     r->pass_again = -1;
     bool on_grid = how->pos % AUDIO_FRAME_SAMPLES == 0;
     bool passable = info.passable && how->gain == 1 && (on_grid || !how->exact);
-    if (passable && how->gain_from == 1)
+    if (passable && passes(&info, how))
         return begin_passing(r, how->pos);
     if (passable && on_grid)
         r->pass_again = how->pos + (int64_t)RAMP_FRAMES * AUDIO_FRAME_SAMPLES;
     return begin_encoding(r, how->pos);
+}
+
+/* The frames are the next track's from here on; the encoder knows nothing of it. A frame at
+ * position p decodes to what begins at p − L, on either side of the join. */
+static void step_over(struct render *r, int64_t end)
+{
+    uint32_t gen = r->how.gen;
+    r->pos += r->next.how.pos - end + (int64_t)r->next.info.lag - (int64_t)r->info.lag;
+    r->track = r->next.track;
+    r->play = r->next.play;
+    r->info = r->next.info;
+    r->how = r->next.how;
+    r->how.gen = gen;
+    r->pass_again = -1;
+    memset(&r->next, 0, sizeof r->next);
+    r->next.has_pcm = true;
+}
+
+/* The next track begins with a frame of its own. */
+static int restart_with_next(struct render *r)
+{
+    struct wmsg_render how = r->next.how;
+    struct track *track = r->next.track;
+    uint32_t play = r->next.play;
+    how.gen = r->how.gen;
+    memset(&r->next, 0, sizeof r->next);
+    return render_begin(r, track, play, &how, NULL);
 }
 
 static int put_end(struct render *r, struct frame *ret)
@@ -152,9 +253,18 @@ static int put_end(struct render *r, struct frame *ret)
     memset(ret, 0, sizeof *ret);
     ret->record.gen = r->how.gen;
     ret->record.flags = RING_END;
+    ret->record.play = r->play;
     ret->record.pos = end > 0 ? end : 0;
     ret->record.hint = (struct ring_hint){ .byte = -1, .packet = -1 };
-    r->ended = true;
+    if (!r->next.track) {
+        r->ended = true;
+        return 1;
+    }
+    ret->record.flags |= RING_JOIN;
+    if (r->next.feeds)
+        step_over(r, end);
+    else
+        r->next.restarts = true;
     return 1;
 }
 
@@ -164,6 +274,7 @@ static int put_frame(struct render *r, const uint8_t *bytes, int len, int flags,
     ret->record.gen = r->how.gen;
     ret->record.len = (uint16_t)len;
     ret->record.flags = (uint16_t)flags;
+    ret->record.play = r->play;
     ret->record.pos = r->pos;
     ret->record.hint = track_hint(r->track, r->pos);
     ret->bytes = bytes;
@@ -191,9 +302,10 @@ static int pass_frame(struct render *r, struct frame *ret)
 
 static int encode_frame(struct render *r, struct frame *ret)
 {
-    int e = next_pcm(r);
+    int e = r->next.has_pcm ? 0 : next_pcm(r);
     if (e < 0)
         return e;
+    r->next.has_pcm = false;
     int64_t end = track_end(r->track);
     if (end >= 0 && r->pos >= (r->how.pos >= end ? end : end + (int64_t)r->info.lag))
         return track_has_sound(r->track) ? put_end(r, ret) : -EBADMSG;
@@ -208,6 +320,11 @@ int render_next(struct render *r, struct frame *ret)
 {
     if (r->ended)
         return 0;
+    if (r->next.restarts) {
+        int e = restart_with_next(r);
+        if (e < 0)
+            return e;
+    }
     if (!r->passing && r->pass_again >= 0 && r->pos >= r->pass_again) {
         int e = begin_passing(r, r->pos);
         if (e < 0)

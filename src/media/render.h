@@ -16,16 +16,26 @@
 struct render;
 
 struct frame {
-    struct ring_record record; /* gen, len, flags, pos and hint are filled in */
+    struct ring_record record; /* all but the offset is filled in */
     const uint8_t *bytes;      /* valid until the next call */
 };
 
 int render_new(uint32_t bitrate, uint32_t complexity, struct render **ret);
 void render_free(struct render *r);
 
-/* Begins to render `t` as told. Returns 0, or negative errno: -ESPIPE if the source cannot be
- * sought, and then nothing has changed. `hint` may be NULL. */
-int render_begin(struct render *r, struct track *t, const struct wmsg_render *how,
+/* Names the track that follows, under the daemon's number of its play; NULL: none (any more). At
+ * the end of the current track comes an end marker with RING_JOIN, then the frames of the next.
+ * Where both are encoded one encoder runs across the join and no sample is lost or added; otherwise
+ * the next one begins with the next frame. */
+void render_set_next(struct render *r, struct track *next, uint32_t play,
+                     const struct wmsg_render *how);
+
+/* The track whose frames come next. */
+struct track *render_track(const struct render *r);
+
+/* Begins to render `t`, the track of `play`, as told. Returns 0, or negative errno: -ESPIPE if the
+ * source cannot be sought, and then nothing has changed. `hint` may be NULL. */
+int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how,
                  const struct ring_hint *hint);
 
 /* Returns 1 with the next frame, which is the end marker after the last one; 0 when that has been

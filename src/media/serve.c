@@ -40,9 +40,13 @@ struct serve {
     struct wmsg_open open;
     struct track *track;
     struct render *render;
+    /* the play that follows */
+    uint32_t next_play;
+    struct track *next_track; /* NULL: none */
+    struct wmsg_render next_how;
     enum step step;
-    bool announced; /* OPENED has been sent */
-    bool told_cut;  /* the warning has been sent */
+    bool announced;    /* OPENED has been sent */
+    uint32_t told_cut; /* the play of which it was said that its source is incomplete */
     unsigned lane;
     uint32_t n_made;    /* frames of this render */
     bool filled;        /* the depth was reached once */
@@ -76,13 +80,38 @@ static void put_text(struct wmsg *m, const char *text)
     (void)text_sanitise(m->text, sizeof m->text, text);
 }
 
-static void fail(struct serve *s, enum tutti_error code, const char *text)
+static void say_failed(struct serve *s, uint32_t play, enum tutti_error code, const char *text)
 {
-    struct wmsg m = { .type = WMSG_FAILED, .play = s->play };
+    struct wmsg m = { .type = WMSG_FAILED, .play = play };
     m.failed.code = (uint32_t)code;
     put_text(&m, text);
-    s->step = STEP_IDLE;
     send_message(s, &m);
+}
+
+static bool renders_next(const struct serve *s)
+{
+    return s->next_track && render_track(s->render) == s->next_track;
+}
+
+static void drop_next(struct serve *s)
+{
+    /* What was made of it stays in the ring until the daemon asks for the current play anew. */
+    if (renders_next(s))
+        s->step = STEP_ENDED;
+    render_set_next(s->render, NULL, 0, NULL);
+    track_free(TAKE_PTR(s->next_track));
+    s->next_play = 0;
+}
+
+static void fail(struct serve *s, enum tutti_error code, const char *text)
+{
+    if (renders_next(s)) {
+        say_failed(s, s->next_play, code, text);
+        drop_next(s);
+        return;
+    }
+    s->step = STEP_IDLE;
+    say_failed(s, s->play, code, text);
 }
 
 static void refuse_render(struct serve *s, enum tutti_error code)
@@ -98,9 +127,12 @@ static void end_play(struct serve *s)
 {
     render_free(TAKE_PTR(s->render));
     track_free(TAKE_PTR(s->track));
+    track_free(TAKE_PTR(s->next_track));
+    s->next_play = 0;
     s->step = STEP_IDLE;
     s->has_render = s->frame_waits = s->in_burst = false;
-    s->announced = s->told_cut = false;
+    s->announced = false;
+    s->told_cut = 0;
 }
 
 static void close_play(struct serve *s)
@@ -113,39 +145,48 @@ static void close_play(struct serve *s)
     send_message(s, &m);
 }
 
-static void announce(struct serve *s, const struct frame *first)
+static void say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos,
+                       bool passes)
 {
     struct track_info info;
-    track_get_info(s->track, &info);
-    struct wmsg m = { .type = WMSG_OPENED, .play = s->play };
+    track_get_info(track, &info);
+    struct wmsg m = { .type = WMSG_OPENED, .play = play };
     m.opened.duration = info.duration;
-    m.opened.pos = first->record.pos;
+    m.opened.pos = pos;
     m.opened.lag = info.lag;
-    m.opened.passthrough = (first->record.flags & RING_PASSTHROUGH) != 0;
+    m.opened.passthrough = passes && info.passable;
     m.opened.seekable = info.seekable;
     char title[DEMUX_TITLE_BYTES];
-    if (packets_new_title(track_packets(s->track), title))
+    if (packets_new_title(track_packets(track), title))
         put_text(&m, title);
-    s->announced = true;
     send_message(s, &m);
+}
+
+static void announce(struct serve *s, const struct frame *first)
+{
+    s->announced = true;
+    say_opened(s, s->track, s->play, first->record.pos,
+               (first->record.flags & RING_PASSTHROUGH) != 0);
 }
 
 static void tell_title(struct serve *s)
 {
-    struct wmsg m = { .type = WMSG_TITLE, .play = s->play };
+    struct wmsg m = { .type = WMSG_TITLE, .play = renders_next(s) ? s->next_play : s->play };
     char title[DEMUX_TITLE_BYTES];
-    if (!packets_new_title(track_packets(s->track), title))
+    if (!packets_new_title(track_packets(render_track(s->render)), title))
         return;
     put_text(&m, title);
     send_message(s, &m);
 }
 
-static void tell_cut(struct serve *s)
+/* Once for each play, before its end marker. */
+static void tell_cut(struct serve *s, uint32_t play)
 {
-    if (s->told_cut || !track_was_cut(s->track))
+    const struct track *track = play == s->play ? s->track : s->next_track;
+    if (s->told_cut == play || !track || !track_was_cut(track))
         return;
-    s->told_cut = true;
-    struct wmsg m = { .type = WMSG_WARNING, .play = s->play };
+    s->told_cut = play;
+    struct wmsg m = { .type = WMSG_WARNING, .play = play };
     m.warning.code = TUTTI_W_SOURCE_TRUNCATED;
     put_text(&m, "the source ends before its time");
     send_message(s, &m);
@@ -162,41 +203,79 @@ static void render_failed(struct serve *s, int r)
         fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
 }
 
-static void begin_open(struct serve *s, int fd)
+/* Opens the source that was handed over. Returns the track, or NULL with what to tell the client.
+ */
+static struct track *open_track(int fd, uint32_t depth_frames, enum tutti_error *ret_code,
+                                const char **ret_text)
 {
     struct source *source;
-    enum tutti_error code = TUTTI_E_INTERNAL;
-    const char *text = "out of memory";
-    ring_set_state(&s->ring, RING_WORKER_OPENING);
-    int r = source_new(fd, &source);
-    if (r < 0) {
+    struct track *track;
+    *ret_code = TUTTI_E_INTERNAL;
+    *ret_text = "out of memory";
+    if (source_new(fd, &source) < 0) {
         (void)close(fd);
-        fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
-        return;
+        *ret_code = TUTTI_E_SOURCE_FAILED;
+        *ret_text = error_text(TUTTI_E_SOURCE_FAILED);
+        return NULL;
     }
-    size_t keep = (size_t)s->open.depth_frames * KEEP_BYTES_PER_FRAME;
+    size_t keep = (size_t)depth_frames * KEEP_BYTES_PER_FRAME;
     if (keep < 250 * KEEP_BYTES_PER_FRAME)
         keep = 250 * KEEP_BYTES_PER_FRAME;
-    r = track_new(source, keep, &s->track, &code, &text);
-    if (r == 0) {
+    return track_new(source, keep, &track, ret_code, ret_text) < 0 ? NULL : track;
+}
+
+static void begin_open(struct serve *s, int fd)
+{
+    enum tutti_error code;
+    const char *text;
+    ring_set_state(&s->ring, RING_WORKER_OPENING);
+    s->track = open_track(fd, s->open.depth_frames, &code, &text);
+    if (s->track && render_new(s->open.bitrate, s->open.complexity, &s->render) < 0) {
+        track_free(TAKE_PTR(s->track));
         code = TUTTI_E_INTERNAL;
         text = "out of memory";
-        r = render_new(s->open.bitrate, s->open.complexity, &s->render);
     }
-    if (r < 0) {
+    if (!s->track) {
         fail(s, code, text);
         return;
     }
     s->lane = s->open.render.lane;
     s->n_made = 0;
     s->filled = false;
-    r = render_begin(s->render, s->track, &s->open.render, &s->open.hint);
+    int r = render_begin(s->render, s->track, s->play, &s->open.render, &s->open.hint);
     if (r == -ESPIPE)
         fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
     else if (r < 0)
         render_failed(s, r);
     else
         s->step = STEP_RENDER;
+}
+
+/* The next source is opened ahead of time; the current play hears nothing of it. */
+static void take_next(struct serve *s, const struct wmsg *m, int fd)
+{
+    enum tutti_error code;
+    const char *text;
+    drop_next(s);
+    struct track *track = open_track(fd, s->open.depth_frames, &code, &text);
+    if (!track) {
+        say_failed(s, m->play, code, text);
+        return;
+    }
+    s->next_track = track;
+    s->next_play = m->play;
+    s->next_how = m->open.render;
+    render_set_next(s->render, track, m->play, &s->next_how);
+    say_opened(s, track, m->play, s->next_how.pos, s->next_how.gain == 1);
+}
+
+/* The last frame before the join was delivered: there is no way back. */
+static void take_joined(struct serve *s)
+{
+    track_free(s->track);
+    s->track = TAKE_PTR(s->next_track);
+    s->play = s->next_play;
+    s->next_play = 0;
 }
 
 static void take_message(struct serve *s, const struct wmsg *m, int fd)
@@ -216,6 +295,19 @@ static void take_message(struct serve *s, const struct wmsg *m, int fd)
             break;
         s->next = m->render;
         s->has_render = true;
+        break;
+    case WMSG_NEXT:
+        if (fd < 0 || s->step == STEP_IDLE)
+            break;
+        take_next(s, m, fd);
+        return;
+    case WMSG_DROP_NEXT:
+        if (m->play == s->next_play && s->next_track)
+            drop_next(s);
+        break;
+    case WMSG_JOINED:
+        if (m->play == s->next_play && renders_next(s))
+            take_joined(s);
         break;
     case WMSG_CLOSE:
         if (m->play == s->play)
@@ -268,11 +360,15 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     s->has_render = false;
     s->in_burst = true;
     s->burst_until_ns = now_ns + QUIET_NS;
-    int r = render_begin(s->render, s->track, &s->next, NULL);
-    if (r == -ESPIPE) {
+    struct track_info info;
+    track_get_info(s->track, &info);
+    if (!info.seekable && s->next.pos > 0 && !s->next.exact) {
         refuse_render(s, TUTTI_E_NOT_SEEKABLE);
         return;
     }
+    if (s->next_track) /* a join that was made already is made anew */
+        render_set_next(s->render, s->next_track, s->next_play, &s->next_how);
+    int r = render_begin(s->render, s->track, s->play, &s->next, NULL);
     s->frame_waits = false;
     s->lane = s->next.lane;
     s->n_made = 0;
@@ -299,7 +395,7 @@ static bool may_ring(const struct serve *s)
 static void after_put(struct serve *s)
 {
     s->n_made++;
-    if (s->frame.record.flags & RING_END)
+    if ((s->frame.record.flags & (RING_END | RING_JOIN)) == RING_END)
         s->step = STEP_ENDED;
     if (may_ring(s) && ring_consumer_waits(&s->ring))
         send_plain(s, WMSG_BELL);
@@ -320,7 +416,7 @@ static bool step_render(struct serve *s)
         else
             tell_title(s);
         if (s->frame.record.flags & RING_END)
-            tell_cut(s);
+            tell_cut(s, s->frame.record.play);
     }
     s->frame_waits = ring_put(&s->ring, s->lane, &s->frame.record, s->frame.bytes) < 0;
     if (s->frame_waits)
@@ -333,6 +429,8 @@ static bool step_render(struct serve *s)
  * hands. */
 static void forget_delivered(struct serve *s)
 {
+    if (renders_next(s))
+        return; /* what of the current play was delivered is not to be seen from here */
     int64_t waiting = ring_producer_fill(&s->ring, s->lane);
     int64_t pos = s->frame.record.pos - waiting * AUDIO_FRAME_SAMPLES;
     track_forget(s->track, pos - AUDIO_RATE / 2);
@@ -368,10 +466,16 @@ static bool render_run(struct serve *s)
     return true;
 }
 
+/* Room is announced when the ring holds no more than this. A frame that found no room although the
+ * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken. */
 static uint32_t low_water(const struct serve *s)
 {
     uint32_t depth = s->open.depth_frames;
-    return depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    uint32_t low = depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    uint32_t fill = ring_producer_fill(&s->ring, s->lane);
+    if (s->frame_waits && fill > 0 && low > (fill - 1) - fill / 4)
+        low = (fill - 1) - fill / 4;
+    return low;
 }
 
 /* Sleeps unless a command comes. */

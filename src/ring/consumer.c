@@ -124,6 +124,17 @@ void ring_discard(struct ring_consumer *c, unsigned lane)
     publish_read(c, lane, c->lane[lane].read + fill);
 }
 
+bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
+{
+    uint32_t fill = claimed_fill(c, lane);
+    if (fill == 0 || fill > c->shape.n_slots)
+        return false;
+    struct ring_record r;
+    uint32_t newest = c->lane[lane].read + fill - 1;
+    memcpy(&r, &c->lane[lane].records[newest & (c->shape.n_slots - 1)], sizeof r);
+    return r.gen == gen && (r.flags & (RING_END | RING_JOIN)) == RING_END;
+}
+
 uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane)
 {
     uint32_t fill = claimed_fill(c, lane);

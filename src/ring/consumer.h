@@ -27,6 +27,9 @@ void ring_pop(struct ring_consumer *c, unsigned lane);
 /* Takes every record of the lane that has been written so far. */
 void ring_discard(struct ring_consumer *c, unsigned lane);
 
+/* True if the newest record of the lane ends the render `gen` and nothing is to follow it. */
+bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen);
+
 /* Records waiting in the lane, at most n_slots whatever the producer claims. */
 uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane);
 

@@ -51,6 +51,8 @@ static struct session *open_session(struct sessions *ss, uint64_t channel)
 static void drop(struct session *s, struct play **place, enum stop_reason reason)
 {
     struct play *p = *place;
+    if (place == &s->next && s->current)
+        s->current->awaits_next = false;
     *place = NULL;
     if (p)
         session_stop_play(s, p, reason, NULL);
@@ -61,7 +63,10 @@ static void place_play(struct session *s, struct play *p, const struct play_requ
 {
     if (request->next && session_target(s)) {
         drop(s, &s->next, STOP_REPLACED);
+        p->waits_turn = true;
         s->next = p;
+        if (s->current)
+            play_host(s->current, p); /* it has no source yet, but is waited for */
         return;
     }
     drop(s, &s->next, STOP_REPLACED);

@@ -7,15 +7,47 @@
 
 #include "base/cleanup.h"
 
+enum { LAST_RECORDS = 2 }; /* the last frame and the end */
+
 void play_host(struct play *p, struct play *next)
 {
+    p->awaits_next = next->locating != NULL;
     if (!p->worker || p->successor || next->source_fd < 0)
         return;
     struct wmsg m = play_open_message(next);
     if (worker_next(p->worker, &m, next->source_fd) < 0)
         return;
+    p->awaits_next = true;
     p->successor = next;
     next->host = p;
+}
+
+/* The worker has the next source, but may have come to the end of the current one before it did. */
+void play_make_join(struct play *p)
+{
+    p->awaits_next = false;
+    unsigned lane = p->rendering ? p->render.lane : p->rt.lane;
+    uint32_t gen = p->rendering ? p->render.gen : p->rt.gen;
+    if (ring_is_ended(worker_ring(p->worker), lane, gen))
+        play_render_anew(p);
+}
+
+bool play_holds_end(const struct play *p)
+{
+    return p->awaits_next && !p->rendering &&
+           ring_consumer_fill(worker_ring(p->worker), p->rt.lane) <= LAST_RECORDS &&
+           ring_is_ended(worker_ring(p->worker), p->rt.lane, p->rt.gen);
+}
+
+/* The worker is lost, or the play is over without a join: the successor will have its own worker.
+ */
+void play_disown(struct play *p)
+{
+    if (!p->successor)
+        return;
+    p->successor->host = NULL;
+    p->successor->opened = false;
+    p->successor = NULL;
 }
 
 /* Frames of the dropped play may lie in the ring: from the next frame on the current one is made

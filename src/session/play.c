@@ -45,7 +45,6 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->origin = request->origin;
     p->client = request->client;
     p->paused = request->paused;
-    p->waits_turn = request->next;
     p->volume = request->volume;
     p->rt.next_pos = request->position;
     p->duration = -1;
@@ -57,8 +56,7 @@ void play_free(struct play *p)
 {
     if (!p)
         return;
-    if (p->successor)
-        p->successor->host = NULL;
+    play_disown(p);
     if (p->host)
         play_leave_host(p);
     if (p->locating)
@@ -159,7 +157,10 @@ static void on_opened(struct play *p, const struct wmsg *m)
     p->seekable = m->opened.seekable;
     p->passthrough = p->passes = m->opened.passthrough;
     set_title(p, m->text);
-    play_check(p);
+    if (p->host)
+        play_make_join(p->host);
+    else
+        play_check(p);
 }
 
 static void on_message(const struct wmsg *m, void *arg)
@@ -200,11 +201,7 @@ static void on_worker_died(const char *why, void *arg)
 {
     struct play *p = arg;
     p->worker = NULL;
-    if (p->successor) {
-        p->successor->host = NULL;
-        p->successor->opened = false;
-        p->successor = NULL;
-    }
+    play_disown(p);
     char text[128];
     (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
     p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
@@ -286,7 +283,7 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         return broken(p);
     if (changed > 0)
         p->ops->applied(p);
-    if (n == 0)
+    if (n == 0 || play_holds_end(p))
         return PLAY_EMPTY;
     p->rt.next_pos = r.pos;
     if (r.flags & RING_END) {

@@ -277,6 +277,13 @@ static void on_refused(struct play *p, enum tutti_error code, const char *why)
     refuse_waiters(p->session, p, code, why);
 }
 
+static void forget_next(struct session *s)
+{
+    s->next = NULL;
+    if (s->current)
+        s->current->awaits_next = false;
+}
+
 static void on_failed(struct play *p, enum tutti_error code, const char *why)
 {
     struct session *s = p->session;
@@ -286,7 +293,7 @@ static void on_failed(struct play *p, enum tutti_error code, const char *why)
     if (was_pending)
         s->pending = NULL;
     else if (p == s->next)
-        s->next = NULL;
+        forget_next(s);
     else
         s->current = NULL;
     struct event e = { .type = EVENT_ERROR, .error = code, .message = why };

@@ -33,7 +33,7 @@ static void a_record_comes_out_as_it_went_in(void **state)
         .len = 3,
         .flags = RING_PASSTHROUGH,
         .offset = 99, /* the producer's to fill in, whatever was there */
-        .track = 2,
+        .play = 2,
         .pos = INT64_C(1) << 40,
         .hint = { .byte = 12345678901, .packet = 42, .sample = 17 },
     };
