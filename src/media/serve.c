@@ -368,10 +368,16 @@ static bool render_run(struct serve *s)
     return true;
 }
 
+/* Room is announced when the ring holds no more than this. A frame that found no room although the
+ * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken. */
 static uint32_t low_water(const struct serve *s)
 {
     uint32_t depth = s->open.depth_frames;
-    return depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    uint32_t low = depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    uint32_t fill = ring_producer_fill(&s->ring, s->lane);
+    if (s->frame_waits && fill > 0 && low > (fill - 1) - fill / 4)
+        low = (fill - 1) - fill / 4;
+    return low;
 }
 
 /* Sleeps unless a command comes. */
