@@ -371,7 +371,13 @@ static bool render_run(struct serve *s)
 static uint32_t low_water(const struct serve *s)
 {
     uint32_t depth = s->open.depth_frames;
-    return depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    uint32_t low = depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    /* The lane's bytes may be full long before its records are; then room is where a quarter of
+     * what waits has gone. */
+    uint32_t fill = ring_producer_fill(&s->ring, s->lane);
+    if (s->frame_waits && low >= fill)
+        low = fill - fill / 4 - (fill > 0);
+    return low;
 }
 
 /* Sleeps unless a command comes. */
