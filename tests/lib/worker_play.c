@@ -174,7 +174,8 @@ static void give_up_when_stuck(void)
     }
     if (clock_now_ns() - since_ns < WAIT_MS * NS_PER_MS)
         return;
-    (void)fprintf(stderr, "stuck after %ld frames: lane %u, waits %u, %u and %u records, state %u\n",
+    (void)fprintf(stderr,
+                  "stuck after %ld frames: lane %u, waits %u, %u and %u records, state %u\n",
                   t.delivered, t.lane, t.changing, ring_consumer_fill(t.host.ring, 0),
                   ring_consumer_fill(t.host.ring, 1), (unsigned)ring_worker_state(t.host.ring));
     exit(2);
