@@ -537,6 +537,11 @@ const struct packet *packets_find(const struct packets *p, int64_t sample)
     return NULL;
 }
 
+int64_t packets_lead_samples(const struct packets *p)
+{
+    return p->lead;
+}
+
 size_t packets_kept_bytes(const struct packets *p)
 {
     return p->kept_bytes;

@@ -497,5 +497,7 @@ void track_forget(struct track *t, int64_t pos)
 
 bool track_was_cut(const struct track *t)
 {
-    return whole_was_cut(&t->whole, t->source);
+    const struct segment *s = segment_at_pos(t, t->end);
+    int64_t n_audible = segment_sample(s, t->end) + packets_lead_samples(t->packets);
+    return whole_was_cut(&t->whole, t->source, n_audible);
 }
