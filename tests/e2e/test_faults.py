@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import frames_of, procs, sound
+from lib import DEADLINE, frames_of, procs, sound
 from lib.catalogue import TRANSCODED
 from lib.client import PLENTY, Client, new_channel
 
@@ -93,6 +93,16 @@ def test_sixty_paced_channels(new_daemon, media):
         assert frames["underruns"] < frames["sent"] * 0.02, frames
 
 
+def until(found, what):
+    """What found() returns, as soon as it returns something."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if result := found():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"no {what} in time")
+
+
 def busiest(daemon):
     """The worker that has worked most; a seat's, not one that waits for work."""
     workers = daemon.workers()
@@ -151,8 +161,7 @@ def test_the_zygote_dies(new_daemon, media):
         plays = [client.start(media.wav(20.0, n), credit=10) for n in range(2)]
         before = ()
         for _ in range(3):
-            zygote = daemon.zygote(before)
-            assert zygote is not None
+            zygote = until(lambda: daemon.zygote(before), "another zygote")
             before = daemon.processes()
             os.kill(zygote.pid, signal.SIGKILL)
             assert not procs.wait_gone([zygote])
@@ -170,6 +179,7 @@ def test_a_worker_that_is_stopped(new_daemon, media):
     with Client(daemon) as client:
         started = client.start(media.wav(20.0), credit=10)
         client.audio.wait_frames(started["channel"], 10)
+        until(lambda: client.session(started["channel"])["buffered"] > 1, "frames in the ring")
         worker = busiest(daemon)
         os.kill(worker.pid, signal.SIGSTOP)
         client.audio.credit(started["channel"], 100)
