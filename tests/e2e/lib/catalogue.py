@@ -63,8 +63,8 @@ TRANSCODED["opus-5.1"] = Format(Recipe("opus", "-c:a libopus -b:a 256k -mapping_
 
 
 def sound_of(name, path):
-    """What the file holds. ffmpeg leaves in what an MP4's edit list cuts off at the end."""
-    return reference(path)[:USUAL] if name.startswith("m4a") else reference(path)
+    """What the file holds. ffmpeg leaves in what an MP4's edit list cuts off, to the millisecond, at the end."""
+    return reference(path)[:USUAL - 48] if name.startswith("m4a") else reference(path)
 
 
 OPUS = "-c:a libopus -b:a 112k"
