@@ -344,6 +344,8 @@ void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg)
     while (p->workers)
         drop_member(p, p->workers);
     zygote_free(p->zygote);
+    /* Starting a handle that runs already would leave it with its old callback. */
+    (void)uv_idle_stop(&p->serve);
     (void)uv_timer_start(&p->housekeeping, on_patience_over, SHUTDOWN_PATIENCE_MS, 0);
     (void)uv_idle_start(&p->serve, on_shutdown_step);
 }
