@@ -369,7 +369,8 @@ static bool render_run(struct serve *s)
 }
 
 /* Room is announced when the ring holds no more than this. A frame that found no room although the
- * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken. */
+ * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken.
+ */
 static uint32_t low_water(const struct serve *s)
 {
     uint32_t depth = s->open.depth_frames;
