@@ -21,6 +21,18 @@ jobs_wanted() {
     printf '%s\n' "${JOBS:-$(nproc)}"
 }
 
+# Prints the path of a Node.js that the client can use, 20 or newer; fails when there is none.
+find_node() {
+    local node
+    for node in "$(command -v node || true)" "$TUTTI_ROOT/build-node/node_modules/node/bin/node"; do
+        if [ -x "$node" ] && [ "$("$node" -p 'parseInt(process.versions.node)')" -ge 20 ]; then
+            printf '%s\n' "$node"
+            return 0
+        fi
+    done
+    return 1
+}
+
 # build_in DIR [meson options...]: makes sure that DIR is configured with the options given, and builds.
 # Options that an earlier call gave stay, so that script/build and script/test can share a directory.
 build_in() {

@@ -1,8 +1,8 @@
 """Counts test results: `N passed, N failed` over everything named, and the names of what failed.
 
 Usage: tally.py FILE...
-FILE is meson's testlog.json, a JUnit XML file (pytest), or NAME.ok / NAME.failed, which count one
-step. A program of several cmocka tests counts each of them, one that dies before it has reported
+FILE is meson's testlog.json, a JUnit XML file (pytest), what node's test runner printed (.nodelog),
+or NAME.ok / NAME.failed, which count one step. A program of several cmocka tests counts each of them, one that dies before it has reported
 counts as one failure. Nothing passed at all is a failure too.
 """
 
@@ -50,13 +50,26 @@ def junit_results(path):
             yield name, 1, 0, 0
 
 
+def node_results(path):
+    """Yields the sums of each run in the log, and what failed by name."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+
+    def total(word):
+        return sum(map(int, re.findall(rf"^\S+ {word} (\d+)$", text, re.M)))
+
+    passed, failed = total("pass"), total("fail") + total("cancelled")
+    if not failed and (not passed or re.search(r"^# ended with ", text, re.M)):
+        failed = 1
+    yield "node's test runner", passed, failed, total("skipped")
+
+
 def step_results(path):
     failed = path.suffix == ".failed"
     yield path.stem, int(not failed), int(failed), 0
 
 
 def main():
-    readers = {".json": meson_results, ".xml": junit_results}
+    readers = {".json": meson_results, ".xml": junit_results, ".nodelog": node_results}
     passed = failed = 0
     for path in map(pathlib.Path, sys.argv[1:]):
         for name, ok, bad, skipped in readers.get(path.suffix, step_results)(path):

@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,15 +48,6 @@ bool log_enabled(enum log_level level)
     return level <= logger.level;
 }
 
-/* A client can put anything into a message: it must not forge lines or move a terminal's cursor. */
-static void replace_controls(char *s)
-{
-    for (; *s != '\0'; s++) {
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            *s = '?';
-    }
-}
-
 static void escape_json(const char *in, char *out, size_t size)
 {
     size_t n = 0;
@@ -71,12 +64,15 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
     if (!log_enabled(level))
         return;
     int saved = errno;
+    char raw[LINE_BYTES];
     char text[LINE_BYTES];
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
+    (void)vsnprintf(raw, sizeof raw, fmt, ap);
     va_end(ap);
-    replace_controls(text);
+    /* A client can put anything into a message: it must not forge lines, move a terminal's cursor
+     * or break the JSON. */
+    (void)text_sanitise(text, sizeof text, raw);
 
     char line[2 * LINE_BYTES + 256];
     int n;

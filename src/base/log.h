@@ -19,7 +19,7 @@ int log_level_parse(const char *text, enum log_level *ret_level);
 
 bool log_enabled(enum log_level level);
 
-/* Prints one line. `topic` names the module. Control characters in the result are replaced. */
+/* Prints one line. `topic` names the module. Control characters and broken UTF-8 are replaced. */
 void log_line(enum log_level level, const char *topic, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

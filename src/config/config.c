@@ -380,11 +380,11 @@ static enum config_result parse_arguments(int argc, char **argv, struct command_
                                           char why[CONFIG_WHY_MAX])
 {
     struct option options[N_ROWS + 4];
-    int id;
+    int id, at = 1; /* the argument in hand; for a cluster like -xy optind stays on it */
     fill_long_options(options);
     *ret = (struct command_line){ .file = getenv("TUTTI_CONFIG") };
     optind = 0;
-    while ((id = getopt_long(argc, argv, "+:", options, NULL)) >= 0) {
+    for (; (id = getopt_long(argc, argv, "+:", options, NULL)) >= 0; at = optind) {
         if (id == OPTION_HELP) {
             print_help();
             return CONFIG_EXIT;
@@ -394,7 +394,7 @@ static enum config_result parse_arguments(int argc, char **argv, struct command_
             return CONFIG_EXIT;
         }
         if (id == '?' || id == ':') {
-            (void)fail(why, id == '?' ? "unknown option %s" : "%s needs a value", argv[optind - 1]);
+            (void)fail(why, id == '?' ? "unknown option %s" : "%s needs a value", argv[at]);
             return CONFIG_BAD;
         }
         if (id == OPTION_CONFIG) {

@@ -83,13 +83,13 @@ size_t roots_count(const struct roots *r)
     return r->n;
 }
 
-/* The part of `path` below `dir`, or NULL. */
+/* The part of `path` below `dir` ("." for itself), or NULL. */
 static const char *below(const char *path, const char *dir)
 {
     size_t len = strlen(dir);
     if (strcmp(dir, "/") == 0)
         len = 0;
-    if (strncmp(path, dir, len) != 0 || path[len] != '/')
+    if (strncmp(path, dir, len) != 0 || (path[len] != '/' && path[len] != '\0'))
         return NULL;
     path += len;
     while (*path == '/')

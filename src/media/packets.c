@@ -14,6 +14,7 @@
 enum {
     OPUS_GRID = 120, /* 2.5 ms: every Opus packet lasts a multiple of it */
     VORBIS_GRID = 64,
+    NEAR_S = 4,            /* so far ahead decoding on is quicker than seeking */
     PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
 };
 
@@ -410,18 +411,34 @@ void packets_drop_lead(struct packets *p, int n_samples)
         p->next_skip = p->next_skip > n_samples ? p->next_skip - n_samples : 0;
 }
 
-/* Looks for the place in what is kept. Only packets whose bytes are there, and with a place. */
+/* What lies a little ahead is reached by decoding on; where nothing else helps, all of it is. */
+static int64_t reach_ahead(const struct packets *p)
+{
+    bool count_only = p->times == DEMUX_TIMES_NONE && p->frame == 0;
+    return count_only ? INT64_MAX : NEAR_S * (int64_t)p->demux->par->sample_rate;
+}
+
+/*
+ * Looks for the place in what is kept: among packets whose bytes are there and that have a place,
+ * and of which the next two have one too, because not every decoder yields something for the first
+ * packet it gets.
+ */
 static bool go_kept(struct packets *p, int64_t sample)
 {
+    int n_behind = 0;
     for (uint32_t i = p->last; i != p->hollow_until; i--) {
         const struct packet *k = slot(p, i - 1);
         if (k->sample < 0 || !k->av)
             continue;
         /* The very start is only where the first packet is: the next may have the same place. */
-        if ((k->sample <= sample && k->skip == 0 && sample > 0) || k->number == 0) {
+        bool fits = k->number == 0 || (k->sample <= sample && k->skip == 0 && sample > 0);
+        if (fits && (n_behind >= 2 || k->number == 0)) {
+            if (n_behind <= 2 && sample - k->sample > reach_ahead(p))
+                return false;
             p->cursor = i - 1;
             return true;
         }
+        n_behind++;
     }
     return false;
 }
@@ -518,6 +535,11 @@ const struct packet *packets_find(const struct packets *p, int64_t sample)
             return k;
     }
     return NULL;
+}
+
+int64_t packets_lead_samples(const struct packets *p)
+{
+    return p->lead;
 }
 
 size_t packets_kept_bytes(const struct packets *p)

@@ -61,6 +61,9 @@ void packets_forget(struct packets *p, int64_t sample);
 /* The latest packet at or before `sample` that is still remembered, or NULL. */
 const struct packet *packets_find(const struct packets *p, int64_t sample);
 
+/* [source samples] before the first audible one. */
+int64_t packets_lead_samples(const struct packets *p);
+
 /* Bytes held for rendering again. */
 size_t packets_kept_bytes(const struct packets *p);
 

@@ -229,6 +229,7 @@ static void begin_open(struct serve *s, int fd)
     enum tutti_error code;
     const char *text;
     ring_set_state(&s->ring, RING_WORKER_OPENING);
+    ring_producer_set_depth(&s->ring, s->open.depth_frames);
     s->track = open_track(fd, s->open.depth_frames, &code, &text);
     if (s->track && render_new(s->open.bitrate, s->open.complexity, &s->render) < 0) {
         track_free(TAKE_PTR(s->track));
@@ -467,7 +468,8 @@ static bool render_run(struct serve *s)
 }
 
 /* Room is announced when the ring holds no more than this. A frame that found no room although the
- * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken. */
+ * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken.
+ */
 static uint32_t low_water(const struct serve *s)
 {
     uint32_t depth = s->open.depth_frames;

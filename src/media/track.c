@@ -270,6 +270,10 @@ static void settle(struct track *t, const AVFrame *frame)
     t->settling = false;
     t->sample = t->now.sample >= 0 ? t->now.sample : 0;
     t->skip_left = (int64_t)t->now.skip + t->now.own_skip;
+    log_debug("track",
+              "settled at packet %lld, sample %lld, skip %lld; fed from %lld, out %lld want %lld",
+              (long long)t->now.number, (long long)t->sample, (long long)t->skip_left,
+              (long long)t->feed_from, (long long)t->out_pos, (long long)t->want);
     packets_settled(t->packets, frame->nb_samples);
 }
 
@@ -493,5 +497,7 @@ void track_forget(struct track *t, int64_t pos)
 
 bool track_was_cut(const struct track *t)
 {
-    return whole_was_cut(&t->whole, t->source);
+    const struct segment *s = segment_at_pos(t, t->end);
+    int64_t n_audible = segment_sample(s, t->end) + packets_lead_samples(t->packets);
+    return whole_was_cut(&t->whole, t->source, n_audible);
 }

@@ -1,70 +1,98 @@
 #include "media/whole.h"
 
-#include <libavutil/intreadwrite.h>
-#include <stdlib.h>
-#include <string.h>
+#include "media/containers.h"
 
-enum { OGG_TAIL_BYTES = 66 * 1024, OGG_HEAD_BYTES = 27 };
+#include <libavutil/avstring.h>
 
-static bool container_is(const struct demux *d, const char *name)
+/* Containers whose number of samples is a promise, to the sample. */
+static const char promising[] = "flac,wav,w64,aiff,au,caf,wv,tta,ape,tak,mp3";
+
+enum {
+    MP3_SLACK_FRAMES = 3, /* writers count the information frame, or do not */
+    MP3_FRAME_SAMPLES = 1152,
+    UNKNOWN_WAV_BYTES = 0x7f000000, /* sizes like these mean "to be filled in later" */
+};
+
+static void take_promise(struct whole *w, const struct demux *d)
 {
-    return strncmp(d->context->iformat->name, name, strlen(name)) == 0;
-}
-
-/* [bytes] of the page at p, or 0 if it is not whole within len. */
-static size_t ogg_page_bytes(const uint8_t *p, size_t len)
-{
-    if (len < OGG_HEAD_BYTES || memcmp(p, "OggS", 4) != 0 || p[4] != 0)
-        return 0;
-    size_t n = OGG_HEAD_BYTES + p[26];
-    if (len < n)
-        return 0;
-    for (size_t i = 0; i < p[26]; i++)
-        n += p[OGG_HEAD_BYTES + i];
-    return n <= len ? n : 0;
-}
-
-/* The last page must end its stream, at the end of the file; another serial number than the first
- * page's is another stream behind the first. */
-static void look_at_ogg(struct whole *w, struct source *s)
-{
-    uint8_t head[OGG_HEAD_BYTES];
-    int64_t size = source_size(s);
-    int64_t from = size > OGG_TAIL_BYTES ? size - OGG_TAIL_BYTES : 0;
-    uint8_t *tail = malloc(OGG_TAIL_BYTES);
-    ssize_t len = tail ? source_read_at(s, tail, OGG_TAIL_BYTES, from) : -1;
-    if (len < OGG_HEAD_BYTES || source_read_at(s, head, sizeof head, 0) != (ssize_t)sizeof head) {
-        free(tail);
+    const AVCodecParameters *par = d->par;
+    w->declared = -1;
+    if (!av_match_list(d->context->iformat->name, promising, ',') || d->declared < 0)
         return;
+    int bytes = av_get_bits_per_sample(par->codec_id) * par->ch_layout.nb_channels / 8;
+    if (bytes > 0 && d->declared > UNKNOWN_WAV_BYTES / bytes)
+        return;
+    w->declared = d->declared;
+    w->slack = par->codec_id == AV_CODEC_ID_MP3 ? MP3_SLACK_FRAMES * MP3_FRAME_SAMPLES
+                                                : par->sample_rate / 1000;
+}
+
+static bool index_points_outside(const struct source *s, const AVStream *st)
+{
+    for (int i = avformat_index_get_entries_count(st) - 1; i >= 0; i--) {
+        const AVIndexEntry *e = avformat_index_get_entry((AVStream *)st, i);
+        if (e && e->pos + e->size > source_size(s))
+            return true;
     }
-    const uint8_t *last = NULL;
-    size_t last_bytes = 0;
-    for (size_t i = 0; i + OGG_HEAD_BYTES <= (size_t)len;) {
-        size_t n = ogg_page_bytes(tail + i, (size_t)len - i);
-        if (n > 0) {
-            last = tail + i;
-            last_bytes = n;
-        }
-        i += n > 0 ? n : 1;
-    }
-    w->short_file = !last || (last[5] & 4) == 0;
-    w->chained = last && AV_RL32(last + 14) != AV_RL32(head + 14) && (head[5] & 2) != 0;
-    (void)last_bytes;
-    free(tail);
+    return false;
 }
 
 void whole_look(struct whole *w, struct source *s, const struct demux *d)
 {
-    *w = (struct whole){ .declared = d->declared, .last_end = -1 };
+    const char *name = d->context->iformat->name;
+    *w = (struct whole){ .codec = d->par->codec_id, .declared = -1, .last_number = -1 };
     if (source_size(s) <= 0)
         return;
-    if (container_is(d, "ogg"))
-        look_at_ogg(w, s);
+    take_promise(w, d);
+    if (av_match_list(name, "ogg", ','))
+        w->short_file = container_ogg_is_short(s, &w->chained);
+    else if (av_match_list(name, "matroska,webm", ','))
+        w->short_file = container_ebml_is_short(s);
+    else if (av_match_list(name, "mov,mp4,m4a,3gp", ','))
+        w->short_file = container_boxes_are_short(s) || index_points_outside(s, d->stream);
+    else if (av_match_list(name, "asf", ','))
+        w->short_file = container_asf_is_short(s);
+    else if (av_match_list(name, "wav,avi,aiff", ','))
+        w->short_file = container_iff_is_short(s);
+}
+
+/* [bytes] of an MPEG audio frame of layer III, by its header; 0 if it is none. */
+static int mp3_frame_bytes(const uint8_t *p)
+{
+    static const int kbits[2][16] = {
+        { 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0 },
+        { 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0 },
+    };
+    static const int rates[4] = { 44100, 48000, 32000, 0 };
+    static const int rate_shift[4] = { 2, 0, 1, 0 }; /* MPEG 2.5, none, 2, 1 */
+    int version = p[1] >> 3 & 3;
+    int rate = rates[p[2] >> 2 & 3] >> rate_shift[version];
+    if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || (p[1] >> 1 & 3) != 1 || version == 1 || rate == 0)
+        return 0;
+    bool first = version == 3;
+    return (first ? 144 : 72) * kbits[first][p[2] >> 4] * 1000 / rate + (p[2] >> 1 & 1);
+}
+
+static int adts_frame_bytes(const uint8_t *p)
+{
+    if (p[0] != 0xff || (p[1] & 0xf6) != 0xf0)
+        return 0;
+    return (p[3] & 3) << 11 | p[4] << 3 | p[5] >> 5;
 }
 
 void whole_note_packet(struct whole *w, const struct packet *k)
 {
-    w->last_end = k->byte >= 0 ? k->byte + k->av->size : -1;
+    const AVPacket *av = k->av;
+    if (k->number > w->last_number || k->number < 0) {
+        w->trimmed += k->discard;
+        w->last_number = k->number;
+    }
+    if (av->size < 8)
+        return;
+    int bytes = w->codec == AV_CODEC_ID_MP3   ? mp3_frame_bytes(av->data)
+                : w->codec == AV_CODEC_ID_AAC ? adts_frame_bytes(av->data)
+                                              : 0;
+    w->last_partial = bytes > av->size;
 }
 
 void whole_note_fault(struct whole *w)
@@ -72,7 +100,9 @@ void whole_note_fault(struct whole *w)
     w->fault = true;
 }
 
-bool whole_was_cut(const struct whole *w, const struct source *s)
+bool whole_was_cut(const struct whole *w, const struct source *s, int64_t n_audible)
 {
-    return w->fault || w->short_file || source_was_cut(s);
+    if (w->fault || w->short_file || w->last_partial || source_was_cut(s))
+        return true;
+    return w->declared >= 0 && n_audible + w->trimmed + w->slack < w->declared;
 }

@@ -11,10 +11,12 @@ struct whole {
     bool chained;      /* Ogg: more than one stream behind the other */
     bool short_file;   /* the container says that there are more bytes */
     bool fault;        /* reading failed in the middle */
-    int64_t declared;  /* [source samples] promised; −1 nothing is */
-    int64_t seen;      /* [source samples] in packets, as far as they say; from the start on */
-    int64_t last_end;  /* [bytes] where the last packet ends; −1 unknown */
-    bool last_partial; /* the last packet is shorter than its own header says */
+    bool last_partial; /* the packet last seen is shorter than its own header says */
+    enum AVCodecID codec;
+    int64_t declared; /* [source samples] promised by the container; −1 nothing to go by */
+    int64_t slack;    /* [source samples] that may be missing from it */
+    int64_t trimmed;  /* [source samples] that packets said were to be dropped */
+    int64_t last_number;
 };
 
 /* Looks at the source beside the demuxer. */
@@ -23,7 +25,7 @@ void whole_look(struct whole *w, struct source *s, const struct demux *d);
 void whole_note_packet(struct whole *w, const struct packet *k);
 void whole_note_fault(struct whole *w);
 
-/* To be asked at the end. */
-bool whole_was_cut(const struct whole *w, const struct source *s);
+/* To be asked at the end: `n_audible` source samples came out, counted from the source's start. */
+bool whole_was_cut(const struct whole *w, const struct source *s, int64_t n_audible);
 
 #endif

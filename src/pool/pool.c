@@ -267,6 +267,13 @@ static void maintain(struct pool *p)
 
 static void on_shutdown_step(uv_idle_t *handle);
 
+/* Starting a handle that is active would keep its old callback. */
+static void step_shutdown_soon(struct pool *p)
+{
+    (void)uv_idle_stop(&p->serve);
+    (void)uv_idle_start(&p->serve, on_shutdown_step);
+}
+
 static void on_reaped(pid_t pid, int status, void *arg)
 {
     struct pool *p = arg;
@@ -277,7 +284,7 @@ static void on_reaped(pid_t pid, int status, void *arg)
         log_debug("pool", "worker %d ended with status 0x%x", (int)pid, (unsigned)status);
     /* Not from in here: the reaper is still walking its list. */
     if (p->shutting_down)
-        (void)uv_idle_start(&p->serve, on_shutdown_step);
+        step_shutdown_soon(p);
 }
 
 int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **ret_pool)
@@ -344,8 +351,10 @@ void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg)
     while (p->workers)
         drop_member(p, p->workers);
     zygote_free(p->zygote);
+    /* Starting a handle that runs already would leave it with its old callback. */
+    (void)uv_idle_stop(&p->serve);
     (void)uv_timer_start(&p->housekeeping, on_patience_over, SHUTDOWN_PATIENCE_MS, 0);
-    (void)uv_idle_start(&p->serve, on_shutdown_step);
+    step_shutdown_soon(p);
 }
 
 int pool_take_seat(struct pool *p)

@@ -136,6 +136,28 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
+static bool is_word(const struct wmsg *m)
+{
+    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
+}
+
+void worker_hear_words(struct worker *w)
+{
+    uint8_t bytes[WMSG_MAX];
+    struct wmsg m;
+    size_t n_fds;
+    for (int i = 0; i < MESSAGES_A_TURN && w->state == WORKER_BUSY; i++) {
+        ssize_t len =
+            fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT | MSG_PEEK);
+        if (len <= 0 || wmsg_decode(bytes, (size_t)len, &m) < 0 ||
+            !(is_word(&m) || m.type == WMSG_BELL))
+            return;
+        (void)fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
+        if (is_word(&m) && is_about_user(w, &m))
+            w->user.message(&m, w->user_arg);
+    }
+}
+
 int worker_new(uv_loop_t *loop, uint32_t id, const struct ring_shape *shape,
                const struct worker_pool_ops *ops, struct worker **ret_worker, int *ret_sock,
                int *ret_ring_fd)

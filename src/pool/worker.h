@@ -80,6 +80,10 @@ void worker_join(struct worker *w, void *arg);
 /* Rings the producer's bell if it waits for room in `lane`. */
 void worker_wake(struct worker *w, unsigned lane);
 
+/* Hands on the warnings and titles (and drops the bells) that wait in the socket before anything
+ * else: what was said before a record was put is heard before the record is acted on. */
+void worker_hear_words(struct worker *w);
+
 /* Ends a worker that broke its contract: `died` follows from the loop. */
 void worker_kill(struct worker *w, const char *why);
 

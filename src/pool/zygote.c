@@ -242,7 +242,9 @@ int zygote_spawn(struct zygote *z, uint32_t id, const struct ring_shape *shape, 
     uint8_t bytes[WMSG_MAX];
     size_t len = wmsg_encode(&m, bytes, sizeof bytes);
     int fds[] = { sock, ring_fd };
-    return fd_send(z->instance->sock, bytes, len, fds, 2, MSG_DONTWAIT);
+    int r = fd_send(z->instance->sock, bytes, len, fds, 2, MSG_DONTWAIT);
+    /* It has just died, and on_process_exit will say so: whoever asks waits for the next one. */
+    return r == -EPIPE || r == -ECONNRESET ? -ENOTCONN : r;
 }
 
 bool zygote_is_up(const struct zygote *z)

@@ -60,10 +60,27 @@ uint32_t ring_producer_fill(const struct ring_producer *p, unsigned lane)
     return p->lane[lane].write - lane_read_index(p, lane);
 }
 
+void ring_producer_set_depth(struct ring_producer *p, uint32_t depth)
+{
+    p->depth = depth;
+}
+
+/* True if the packets that are still to come until the depth is reached will fit in front of the
+ * oldest one, by the size of those that wait and a quarter. */
+static bool rest_fits_in_front(const struct ring_producer *p, const struct ring_producer_lane *l,
+                               uint32_t fill, uint32_t oldest)
+{
+    if (p->depth == 0 || fill == 0)
+        return false;
+    uint32_t to_come = p->depth > fill ? p->depth - fill + 1 : 1;
+    uint64_t mean = (l->at - oldest) / fill + 1;
+    return to_come * mean * 5 / 4 < oldest;
+}
+
 /*
  * Finds room for `len` bytes. Packets are laid one behind the other and start again at 0 as soon as
- * that leaves room for what usually waits, not at the end of the memory: a page that is never
- * written is never paid for, and most lanes hold packets far below the largest size.
+ * that leaves room for what is to come, not at the end of the memory: a page that is never written
+ * is never paid for, and most lanes hold packets far below the largest size.
  */
 static int place_packet(struct ring_producer *p, struct ring_producer_lane *l, uint32_t fill,
                         uint32_t len, uint32_t *ret_offset)
@@ -76,9 +93,8 @@ static int place_packet(struct ring_producer *p, struct ring_producer_lane *l, u
     if (l->wrapped && oldest < l->at)
         l->wrapped = false; /* the consumer has followed us over the end */
     if (!l->wrapped) {
-        bool may_wrap = fill > 0 && oldest >= len;
         bool must_wrap = l->at + len > p->shape.lane_bytes;
-        if (may_wrap && (must_wrap || l->at >= l->wrap_at)) {
+        if (oldest >= len && (must_wrap || rest_fits_in_front(p, l, fill, oldest))) {
             l->wrapped = true;
             l->at = 0;
         } else if (must_wrap) {
@@ -88,10 +104,6 @@ static int place_packet(struct ring_producer *p, struct ring_producer_lane *l, u
     if (l->wrapped && l->at + len > oldest)
         return -EAGAIN;
     *ret_offset = l->at;
-    if (!l->wrapped && l->at + len - oldest > l->live_bytes) {
-        l->live_bytes = l->at + len - oldest;
-        l->wrap_at = l->live_bytes + l->live_bytes / 4;
-    }
     l->at += len;
     return 0;
 }

@@ -10,14 +10,13 @@
 struct ring_producer {
     struct ring_header *header;
     struct ring_shape shape;
+    uint32_t depth; /* [records] that the caller means to keep waiting at the most */
     struct ring_producer_lane {
         struct ring_record *records;
         uint8_t *bytes;
-        uint32_t write;      /* our own index; the shared one is only written */
-        uint32_t at;         /* [bytes] where the next packet goes */
-        uint32_t wrap_at;    /* [bytes] from here on the next packet goes back to 0 */
-        uint32_t live_bytes; /* [bytes] the most that ever waited at once */
-        bool wrapped;        /* the live packets run over the end of the bytes */
+        uint32_t write; /* our own index; the shared one is only written */
+        uint32_t at;    /* [bytes] where the next packet goes */
+        bool wrapped;   /* the live packets run over the end of the bytes */
     } lane[RING_LANES];
 };
 
@@ -25,6 +24,10 @@ struct ring_producer {
  * the errno of the system. */
 int ring_producer_init(struct ring_producer *p, int fd, const struct ring_shape *shape);
 void ring_producer_done(struct ring_producer *p);
+
+/* Says how many records the caller means to have waiting at the most; a lane then touches little
+ * more memory than they need. Until it is said, lanes use all they have. */
+void ring_producer_set_depth(struct ring_producer *p, uint32_t depth);
 
 /* Records in the lane that the consumer has not taken yet. */
 uint32_t ring_producer_fill(const struct ring_producer *p, unsigned lane);

@@ -296,6 +296,12 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
     return PLAY_FRAME;
 }
 
+void play_hear_last_words(struct play *p)
+{
+    if (p->worker)
+        worker_hear_words(p->worker);
+}
+
 void play_took(struct play *p)
 {
     ring_pop(worker_ring(p->worker), p->rt.lane);
@@ -376,7 +382,8 @@ static void start_render(struct play *p, int64_t pos, bool exact)
     };
     p->rendering = true;
     send_render(p);
-    (void)await(p, p->render.lane, p->render.gen);
+    if (!await(p, p->render.lane, p->render.gen)) /* it is there already: no bell will ring */
+        p->ops->look_soon(p);
 }
 
 void play_render_anew(struct play *p)

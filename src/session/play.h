@@ -19,10 +19,11 @@
 struct play;
 
 struct play_ops {
-    void (*located)(struct play *p); /* a play that waits for its turn has its source */
-    void (*ready)(struct play *p);   /* the first frame is there */
-    void (*news)(struct play *p);    /* there may be more frames */
-    void (*applied)(struct play *p); /* the render is in force: answer the waiters */
+    void (*located)(struct play *p);   /* a play that waits for its turn has its source */
+    void (*ready)(struct play *p);     /* the first frame is there */
+    void (*news)(struct play *p);      /* there may be more frames */
+    void (*look_soon)(struct play *p); /* call play_check, from the loop */
+    void (*applied)(struct play *p);   /* the render is in force: answer the waiters */
     void (*refused)(struct play *p, enum tutti_error code,
                     const char *why);                                       /* it is not possible */
     void (*failed)(struct play *p, enum tutti_error code, const char *why); /* the play is over */
@@ -135,6 +136,9 @@ enum play_step {
     PLAY_OVER,   /* there is none any more */
     PLAY_BROKEN, /* the ring makes no sense: the worker was ended, `failed` follows */
 };
+
+/* Takes what the worker has said before it came to its end: warnings and titles. */
+void play_hear_last_words(struct play *p);
 
 /* rt: looks at the next frame. */
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);

@@ -72,6 +72,8 @@ static void finish_current(struct session *s)
 {
     struct play *p = s->current;
     s->current = NULL;
+    if (p->joins && p->successor)
+        play_join(p, p->successor);
     struct event e = { .type = EVENT_FINISHED,
                        .position = play_position(p),
                        .frames = p->rt.frames };
@@ -108,37 +110,45 @@ static void take_over(struct session *s, struct play *p)
     offer_next(s);
 }
 
-static void forget_to_spend(struct session *s)
+static void forget_to_visit(struct session *s)
 {
-    if (s->wants_credit_spent)
-        DL_DELETE2(s->all->to_spend, s, prev, next_to_spend);
-    s->wants_credit_spent = false;
+    if (s->wants_visit)
+        DL_DELETE2(s->all->to_visit, s, prev, next_to_visit);
+    s->wants_visit = false;
 }
 
-static void on_spend(uv_idle_t *handle)
+static void spend_credit(struct session *s);
+
+/* What must not be done from inside a command or another session's turn, because it may end the
+ * play and with it the session. */
+static void on_visit(uv_idle_t *handle)
 {
     struct sessions *ss = handle->data;
     (void)uv_idle_stop(handle);
-    while (ss->to_spend) {
-        struct session *s = ss->to_spend;
-        forget_to_spend(s);
-        session_spend_credit(s);
+    while (ss->to_visit) {
+        struct session *s = ss->to_visit;
+        forget_to_visit(s);
+        if (s->current && s->current->rendering)
+            play_check(s->current);
+        else if (s->pending && s->pending->rendering)
+            play_check(s->pending);
+        spend_credit(s);
     }
 }
 
 /* The loop comes round to it at once; credit that arrives until then is spent in the same write. */
-static void spend_soon(struct session *s)
+static void visit_soon(struct session *s)
 {
-    if (s->wants_credit_spent)
+    if (s->wants_visit)
         return;
-    s->wants_credit_spent = true;
-    DL_APPEND2(s->all->to_spend, s, prev, next_to_spend);
-    (void)uv_idle_start(&s->all->spend, on_spend);
+    s->wants_visit = true;
+    DL_APPEND2(s->all->to_visit, s, prev, next_to_visit);
+    (void)uv_idle_start(&s->all->visit, on_visit);
 }
 
 static void free_session(struct session *s)
 {
-    forget_to_spend(s);
+    forget_to_visit(s);
     player_leave(s->all->player, &s->slot);
     pool_give_seat(s->all->deps.pool);
     HASH_DEL(s->all->by_channel, s);
@@ -189,6 +199,7 @@ static bool settle_if_over(struct session *s, bool *ret_gone)
     uint32_t len;
     if (play_peek(s->current, &packet, &len) != PLAY_OVER)
         return false;
+    play_hear_last_words(s->current);
     finish_current(s);
     *ret_gone = !session_settle(s);
     return true;
@@ -215,7 +226,7 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
 
 /* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
  */
-void session_spend_credit(struct session *s)
+static void spend_credit(struct session *s)
 {
     struct play *p = s->current;
     if (flow_of(s) != OUTLET_CREDIT)
@@ -245,7 +256,7 @@ void session_update(struct session *s)
     else
         player_leave(s->all->player, &s->slot);
     if (flow == OUTLET_CREDIT)
-        spend_soon(s);
+        visit_soon(s);
 }
 
 static void on_ready(struct play *p)
@@ -264,7 +275,12 @@ static void on_located(struct play *p)
 static void on_news(struct play *p)
 {
     if (p == p->session->current && flow_of(p->session) == OUTLET_CREDIT)
-        spend_soon(p->session);
+        visit_soon(p->session);
+}
+
+static void on_look_soon(struct play *p)
+{
+    visit_soon(p->session);
 }
 
 static void on_applied(struct play *p)
@@ -320,6 +336,7 @@ const struct play_ops session_play_ops = {
     .located = on_located,
     .ready = on_ready,
     .news = on_news,
+    .look_soon = on_look_soon,
     .applied = on_applied,
     .refused = on_refused,
     .failed = on_failed,

@@ -18,8 +18,8 @@ struct session {
     struct play *next;    /* follows whatever plays */
     bool held_volume;     /* the pending play's volume is to hold for the current one if it fails */
     struct pacer_slot slot;
-    bool wants_credit_spent;
-    struct session *prev, *next_to_spend; /* of those that want it */
+    bool wants_visit;
+    struct session *prev, *next_to_visit; /* of those that want it */
     UT_hash_handle hh;
 };
 
@@ -27,10 +27,9 @@ struct sessions {
     struct sessions_deps deps;
     struct session *by_channel; /* uthash */
     struct player *player;
-    /* Credit is spent from the loop, never from inside a command or another session's turn: it may
-     * end the play and with it the session. */
-    uv_idle_t spend;
-    struct session *to_spend; /* utlist */
+    /* Sessions that want to be looked at from the loop: a render that is there already, credit. */
+    uv_idle_t visit;
+    struct session *to_visit; /* utlist */
     bool shutting_down;
     uint64_t frames_sent;
     uint64_t underruns;
@@ -59,9 +58,6 @@ void session_stop_play(struct session *s, struct play *p, enum stop_reason reaso
 /* Lets the next play move up, or lets go of a session that has none left. Returns false if the
  * session is gone. */
 bool session_settle(struct session *s);
-
-/* Spends the credit of a session that asked for it. The session may be gone afterwards. */
-void session_spend_credit(struct session *s);
 
 /* rt: up to n_frames frames of the current play into its outlet; returns how many. The session may
  * be gone afterwards. */

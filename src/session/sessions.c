@@ -23,8 +23,8 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
         free(ss);
         return r;
     }
-    (void)uv_idle_init(deps->loop, &ss->spend);
-    ss->spend.data = ss;
+    (void)uv_idle_init(deps->loop, &ss->visit);
+    ss->visit.data = ss;
     *ret_sessions = ss;
     return 0;
 }
@@ -39,7 +39,7 @@ void sessions_free(struct sessions *ss)
     if (!ss)
         return;
     player_free(ss->player);
-    uv_close((uv_handle_t *)&ss->spend, on_closed);
+    uv_close((uv_handle_t *)&ss->visit, on_closed);
 }
 
 /* Sessions end while they are walked; uthash allows the one in hand to go. */

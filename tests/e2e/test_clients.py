@@ -78,7 +78,7 @@ def test_an_older_connection_of_that_id_is_closed(daemon, media):
     client.audio.close()
 
 
-@pytest.mark.parametrize("unknown", ["nobody", "", "x" * 64])
+@pytest.mark.parametrize("unknown", ["nobody", "", "x" * 500])
 def test_an_unknown_id_gets_a_fresh_one(daemon, unknown):
     with Control(daemon) as control:
         answer = control.expect("hello", "hello", client=unknown)

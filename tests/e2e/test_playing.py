@@ -7,7 +7,7 @@ import random
 import pytest
 
 from lib import FRAME, LOOKAHEAD, frames_of, opus, sound
-from lib.catalogue import PASSED, TRANSCODED
+from lib.catalogue import PASSED, TRANSCODED, sound_of
 from lib.client import PLENTY, Client
 
 SECOND = 48000
@@ -38,7 +38,7 @@ def test_start_at_a_position(client, media, name, position):
     started = client.start(path, position=position)
     assert started["position"] == pytest.approx(position, abs=0.0015)
     run = finish(client, started)
-    source = sound.reference(path)
+    source = sound_of(name, path)
     offset = round(position * SECOND)
     assert abs(len(run.frames) - frames_of(len(source) - offset)) <= 1
     sound.check_transcoded(run.packets, source[offset:])
@@ -94,7 +94,7 @@ def test_seek(client, media, name, target):
     seeked = client.control.answer(tag)
     assert seeked["type"] == "seeked", seeked
     assert seeked["position"] == pytest.approx(target, abs=0.0015)
-    source, heard = sound.reference(path), opus.decode(run.packets)
+    source, heard = sound_of(name, path), opus.decode(run.packets)
     # The old position may go on for some frames until the new one is ready.
     length = frames_of(len(source) - round(target * SECOND))
     change = len(run.frames) - length

@@ -144,8 +144,9 @@ def test_ten_plays_at_once(client, media):
     for play in list(client.control.plays)[:-1]:
         end = client.control.terminal(play)
         assert (end["type"], end["reason"]) == ("stopped", "replaced")
-    run = next(run for run in client.audio.runs[channel] if len(run.frames) == 51)
-    assert run is client.audio.runs[channel][-1]
+    runs = client.audio.runs.setdefault(channel, [])
+    client.audio.wait_for(lambda: runs and runs[-1].end and len(runs[-1].frames) == 51, "the whole last song")
+    run = runs[-1]
     sound.check_transcoded(run.packets, sound.reference(songs[-1]))
 
 

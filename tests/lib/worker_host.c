@@ -47,8 +47,10 @@ static bool receive_on(int sock, struct wmsg *ret, int timeout_ms)
     size_t n_fds = 0;
     int fd;
     ssize_t len = fd_recv(sock, bytes, sizeof bytes, &fd, 1, &n_fds, 0);
-    if (len <= 0)
-        return false;
+    if (len <= 0) {
+        (void)fprintf(stderr, "the worker is gone\n");
+        exit(2);
+    }
     if (wmsg_decode(bytes, (size_t)len, ret) < 0) {
         (void)fprintf(stderr, "ill-formed message from the worker\n");
         exit(2);

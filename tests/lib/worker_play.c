@@ -13,6 +13,7 @@
 #include "worker_host.h"
 
 #include "base/audio.h"
+#include "base/clock.h"
 #include "base/errors.h"
 
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHANGES_MAX = 64, AHEAD_FRAMES = 3, WAIT_MS = 60000 };
+enum { CHANGES_MAX = 64, AHEAD_FRAMES = 3, WAIT_MS = 8000 };
 
 struct change {
     long at;
@@ -163,6 +164,23 @@ static bool deliver(void)
     return true;
 }
 
+static void give_up_when_stuck(void)
+{
+    static long seen = -1;
+    static uint64_t since_ns;
+    if (t.delivered != seen) {
+        seen = t.delivered;
+        since_ns = clock_now_ns();
+    }
+    if (clock_now_ns() - since_ns < WAIT_MS * NS_PER_MS)
+        return;
+    (void)fprintf(stderr,
+                  "stuck after %ld frames: lane %u, waits %u, %u and %u records, state %u\n",
+                  t.delivered, t.lane, t.changing, ring_consumer_fill(t.host.ring, 0),
+                  ring_consumer_fill(t.host.ring, 1), (unsigned)ring_worker_state(t.host.ring));
+    exit(2);
+}
+
 static void play(int fd)
 {
     struct wmsg m;
@@ -183,6 +201,7 @@ static void play(int fd)
         (void)ring_consumer_wait(t.host.ring, 0);
         if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))
             print_message(&m);
+        give_up_when_stuck();
     }
     while (worker_host_receive(&t.host, &m, 0))
         print_message(&m);

@@ -95,7 +95,7 @@ class Played:
 
 def play(tools, path, *options):
     out = subprocess.run([tools.play, tools.worker, str(path), *map(str, options)], check=True,
-                         capture_output=True, text=True, timeout=120)
+                         capture_output=True, text=True, timeout=20)
     played = Played()
     for line in out.stdout.splitlines():
         kind, _, rest = line.partition(" ")

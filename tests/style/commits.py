@@ -5,7 +5,7 @@ import subprocess
 
 from common import ROOT, finish, skip
 
-LATEST = 20
+LATEST = 10
 SUBJECT = re.compile(r"[a-z0-9][a-z0-9_./-]*(?:, [a-z0-9][a-z0-9_./-]*)*: \S.*[^.\s]")
 
 

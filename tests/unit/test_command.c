@@ -164,8 +164,6 @@ static const struct {
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"\"}", "\"url\" must be a string" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":5}", "\"url\" must be a string" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":null}", "\"url\" must be a string" },
-    { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\\n\"}", "\"url\" must be a string" },
-    { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\\u007f\"}", "\"url\" must be a string" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"volume\":2.001}", "\"volume\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"volume\":-0.1}", "\"volume\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"volume\":\"1\"}", "\"volume\" must be" },
@@ -178,9 +176,7 @@ static const struct {
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"play_id\":5}", "\"play_id\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"play_id\":\"" S64 "x\"}",
       "\"play_id\" must" },
-    { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"play_id\":\"a\\tb\"}", "\"play_id\" must" },
     { "{\"type\":\"hello\",\"client\":7}", "\"client\" must be" },
-    { "{\"type\":\"hello\",\"client\":\"" S64 "x\"}", "\"client\" must be" },
     { "{\"type\":\"volume\"," CHANNEL "}", "\"level\" is missing" },
     { "{\"type\":\"volume\"," CHANNEL ",\"level\":3}", "\"level\" must be a number from 0 to 2" },
     { "{\"type\":\"volume\"," CHANNEL ",\"level\":true}", "\"level\" must be a number" },
@@ -190,7 +186,6 @@ static const struct {
     { "{\"type\":\"watch\",\"on\":\"true\"}", "\"on\" must be true or false" },
     { "{\"type\":\"stats\",\"tag\":5}", "\"tag\" must be" },
     { "{\"type\":\"stats\",\"tag\":\"" S64 "x\"}", "\"tag\" must be a string of at most 64" },
-    { "{\"type\":\"stats\",\"tag\":\"a\\u0001\"}", "\"tag\" must be" },
     /* The first complaint stays. */
     { "{\"type\":\"play\",\"volume\":9,\"paused\":9}", "\"channel_id\" is missing" },
 };
@@ -225,6 +220,25 @@ static void a_refusal_keeps_what_identifies_it(void **state)
     assert_int_equal(parse("{\"type\":\"fly\",\"tag\":\"t\"}", &c, why), -EBADMSG);
     assert_true(c.has_tag);
     assert_string_equal(c.tag, "t");
+}
+
+/* Tags and play ids are the client's own: whatever JSON can say comes back as it was. */
+static void strings_may_hold_any_text(void **state)
+{
+    struct command c;
+    char why[COMMAND_REASON_MAX];
+    assert_int_equal(parse("{\"type\":\"play\"," CHANNEL
+                           ",\"url\":\"/a\\nb\\u007f\",\"tag\":\"\\u0001\\t\","
+                           "\"play_id\":\"\\ud83c\\udfb5\\\\\"}",
+                           &c, why),
+                     0);
+    assert_string_equal(c.url, "/a\nb\x7f");
+    assert_string_equal(c.tag, "\x01\t");
+    assert_string_equal(c.play_id, "\xf0\x9f\x8e\xb5\\");
+    command_done(&c);
+    /* A client id that is too long to be one is nobody's, and no error. */
+    assert_int_equal(parse("{\"type\":\"hello\",\"client\":\"" S64 "x\"}", &c, why), 0);
+    assert_string_equal(c.client, "");
 }
 
 static void limits_are_inclusive(void **state)
@@ -314,6 +328,7 @@ int main(void)
         cmocka_unit_test(every_command),
         cmocka_unit_test(every_refusal),
         cmocka_unit_test(a_refusal_keeps_what_identifies_it),
+        cmocka_unit_test(strings_may_hold_any_text),
         cmocka_unit_test(limits_are_inclusive),
         cmocka_unit_test(long_and_deep_lines),
         cmocka_unit_test(length_is_kept),

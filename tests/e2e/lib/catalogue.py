@@ -1,7 +1,8 @@
 """The table of formats every one of which must play."""
 from typing import NamedTuple
 
-from lib.media import Recipe
+from lib.media import USUAL, Recipe
+from lib.sound import reference
 
 
 class Format(NamedTuple):
@@ -58,6 +59,13 @@ for _channels in (1, 3, 4, 5, 6, 7, 8):
     TRANSCODED[f"channels-{_channels}"] = _pcm("pcm_s16le", channels=_channels)
 # Several Opus streams in one packet are not for a stereo decoder.
 TRANSCODED["opus-5.1"] = Format(Recipe("opus", "-c:a libopus -b:a 256k -mapping_family 1", 6))
+
+
+
+def sound_of(name, path):
+    """What the file holds. ffmpeg leaves in what an MP4's edit list cuts off, to the millisecond, at the end."""
+    return reference(path)[:USUAL - 48] if name.startswith("m4a") else reference(path)
+
 
 OPUS = "-c:a libopus -b:a 112k"
 

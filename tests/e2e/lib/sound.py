@@ -33,18 +33,18 @@ def music(n_samples, channels=2, seed=0):
     return (0.5 * out / np.abs(out).max()).astype(np.float32)
 
 
-# Options of ffmpeg before the input, by codec: Opus by libopus; of WMA ffmpeg would drop music.
-DECODING = {"opus": ["-c:a", "libopus"], "wmav2": ["-flags2", "+skip_manual"]}
-
-
 @functools.lru_cache(maxsize=None)
 def reference(path):
     """What the file holds, by ffmpeg: 48 kHz stereo float32, downmixed so that it cannot clip."""
     probe = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries",
-                            "stream=codec_name", "-of", "csv=p=0", path],
+                            "stream=codec_name,channels", "-of", "csv=p=0", path],
                            capture_output=True, text=True, check=True)
-    options = DECODING.get(probe.stdout.split()[0].strip(","), [])
-    resample = f"aresample={RATE}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=stereo:sample_rates={RATE}"
+    codec, channels = probe.stdout.split()[0].strip(",").split(",")
+    options = ["-c:a", "libopus"] if codec == "opus" else []
+    layout = "mono" if (codec, channels) == ("opus", "1") else "stereo"
+    resample = f"aresample={RATE}:rematrix_maxval=1,aformat=flt:channel_layouts={layout}:sample_rates={RATE}"
+    if layout == "mono":  # a stereo decoder of Opus makes mono no quieter
+        resample += ",pan=stereo|c0=c0|c1=c0"
     raw = subprocess.run(["ffmpeg", "-v", "error", *options, "-i", path, "-map", "0:a:0", "-af", resample,
                           "-f", "f32le", "-"], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.float32).reshape(-1, 2)

@@ -1,0 +1,150 @@
+#include "media/containers.h"
+
+#include <libavutil/intreadwrite.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OGG_HEAD_BYTES = 27,
+    OGG_TAIL_BYTES = 66 * 1024, /* more than the largest page */
+    BOXES_MAX = 2000,
+    IFF_SLACK_BYTES = 64, /* some writers miscount by a chunk's head */
+};
+
+static bool read_exactly(struct source *s, void *bytes, size_t len, int64_t at)
+{
+    return source_read_at(s, bytes, len, at) == (ssize_t)len;
+}
+
+/* [bytes] of the page at p, or 0 if it is not whole within len. */
+static size_t ogg_page_bytes(const uint8_t *p, size_t len)
+{
+    if (len < OGG_HEAD_BYTES || memcmp(p, "OggS", 4) != 0 || p[4] != 0)
+        return 0;
+    size_t n = OGG_HEAD_BYTES + (size_t)p[26];
+    if (len < n)
+        return 0;
+    for (size_t i = 0; i < p[26]; i++)
+        n += p[OGG_HEAD_BYTES + i];
+    return n <= len ? n : 0;
+}
+
+static const uint8_t *last_ogg_page(const uint8_t *tail, size_t len)
+{
+    const uint8_t *last = NULL;
+    for (size_t i = 0; i + OGG_HEAD_BYTES <= len;) {
+        size_t n = ogg_page_bytes(tail + i, len - i);
+        if (n > 0)
+            last = tail + i;
+        i += n > 0 ? n : 1;
+    }
+    return last;
+}
+
+bool container_ogg_is_short(struct source *s, bool *ret_chained)
+{
+    uint8_t head[OGG_HEAD_BYTES];
+    int64_t size = source_size(s);
+    int64_t from = size > OGG_TAIL_BYTES ? size - OGG_TAIL_BYTES : 0;
+    uint8_t *tail = malloc(OGG_TAIL_BYTES);
+    ssize_t len = tail ? source_read_at(s, tail, OGG_TAIL_BYTES, from) : -1;
+    bool is_short = false;
+    *ret_chained = false;
+    if (len > 0 && read_exactly(s, head, sizeof head, 0)) {
+        const uint8_t *last = last_ogg_page(tail, (size_t)len);
+        is_short = !last || (last[5] & 4) == 0;
+        *ret_chained = last && memcmp(last + 14, head + 14, 4) != 0;
+    }
+    free(tail);
+    return is_short;
+}
+
+/* An EBML size of 1 … 8 bytes. Returns its length, or 0; −1 in *ret for "unknown". */
+static int ebml_size(const uint8_t *p, size_t len, int64_t *ret)
+{
+    int n = 1;
+    while (n <= 8 && (p[0] & (0x80 >> (n - 1))) == 0)
+        n++;
+    if (n > 8 || (size_t)n > len)
+        return 0;
+    uint64_t value = p[0] & (0xff >> n);
+    uint64_t unknown = (UINT64_C(1) << (7 * n)) - 1;
+    for (int i = 1; i < n; i++)
+        value = value << 8 | p[i];
+    *ret = value == unknown ? -1 : (int64_t)value;
+    return n;
+}
+
+bool container_ebml_is_short(struct source *s)
+{
+    static const uint8_t segment[4] = { 0x18, 0x53, 0x80, 0x67 };
+    uint8_t p[12];
+    int64_t header;
+    int64_t size;
+    if (!read_exactly(s, p, sizeof p, 0))
+        return false;
+    int n = ebml_size(p + 4, sizeof p - 4, &header);
+    int64_t at = 4 + n + header;
+    if (n == 0 || header < 0 || !read_exactly(s, p, sizeof p, at) || memcmp(p, segment, 4) != 0)
+        return false;
+    n = ebml_size(p + 4, sizeof p - 4, &size);
+    return n > 0 && size >= 0 && at + 4 + n + size > source_size(s);
+}
+
+bool container_boxes_are_short(struct source *s)
+{
+    int64_t at = 0;
+    for (int i = 0; i < BOXES_MAX && at < source_size(s); i++) {
+        uint8_t p[16];
+        if (!read_exactly(s, p, 8, at))
+            return i > 0; /* cut inside a box's head */
+        int64_t size = AV_RB32(p);
+        if (size == 0)
+            return false; /* up to the end */
+        if (size == 1) {
+            if (!read_exactly(s, p, sizeof p, at))
+                return true;
+            size = (int64_t)AV_RB64(p + 8);
+        }
+        if (size < 8 || size > INT64_MAX - at)
+            return false;
+        at += size;
+    }
+    return at > source_size(s);
+}
+
+bool container_asf_is_short(struct source *s)
+{
+    static const uint8_t properties[16] = { 0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11,
+                                            0x8e, 0xe4, 0x00, 0xc0, 0x0c, 0x20, 0x53, 0x65 };
+    int64_t at = 30;
+    for (int i = 0; i < 32; i++) {
+        uint8_t p[92];
+        if (!read_exactly(s, p, sizeof p, at))
+            return false;
+        if (memcmp(p, properties, sizeof properties) == 0) {
+            bool broadcast = (p[88] & 1) != 0;
+            uint64_t size = AV_RL64(p + 40);
+            return !broadcast && size < INT64_MAX && (int64_t)size > source_size(s);
+        }
+        uint64_t size = AV_RL64(p + 16);
+        if (size < 24 || size > INT32_MAX)
+            return false;
+        at += (int64_t)size;
+    }
+    return false;
+}
+
+bool container_iff_is_short(struct source *s)
+{
+    uint8_t p[12];
+    if (!read_exactly(s, p, sizeof p, 0))
+        return false;
+    bool big_endian = memcmp(p, "FORM", 4) == 0;
+    if (!big_endian && memcmp(p, "RIFF", 4) != 0)
+        return false;
+    int64_t size = big_endian ? AV_RB32(p + 4) : AV_RL32(p + 4);
+    if (size >= 0x7f000000) /* "to be filled in later" */
+        return false;
+    return size + 8 > source_size(s) + IFF_SLACK_BYTES;
+}

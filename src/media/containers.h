@@ -1,0 +1,26 @@
+/*
+ * What containers say about their own length in bytes, read beside the demuxer, which either does
+ * not care or does not tell. Each answers "the file is shorter than it says it is"; where a
+ * container says nothing, or nonsense, the answer is no.
+ */
+#ifndef TUTTI_MEDIA_CONTAINERS_H
+#define TUTTI_MEDIA_CONTAINERS_H
+
+#include "media/source.h"
+
+/* Ogg: the last page must end its stream. *ret_chained: it is of another stream than the first. */
+bool container_ogg_is_short(struct source *s, bool *ret_chained);
+
+/* Matroska, WebM: the segment's size. */
+bool container_ebml_is_short(struct source *s);
+
+/* MP4: the sizes of the boxes at the top. */
+bool container_boxes_are_short(struct source *s);
+
+/* ASF, WMA: the file's size in its properties. */
+bool container_asf_is_short(struct source *s);
+
+/* WAV, AVI (RIFF) and AIFF (FORM): the size of the outer chunk. */
+bool container_iff_is_short(struct source *s);
+
+#endif

@@ -1,0 +1,292 @@
+/* Control connections: how bytes become lines, how lines leave, and when a connection is closed. */
+#include "loop.h"
+#include "proto/command.h"
+#include "server/control.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { CONNECTIONS_MAX = 3, UNREAD_MAX = 1 << 20 };
+
+static struct {
+    uv_loop_t loop;
+    struct controls controls;
+    struct control_conn *conn;
+    int sock; /* the client's end */
+    unsigned n_opened, n_lines, n_too_long, n_closed;
+    char *last; /* the last line */
+    size_t last_len;
+    unsigned want_lines;
+    bool close_at_line;
+} f;
+
+static void on_opened(struct control_conn *c, void *arg)
+{
+    f.n_opened++;
+    f.conn = c;
+}
+
+static void on_line(struct control_conn *c, const char *line, size_t len, void *arg)
+{
+    f.n_lines++;
+    free(f.last);
+    f.last = malloc(len + 1);
+    memcpy(f.last, line, len);
+    f.last[len] = '\0';
+    f.last_len = len;
+    if (f.close_at_line)
+        control_close(c);
+}
+
+static void on_line_too_long(struct control_conn *c, void *arg)
+{
+    f.n_too_long++;
+}
+
+static void on_closed(struct control_conn *c, void *arg)
+{
+    f.n_closed++;
+    f.conn = NULL;
+}
+
+/* Makes a connection; returns the client's end. */
+static int add_connection(void)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    control_accept(&f.controls, pair[0]);
+    return pair[1];
+}
+
+static int set_up(void **state)
+{
+    memset(&f, 0, sizeof f);
+    assert_int_equal(uv_loop_init(&f.loop), 0);
+    f.controls = (struct controls){
+        .loop = &f.loop,
+        .ops = { .opened = on_opened,
+                 .line = on_line,
+                 .line_too_long = on_line_too_long,
+                 .closed = on_closed },
+        .max_connections = CONNECTIONS_MAX,
+    };
+    f.sock = add_connection();
+    assert_int_equal(f.n_opened, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    if (f.sock >= 0)
+        (void)close(f.sock);
+    controls_finish(&f.controls);
+    loop_end(&f.loop);
+    free(f.last);
+    return 0;
+}
+
+static void turn(void)
+{
+    (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+}
+
+/* Writes everything, in pieces of at most `piece`, the daemon reading in between. */
+static void write_all(const char *bytes, size_t len, size_t piece)
+{
+    while (len > 0) {
+        ssize_t n = send(f.sock, bytes, len < piece ? len : piece, MSG_NOSIGNAL);
+        assert_true(n > 0 || errno == EAGAIN);
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+        turn();
+    }
+    turn();
+}
+
+static void write_text(const char *text)
+{
+    write_all(text, strlen(text), SIZE_MAX);
+}
+
+static void lines_in_any_pieces(void **state)
+{
+    static const char text[] = "one\ntwo\n\nthree and more\r\n";
+    static const size_t pieces[] = { 1, 2, 3, 5, 7, 100 };
+    for (size_t i = 0; i < LENGTH_OF(pieces); i++) {
+        f.n_lines = 0;
+        write_all(text, sizeof text - 1, pieces[i]);
+        assert_int_equal(f.n_lines, 4); /* the empty one is a line, too */
+        assert_string_equal(f.last, "three and more\r");
+    }
+    write_text("without an end");
+    assert_int_equal(f.n_lines, 4);
+    write_text(" until now\n");
+    assert_string_equal(f.last, "without an end until now");
+    write_all("a\0b\n", 4, 4);
+    assert_int_equal(f.last_len, 3);
+    assert_memory_equal(f.last, "a\0b", 3);
+}
+
+static void the_longest_line(void **state)
+{
+    static char big[2 * COMMAND_LINE_MAX + 10];
+    static const size_t pieces[] = { 1000, COMMAND_LINE_MAX - 1, COMMAND_LINE_MAX, SIZE_MAX };
+    for (size_t i = 0; i < LENGTH_OF(pieces); i++) {
+        f.n_lines = f.n_too_long = 0;
+        memset(big, 'x', sizeof big);
+        big[COMMAND_LINE_MAX] = '\n';
+        write_all(big, COMMAND_LINE_MAX + 1, pieces[i]);
+        assert_int_equal(f.n_lines, 1);
+        assert_int_equal(f.last_len, COMMAND_LINE_MAX);
+        assert_int_equal(f.n_too_long, 0);
+        big[COMMAND_LINE_MAX] = 'x';
+        big[COMMAND_LINE_MAX + 1] = '\n'; /* one byte too many */
+        write_all(big, COMMAND_LINE_MAX + 2, pieces[i]);
+        assert_int_equal(f.n_lines, 1);
+        assert_int_equal(f.n_too_long, 1);
+        big[COMMAND_LINE_MAX + 1] = 'x';
+        big[sizeof big - 1] = '\n';
+        write_all(big, sizeof big, pieces[i]);
+        assert_int_equal(f.n_too_long, 2); /* said once a line, however long it is */
+        write_text("and on\n");
+        assert_int_equal(f.n_lines, 2);
+        assert_string_equal(f.last, "and on");
+    }
+    assert_int_equal(f.n_closed, 0);
+}
+
+static void the_client_leaves(void **state)
+{
+    uint64_t number = f.conn->number;
+    assert_ptr_equal(control_find(&f.controls, number), f.conn);
+    write_text("half a line");
+    assert_int_equal(close(f.sock), 0);
+    f.sock = -1;
+    turn();
+    assert_int_equal(f.n_closed, 1);
+    assert_int_equal(f.n_lines, 0);
+    assert_null(control_find(&f.controls, number));
+    f.sock = add_connection();
+    assert_int_equal(f.conn->number, number + 1); /* never used twice */
+}
+
+/* Lines behind the one that closed the connection are not heard. */
+static void closed_by_its_own_line(void **state)
+{
+    f.close_at_line = true;
+    write_all("begun ", 6, 6);
+    write_all("here\nmore\nand more\n", 19, 19);
+    assert_int_equal(f.n_lines, 1);
+    assert_int_equal(f.n_closed, 1);
+    char byte;
+    turn();
+    assert_true(recv(f.sock, &byte, 1, 0) <= 0);
+}
+
+static void too_many_connections(void **state)
+{
+    int socks[4];
+    for (size_t i = 0; i < LENGTH_OF(socks); i++)
+        socks[i] = add_connection();
+    assert_int_equal(f.n_opened, CONNECTIONS_MAX);
+    for (size_t i = 0; i < LENGTH_OF(socks); i++) {
+        char byte;
+        bool refused = i >= CONNECTIONS_MAX - 1;
+        ssize_t n = recv(socks[i], &byte, 1, 0);
+        assert_int_equal(n, refused ? 0 : -1); /* closed, or open and silent */
+        (void)close(socks[i]);
+    }
+    turn();
+    (void)close(f.sock);
+    turn();
+    f.sock = add_connection(); /* there is room again */
+    assert_int_equal(f.n_opened, CONNECTIONS_MAX + 1);
+}
+
+static char *make_line(size_t number)
+{
+    char *line = malloc(1001);
+    assert_non_null(line);
+    (void)snprintf(line, 1001, "%09zu%*s\n", number, 990, "");
+    return line;
+}
+
+/* Reads what there is; checks that the lines come in order and whole. */
+static void read_lines(size_t *n_bytes)
+{
+    char bytes[7001];
+    ssize_t n;
+    while ((n = recv(f.sock, bytes, sizeof bytes, 0)) > 0) {
+        for (ssize_t i = 0; i < n; i++, ++*n_bytes) {
+            char number[24];
+            (void)snprintf(number, sizeof number, "%09zu", *n_bytes / 1000);
+            size_t at = *n_bytes % 1000;
+            char want = at < 9 ? number[at] : at == 999 ? '\n' : ' ';
+            assert_int_equal(bytes[i], want);
+        }
+    }
+}
+
+static void a_slow_reader_gets_everything(void **state)
+{
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < 1000; i++)
+        control_send(f.conn, make_line(i)); /* far more than the socket takes */
+    while (n_bytes < 1000 * 1000) {
+        read_lines(&n_bytes);
+        turn();
+    }
+    assert_int_equal(f.n_closed, 0);
+}
+
+static void one_that_never_reads_is_closed(void **state)
+{
+    size_t sent = 0;
+    while (f.conn && sent < 10000)
+        control_send(f.conn, make_line(sent++));
+    assert_int_equal(f.n_closed, 1);
+    /* Not before it left more than the limit unread, and not long after. */
+    assert_in_range(sent * 1000, UNREAD_MAX, UNREAD_MAX + (1 << 20));
+}
+
+static void no_memory_for_a_line(void **state)
+{
+    control_send(f.conn, NULL);
+    assert_int_equal(f.n_closed, 1);
+}
+
+/* The end of the daemon: what was said before still arrives. */
+static void the_last_words_arrive(void **state)
+{
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < 500; i++)
+        control_send(f.conn, make_line(i));
+    controls_finish(&f.controls);
+    while (f.n_closed == 0) {
+        read_lines(&n_bytes);
+        turn();
+    }
+    read_lines(&n_bytes);
+    assert_int_equal(n_bytes, 500 * 1000);
+    char byte;
+    turn();
+    assert_int_equal(recv(f.sock, &byte, 1, 0), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(lines_in_any_pieces),
+        TEST(the_longest_line),
+        TEST(the_client_leaves),
+        TEST(closed_by_its_own_line),
+        TEST(too_many_connections),
+        TEST(a_slow_reader_gets_everything),
+        TEST(one_that_never_reads_is_closed),
+        TEST(no_memory_for_a_line),
+        TEST(the_last_words_arrive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

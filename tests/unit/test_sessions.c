@@ -1,0 +1,242 @@
+/*
+ * What commands do to channels as long as no play has a frame: refusals, answers, places, seats.
+ * The pool's program dies at once, so that no worker ever comes; plays with frames are the
+ * end-to-end tests' business.
+ */
+#include "loop.h"
+#include "session/sessions.h"
+#include "tree.h"
+
+static struct {
+    struct tree tree;
+    uv_loop_t loop;
+    struct roots *roots;
+    struct locator *locator;
+    struct pool *pool;
+    struct sessions *sessions;
+    struct outlet outlet;
+    char said[64][96]; /* "type channel play detail tag" of each event */
+    size_t n_said, want_said;
+    bool down;
+} f;
+
+static void on_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+{
+    static const char *const types[EVENT_TYPE_COUNT] = {
+        "ready", "paused",  "resumed",  "seeked",  "volume",
+        "title", "stopped", "finished", "warning", "error",
+    };
+    static const char *const reasons[STOP_REASON_COUNT] = { "stop", "replaced", "client_gone",
+                                                            "shutdown" };
+    const char *detail = e->type == EVENT_ERROR     ? error_wire_name(e->error)
+                         : e->type == EVENT_STOPPED ? reasons[e->reason]
+                                                    : "";
+    assert_true(f.n_said < LENGTH_OF(f.said));
+    (void)snprintf(f.said[f.n_said++], sizeof f.said[0], "%s %u %s %s %s", types[e->type],
+                   (unsigned)e->channel, e->play_id ? e->play_id : "-", detail,
+                   answer ? answer->tag : "-");
+}
+
+static void on_flush(void *arg)
+{
+}
+
+static int set_up(void **state)
+{
+    size_t bad;
+    memset(&f, 0, sizeof f);
+    tree_make(&f.tree);
+    const char *dirs[] = { tree_path(&f.tree, "music") };
+    struct pool_config config = { .worker_path = "/bin/false",
+                                  .log_level = "error",
+                                  .max_seats = 2,
+                                  .ring = { .n_slots = 16, .lane_bytes = 20480 } };
+    assert_int_equal(uv_loop_init(&f.loop), 0);
+    assert_int_equal(roots_new(dirs, 1, &f.roots, &bad), 0);
+    f.locator = locator_new(&f.loop, f.roots);
+    assert_int_equal(pool_new(&f.loop, &config, &f.pool), 0);
+    struct sessions_deps deps = { .loop = &f.loop,
+                                  .pool = f.pool,
+                                  .locator = f.locator,
+                                  .config = { .depth_frames = 10, .bitrate = 128000 },
+                                  .event = on_event,
+                                  .flush = on_flush };
+    return sessions_new(&deps, &f.sessions);
+}
+
+static void on_down(void *arg)
+{
+    f.down = true;
+}
+
+static int tear_down(void **state)
+{
+    sessions_shutdown(f.sessions);
+    assert_int_equal(pool_active_count(f.pool), 0); /* every seat is given back */
+    pool_shutdown(f.pool, on_down, NULL);
+    assert_true(loop_until(&f.loop, loop_is_true, &f.down));
+    sessions_free(f.sessions);
+    locator_free(f.locator);
+    loop_end(&f.loop);
+    roots_free(f.roots);
+    tree_remove(&f.tree);
+    return 0;
+}
+
+static struct origin from(const char *tag)
+{
+    struct origin o = { .connection = 1, .has_tag = true };
+    (void)snprintf(o.tag, sizeof o.tag, "%s", tag);
+    return o;
+}
+
+static void play(uint64_t channel, const char *id, const char *url, bool next)
+{
+    struct play_request request = { .play_id = id,
+                                    .url = url,
+                                    .volume = 1,
+                                    .next = next,
+                                    .origin = from(id),
+                                    .client = { .number = 7, .outlet = &f.outlet } };
+    sessions_play(f.sessions, channel, &request);
+}
+
+static bool has_said(void *arg)
+{
+    return f.n_said >= f.want_said;
+}
+
+/* Expects these events next, now or soon. */
+static void expect_list(const char *const *lines)
+{
+    size_t n = 0;
+    while (lines[n])
+        n++;
+    f.want_said = n;
+    assert_true(loop_until(&f.loop, has_said, NULL));
+    assert_int_equal(f.n_said, n);
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(f.said[i], lines[i]);
+    f.n_said = 0;
+}
+
+#define EXPECT(...) expect_list((const char *const[]){ __VA_ARGS__, NULL })
+
+static void count(const struct session_info *info, void *arg)
+{
+    assert_string_equal(info->state, "extracting");
+    ++*(unsigned *)arg;
+}
+
+static unsigned count_sessions(uint64_t channel, uint64_t client)
+{
+    unsigned n = 0;
+    sessions_list(f.sessions, channel, client, count, &n);
+    return n;
+}
+
+static void commands_without_a_session(void **state)
+{
+    struct origin o = from("t");
+    sessions_pause(f.sessions, 1, &o);
+    sessions_resume(f.sessions, 1, &o);
+    sessions_volume(f.sessions, 1, 1, &o);
+    sessions_seek(f.sessions, 1, 0, &o);
+    sessions_stop(f.sessions, 1, &o); /* this one is answered like any other */
+    EXPECT("error 1 - no_session t", "error 1 - no_session t", "error 1 - no_session t",
+           "error 1 - no_session t", "stopped 1 - stop t");
+    assert_int_equal(count_sessions(0, 0), 0);
+}
+
+static void plays_refused_at_once(void **state)
+{
+    play(1, "a", "https://example.org/", false);
+    EXPECT("error 1 a unsupported_url a");
+    assert_int_equal(count_sessions(0, 0), 0);
+    assert_int_equal(pool_active_count(f.pool), 0);
+}
+
+static void plays_refused_by_the_roots(void **state)
+{
+    play(1, "a", tree_path(&f.tree, "outside.mp3"), false);
+    assert_int_equal(count_sessions(1, 0), 1);
+    EXPECT("error 1 a forbidden_url a");
+    play(1, "b", tree_path(&f.tree, "music/none"), false);
+    EXPECT("error 1 b not_found b");
+    assert_int_equal(count_sessions(0, 0), 0);
+    assert_int_equal(pool_active_count(f.pool), 0);
+}
+
+/* The program dies again and again: at last the play is told, and its channel is free. */
+static void no_worker_can_be_made(void **state)
+{
+    play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
+    EXPECT("error 1 a internal a");
+    assert_int_equal(pool_active_count(f.pool), 0);
+}
+
+static void seats_run_out(void **state)
+{
+    char *song = tree_path(&f.tree, "music/song.mp3");
+    play(1, "a", song, false);
+    play(2, "b", song, false);
+    play(3, "c", song, false);
+    EXPECT("error 3 c pool_exhausted c");
+    play(1, "d", song, false); /* a replacement uses its channel's seat */
+    EXPECT("stopped 1 a replaced a");
+    struct origin o = from("t");
+    sessions_stop(f.sessions, 2, &o);
+    EXPECT("stopped 2 b stop b", "stopped 2 - stop t");
+    play(3, "e", song, false);
+    assert_int_equal(count_sessions(0, 0), 2);
+    assert_int_equal(count_sessions(0, 7), 2);
+    assert_int_equal(count_sessions(0, 8), 0);
+    sessions_client_gone(f.sessions, 7);
+    assert_int_equal(f.n_said, 2);
+    f.n_said = 0;
+    assert_int_equal(count_sessions(0, 0), 0);
+}
+
+static void commands_hold_for_a_play_that_is_not_ready(void **state)
+{
+    struct origin o = from("t");
+    play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
+    sessions_pause(f.sessions, 1, &o);
+    sessions_volume(f.sessions, 1, 0.5, &o);
+    EXPECT("paused 1 a  t", "volume 1 a  t");
+    sessions_seek(f.sessions, 1, 48000, &o); /* is answered when it is in force, or never */
+    sessions_stop(f.sessions, 1, &o);
+    EXPECT("stopped 1 a stop a", "error 1 - no_session t", "stopped 1 - stop t");
+}
+
+static void the_next_one_has_one_place(void **state)
+{
+    char *song = tree_path(&f.tree, "music/song.mp3");
+    play(1, "a", song, true); /* nothing plays: a plain play */
+    play(1, "b", song, true);
+    play(1, "c", song, true);
+    EXPECT("stopped 1 b replaced b");
+    play(1, "d", song, false);
+    EXPECT("stopped 1 c replaced c", "stopped 1 a replaced a");
+    assert_int_equal(count_sessions(1, 0), 1);
+    sessions_shutdown(f.sessions);
+    EXPECT("stopped 1 d shutdown d");
+    play(1, "e", song, false);
+    EXPECT("error 1 e shutting_down e");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(commands_without_a_session),
+        TEST(plays_refused_at_once),
+        TEST(plays_refused_by_the_roots),
+        TEST(no_worker_can_be_made),
+        TEST(seats_run_out),
+        TEST(commands_hold_for_a_play_that_is_not_ready),
+        TEST(the_next_one_has_one_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

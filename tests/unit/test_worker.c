@@ -1,0 +1,421 @@
+/* One worker as the daemon sees it. The test is its process: it holds the other end of the socket
+ * and of the ring, and says what a worker may say, and what it may not. */
+#include "base/fd.h"
+#include "loop.h"
+#include "pool/worker.h"
+#include "ring/producer.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { PLAY = 7, PID = 4711 /* nobody sends signals to it here */ };
+
+static struct {
+    uv_loop_t loop;
+    struct worker *worker; /* NULL once the pool was told that it is gone */
+    int sock, ring_fd;
+    unsigned n_idle, n_gone, n_messages, n_died;
+    unsigned died_before_gone;
+    char why[128];
+    struct wmsg last;
+} f;
+
+static const struct ring_shape shape = { .n_slots = 16, .lane_bytes = 20480 };
+
+static void on_idle(struct worker *w, void *arg)
+{
+    assert_ptr_equal(w, f.worker);
+    assert_int_equal(worker_state(w), WORKER_IDLE);
+    f.n_idle++;
+}
+
+static void on_gone(struct worker *w, void *arg)
+{
+    assert_ptr_equal(w, f.worker);
+    assert_int_equal(worker_state(w), WORKER_DEAD);
+    f.n_gone++;
+    f.died_before_gone = f.n_died;
+    f.worker = NULL;
+    worker_free(w); /* as the pool does */
+}
+
+static void on_message(const struct wmsg *m, void *arg)
+{
+    assert_ptr_equal(arg, &f);
+    f.n_messages++;
+    f.last = *m;
+}
+
+static void on_died(const char *why, void *arg)
+{
+    f.n_died++;
+    (void)snprintf(f.why, sizeof f.why, "%s", why);
+}
+
+static const struct worker_user_ops user_ops = { .message = on_message, .died = on_died };
+
+static int set_up(void **state)
+{
+    struct worker_pool_ops ops = { .idle = on_idle, .gone = on_gone };
+    memset(&f, 0, sizeof f);
+    assert_int_equal(uv_loop_init(&f.loop), 0);
+    assert_int_equal(worker_new(&f.loop, 3, &shape, &ops, &f.worker, &f.sock, &f.ring_fd), 0);
+    assert_int_equal(worker_state(f.worker), WORKER_SPAWNING);
+    assert_int_equal(worker_id(f.worker), 3);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    if (f.worker)
+        worker_free(f.worker);
+    loop_end(&f.loop);
+    if (f.sock >= 0)
+        (void)close(f.sock);
+    return close(f.ring_fd);
+}
+
+/* Lets the daemon's side read what was sent. */
+static void turn(void)
+{
+    for (int i = 0; i < 3; i++)
+        (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+}
+
+static void say_message(const struct wmsg *m)
+{
+    uint8_t bytes[WMSG_MAX];
+    size_t len = wmsg_encode(m, bytes, sizeof bytes);
+    assert_int_equal(fd_send(f.sock, bytes, len, NULL, 0, 0), 0);
+    turn();
+}
+
+static struct wmsg example(enum wmsg_type type, uint32_t play)
+{
+    struct wmsg m = { .type = type, .play = play };
+    if (type == WMSG_OPEN || type == WMSG_SPAWN)
+        m.open.depth_frames = 1; /* also a sane SPAWN */
+    if (type == WMSG_FAILED || type == WMSG_RENDER_FAILED || type == WMSG_WARNING)
+        m.failed.code = 1;
+    return m;
+}
+
+static void say(enum wmsg_type type, uint32_t play)
+{
+    struct wmsg m = example(type, play);
+    say_message(&m);
+}
+
+/* What the daemon has said to the worker. */
+static struct wmsg hear(int *ret_fd)
+{
+    uint8_t bytes[WMSG_MAX];
+    struct wmsg m = { 0 };
+    size_t n_fds;
+    int fd = -1;
+    ssize_t len = fd_recv(f.sock, bytes, sizeof bytes, &fd, 1, &n_fds, MSG_DONTWAIT);
+    assert_true(len > 0);
+    assert_int_equal(wmsg_decode(bytes, (size_t)len, &m), 0);
+    if (ret_fd)
+        *ret_fd = n_fds ? fd : -1;
+    return m;
+}
+
+static void hear_nothing(void)
+{
+    char byte;
+    assert_int_equal(recv(f.sock, &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+/* Brings the worker into a state. */
+static void bring_to(enum worker_state to)
+{
+    if (to == WORKER_SPAWNING)
+        return;
+    say(WMSG_IDLE, 0);
+    worker_spawned(f.worker, PID);
+    assert_int_equal(worker_state(f.worker), WORKER_IDLE);
+    if (to == WORKER_IDLE)
+        return;
+    struct wmsg open = { .play = PLAY, .open = { .depth_frames = 10 } };
+    assert_int_equal(worker_open(f.worker, &user_ops, &f, &open, -1), 0);
+    (void)hear(NULL);
+    if (to == WORKER_BUSY)
+        return;
+    worker_close(f.worker);
+    (void)hear(NULL);
+    assert_int_equal(worker_state(f.worker), WORKER_CLOSING);
+}
+
+static void a_whole_life(void **state)
+{
+    say(WMSG_IDLE, 0);
+    assert_int_equal(f.n_idle, 0); /* not before its pid is known */
+    worker_spawned(f.worker, PID);
+    assert_int_equal(f.n_idle, 1);
+    assert_int_equal(worker_pid(f.worker), PID);
+    int pipe_fds[2], fd;
+    assert_int_equal(pipe(pipe_fds), 0);
+    for (uint32_t play = 1; play <= 3; play++) {
+        struct wmsg open = {
+            .play = play, .open = { .depth_frames = 10, .render = { .gain = 0.5F, .lane = 1 } }
+        };
+        assert_int_equal(worker_open(f.worker, &user_ops, &f, &open, pipe_fds[0]), 0);
+        assert_int_equal(worker_state(f.worker), WORKER_BUSY);
+        struct wmsg m = hear(&fd);
+        assert_int_equal(m.type, WMSG_OPEN);
+        assert_int_equal(m.play, play);
+        assert_true(m.open.render.gen == open.open.render.gen && m.open.render.gen > 0);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        struct wmsg_render render = { .pos = 960, .lane = 0 };
+        assert_int_equal(worker_render(f.worker, &render), 0);
+        assert_int_equal(render.gen, open.open.render.gen + 1); /* every render has its own */
+        m = hear(NULL);
+        assert_int_equal(m.type, WMSG_RENDER);
+        assert_int_equal(m.play, play);
+        assert_int_equal(m.render.gen, render.gen);
+        worker_close(f.worker);
+        assert_int_equal(hear(NULL).type, WMSG_CLOSE);
+        say(WMSG_IDLE, 0);
+        assert_int_equal(f.n_idle, 1 + play);
+    }
+    (void)close(pipe_fds[0]);
+    (void)close(pipe_fds[1]);
+}
+
+static void the_zygote_may_answer_first(void **state)
+{
+    worker_spawned(f.worker, PID);
+    worker_spawned(f.worker, PID + 1); /* twice: the first answer counts */
+    assert_int_equal(worker_pid(f.worker), PID);
+    assert_int_equal(f.n_idle, 0);
+    say(WMSG_IDLE, 0);
+    assert_int_equal(f.n_idle, 1);
+}
+
+static void it_could_not_be_made(void **state)
+{
+    worker_spawned(f.worker, -EAGAIN);
+    assert_int_equal(f.n_gone, 1);
+    assert_int_equal(f.n_died, 0);
+}
+
+/* What each message does in each state: k kills, i is ignored, m reaches the play, s changes the
+ * state. Everything a worker may not say kills it. */
+static void every_message_in_every_state(void **state)
+{
+    static const struct {
+        enum wmsg_type type;
+        const char answers[WORKER_CLOSING + 2]; /* SPAWNING, IDLE, BUSY, CLOSING */
+    } rows[] = {
+        { WMSG_SPAWN, "kkkk" },         { WMSG_SPAWNED, "kkkk" }, { WMSG_OPEN, "kkkk" },
+        { WMSG_RENDER, "kkkk" },        { WMSG_CLOSE, "kkkk" },   { WMSG_IDLE, "skks" },
+        { WMSG_BELL, "iimi" },          { WMSG_OPENED, "iimi" },  { WMSG_FAILED, "iimi" },
+        { WMSG_RENDER_FAILED, "iimi" }, { WMSG_WARNING, "iimi" }, { WMSG_TITLE, "iimi" },
+    };
+    assert_int_equal(LENGTH_OF(rows), WMSG_TYPE_END - 1);
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
+            char answer = rows[i].answers[s];
+            assert_int_equal(tear_down(NULL), 0);
+            assert_int_equal(set_up(NULL), 0);
+            bring_to((enum worker_state)s);
+            unsigned idle_before = f.n_idle;
+            say(rows[i].type, PLAY);
+            char row[40];
+            (void)snprintf(row, sizeof row, "message %d in state %d", rows[i].type, s);
+            ROW_TRUE(row, f.n_gone == (answer == 'k'));
+            ROW_TRUE(row, f.n_died == (answer == 'k' && s == WORKER_BUSY));
+            ROW_TRUE(row, f.n_messages == (answer == 'm'));
+            ROW_TRUE(row, f.n_idle - idle_before == (answer == 's' && s == WORKER_CLOSING));
+            bool stays = answer == 'i' || answer == 'm';
+            ROW_TRUE(row, !stays || (int)worker_state(f.worker) == s);
+        }
+    }
+}
+
+static void two_idles_while_spawning(void **state)
+{
+    say(WMSG_IDLE, 0);
+    say(WMSG_IDLE, 0);
+    assert_int_equal(f.n_gone, 1);
+}
+
+/* What was said about the play before is stale; bells belong to nobody. */
+static void stale_messages(void **state)
+{
+    bring_to(WORKER_BUSY);
+    say(WMSG_TITLE, PLAY - 1);
+    say(WMSG_OPENED, PLAY - 1);
+    say(WMSG_FAILED, 0);
+    assert_int_equal(f.n_messages, 0);
+    say(WMSG_BELL, 0);
+    assert_int_equal(f.n_messages, 1);
+    say(WMSG_TITLE, PLAY);
+    assert_int_equal(f.n_messages, 2);
+    assert_int_equal(f.last.type, WMSG_TITLE);
+}
+
+static void expect_death(const char *why)
+{
+    turn();
+    assert_int_equal(f.n_died, 1);
+    assert_int_equal(f.n_gone, 1);
+    assert_int_equal(f.died_before_gone, 1); /* the borrower hears of it first */
+    if (!strstr(f.why, why))
+        print_error("said: %s\n", f.why);
+    assert_non_null(strstr(f.why, why));
+}
+
+static void nonsense_kills(void **state)
+{
+    bring_to(WORKER_BUSY);
+    assert_int_equal(fd_send(f.sock, "nonsense", 8, NULL, 0, 0), 0);
+    expect_death("makes no sense");
+}
+
+static void a_message_too_long_kills(void **state)
+{
+    static const char big[WMSG_MAX + 1];
+    bring_to(WORKER_BUSY);
+    assert_int_equal(fd_send(f.sock, big, sizeof big, NULL, 0, 0), 0);
+    expect_death("");
+}
+
+/* A worker has no descriptors to give; the daemon must not be made to run out of its own. */
+static void a_descriptor_kills(void **state)
+{
+    bring_to(WORKER_BUSY);
+    uint32_t bell[2] = { WMSG_BELL, 0 };
+    assert_int_equal(fd_send(f.sock, bell, sizeof bell, &f.ring_fd, 1, 0), 0);
+    expect_death("");
+}
+
+static void the_end_of_its_process(void **state)
+{
+    bring_to(WORKER_BUSY);
+    (void)close(f.sock);
+    f.sock = -1;
+    expect_death("its process ended");
+}
+
+static void an_idle_one_that_ends(void **state)
+{
+    bring_to(WORKER_IDLE);
+    (void)close(f.sock);
+    f.sock = -1;
+    turn();
+    assert_int_equal(f.n_gone, 1);
+    assert_int_equal(f.n_died, 0); /* nobody had borrowed it */
+}
+
+/* The process is gone, but the loop has not come round to it yet. */
+static void opening_a_dead_one(void **state)
+{
+    bring_to(WORKER_IDLE);
+    (void)close(f.sock);
+    f.sock = -1;
+    struct wmsg open = { .play = PLAY, .open = { .depth_frames = 10 } };
+    assert_true(worker_open(f.worker, &user_ops, &f, &open, -1) < 0);
+    assert_int_equal(f.n_died, 0); /* the caller knows from the answer */
+    assert_int_equal(f.n_gone, 1);
+}
+
+static void killing_comes_from_the_loop(void **state)
+{
+    bring_to(WORKER_BUSY);
+    worker_kill(f.worker, "first");
+    worker_kill(f.worker, "second");
+    assert_int_equal(f.n_died, 0);
+    expect_death("first");
+}
+
+/* What it had said before it was ended does not reach the play any more. */
+static void nothing_is_heard_after_killing(void **state)
+{
+    bring_to(WORKER_BUSY);
+    uint32_t bell[2] = { WMSG_BELL, 0 };
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(fd_send(f.sock, bell, sizeof bell, NULL, 0, 0), 0);
+    worker_kill(f.worker, "ended");
+    expect_death("ended");
+    assert_int_equal(f.n_messages, 0);
+}
+
+static void one_that_does_not_read(void **state)
+{
+    bring_to(WORKER_BUSY);
+    struct wmsg_render render = { .lane = 0 };
+    int r = 0;
+    for (int i = 0; i < 100000 && r == 0; i++)
+        r = worker_render(f.worker, &render);
+    assert_int_equal(r, -EAGAIN);
+    assert_int_equal(worker_state(f.worker), WORKER_BUSY); /* it may be slow */
+    worker_close(f.worker); /* but one that does not even hear CLOSE is of no use */
+    turn();
+    assert_int_equal(f.n_gone, 1);
+    assert_int_equal(f.n_died, 0);
+}
+
+/* Records of the play before do not show up in the next one. */
+static void rings_are_emptied_between_plays(void **state)
+{
+    struct ring_producer producer;
+    struct ring_record r = { .gen = 1, .len = 3 };
+    assert_int_equal(ring_producer_init(&producer, f.ring_fd, &shape), 0);
+    bring_to(WORKER_CLOSING);
+    for (unsigned lane = 0; lane < RING_LANES; lane++)
+        assert_int_equal(ring_put(&producer, lane, &r, "abc"), 0);
+    say(WMSG_IDLE, 0);
+    for (unsigned lane = 0; lane < RING_LANES; lane++)
+        assert_int_equal(ring_consumer_fill(worker_ring(f.worker), lane), 0);
+    ring_producer_done(&producer);
+}
+
+static void bells_for_the_producer(void **state)
+{
+    struct ring_producer producer;
+    struct ring_record r = { .gen = 1, .len = 3 };
+    assert_int_equal(ring_producer_init(&producer, f.ring_fd, &shape), 0);
+    bring_to(WORKER_BUSY);
+    worker_wake(f.worker, 0);
+    hear_nothing(); /* it does not sleep */
+    assert_int_equal(ring_put(&producer, 0, &r, "abc"), 0);
+    assert_true(ring_producer_sleep(&producer, 0, 0));
+    worker_wake(f.worker, 0);
+    hear_nothing(); /* there is no room yet */
+    ring_discard(worker_ring(f.worker), 0);
+    worker_wake(f.worker, 0);
+    worker_wake(f.worker, 0);
+    assert_int_equal(hear(NULL).type, WMSG_BELL);
+    hear_nothing(); /* one bell */
+    ring_producer_done(&producer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_whole_life),
+        TEST(the_zygote_may_answer_first),
+        TEST(it_could_not_be_made),
+        TEST(every_message_in_every_state),
+        TEST(two_idles_while_spawning),
+        TEST(stale_messages),
+        TEST(nonsense_kills),
+        TEST(a_message_too_long_kills),
+        TEST(a_descriptor_kills),
+        TEST(the_end_of_its_process),
+        TEST(an_idle_one_that_ends),
+        TEST(opening_a_dead_one),
+        TEST(killing_comes_from_the_loop),
+        TEST(nothing_is_heard_after_killing),
+        TEST(one_that_does_not_read),
+        TEST(rings_are_emptied_between_plays),
+        TEST(bells_for_the_producer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
