@@ -56,6 +56,7 @@ int passthrough_go(struct passthrough *p, struct track *t, int64_t pos)
     p->next_pos = p->from;
     p->n_frames = p->at_frame = 0;
     p->gathered = 0;
+    p->end = 0;
     /* The frame's packet begins a lag before its position. */
     int64_t sample = p->from - p->lag;
     return packets_go(track_packets(t), sample > 0 ? sample : 0, AUDIO_FRAME_SAMPLES);
@@ -162,7 +163,6 @@ static int take_packet(struct passthrough *p, const struct packet *k, struct pas
         return 0; /* broken: the decoder would skip it too */
     int64_t pos = packet_pos(p, k);
     p->end = pos + n - k->discard;
-    track_set_end(p->track, p->end - p->lag);
     if (p->gathered > 0)
         return gather(p, k, n, ret);
     if (pos + n <= p->from)
@@ -192,8 +192,15 @@ int passthrough_next(struct passthrough *p, struct passed *ret, int64_t *ret_pos
         int r = packets_next(packets, &k);
         if (r < 0)
             return r;
-        if (r == 0)
-            return p->gathered > 0 ? (p->gathered = 0, -ENOTSUP) : 0;
+        if (r == 0 && p->gathered > 0) {
+            p->gathered = 0;
+            return -ENOTSUP;
+        }
+        if (r == 0) {
+            if (p->end > 0)
+                track_set_end(p->track, p->end - p->lag);
+            return 0;
+        }
         track_note_passed(p->track, k);
         r = take_packet(p, k, ret);
         if (r != 0)
