@@ -59,6 +59,11 @@ int passthrough_go(struct passthrough *p, struct track *t, int64_t pos)
     p->end = 0;
     /* The frame's packet begins a lag before its position. */
     int64_t sample = p->from - p->lag;
+    if (p->from > AUDIO_RATE) {
+        int r = track_calibrate(t);
+        if (r < 0)
+            return r;
+    }
     return packets_go(track_packets(t), sample > 0 ? sample : 0, AUDIO_FRAME_SAMPLES);
 }
 
@@ -79,6 +84,8 @@ static int emit(struct passthrough *p, const uint8_t *bytes, int len, struct pas
 
 static int pass_whole(struct passthrough *p, const struct packet *k, struct passed *ret)
 {
+    if (opus_packet_parse(k->av->data, k->av->size, NULL, NULL, (opus_int16[48]){ 0 }, NULL) < 0)
+        return -ENOTSUP; /* the listener's decoder would choke on it */
     if (k->av->size <= AUDIO_PACKET_MAX)
         return emit(p, k->av->data, k->av->size, ret);
     if (k->av->size > UNPADDED_MAX)
