@@ -22,7 +22,13 @@ static const char raw_containers[] =
     "aac,ac3,eac3,dts,dtshd,loas,mp3,mlp,truehd,amr,amrnb,amrwb,mpc,mpc8,vqf,asf,asf_o,rm,sbc,nsv,"
     "flv,live_flv,shn,aea,adx,act,codec2,gxf,mxf,iss,mpeg";
 
+static const char pcm_containers[] = "wav,w64,aiff,au,caf,voc,avi";
+
+/* Containers that count the encoder's delay into their duration. */
+static const char counting_lead[] = "mp3,ogg";
+
 enum {
+    BAD_READS_MAX = 1000,
     PROBE_BYTES = 1 << 20,
     PROBE_SCORE_MIN = 5, /* below that a guess is as good as noise */
     INDEX_BYTES = 256 * 1024,
@@ -87,11 +93,18 @@ static bool is_one_of(const AVFormatContext *c, const char *names)
     return av_match_list(c->iformat->name, names, ',') != 0;
 }
 
+static bool is_pcm(const AVCodecParameters *par)
+{
+    return par->codec_id >= AV_CODEC_ID_PCM_S16LE && par->codec_id < AV_CODEC_ID_ADPCM_IMA_QT;
+}
+
 static enum demux_times judge_times(const struct demux *d)
 {
     AVRational tb = d->stream->time_base;
-    if (is_one_of(d->context, raw_containers))
+    if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
+    if (is_one_of(d->context, pcm_containers) && !is_pcm(d->par))
+        return DEMUX_TIMES_NONE; /* seeking lands at a byte, not at a block */
     if (tb.num == 1 && tb.den % d->par->sample_rate == 0)
         return DEMUX_TIMES_EXACT;
     return DEMUX_TIMES_COARSE;
@@ -107,6 +120,7 @@ static int64_t in_samples(const struct demux *d, int64_t duration, AVRational tb
 static void note_duration(struct demux *d)
 {
     d->declared = -1;
+    d->counts_lead = is_one_of(d->context, counting_lead);
     d->guessed = in_samples(d, d->stream->duration, d->stream->time_base);
     if (d->guessed < 0)
         d->guessed = in_samples(d, d->context->duration, AV_TIME_BASE_Q);
@@ -182,11 +196,12 @@ void demux_free(struct demux *d)
 
 int demux_read(struct demux *d, AVPacket *packet)
 {
-    for (;;) {
+    for (int n_bad = 0;;) {
         int r = av_read_frame(d->context, packet);
         if (r == AVERROR_EOF)
             return 0;
-        if (r == AVERROR(EAGAIN))
+        /* Behind a broken page or cluster there may be good ones. */
+        if (r < 0 && (lav_errno(r) == -EBADMSG || r == AVERROR(EAGAIN)) && ++n_bad < BAD_READS_MAX)
             continue;
         if (r < 0)
             return lav_errno(r);
@@ -221,9 +236,11 @@ bool demux_new_title(struct demux *d, char title[DEMUX_TITLE_BYTES])
     d->context->event_flags &= ~AVFMT_EVENT_FLAG_METADATA_UPDATED;
     const char *artist = tag(d, "artist");
     const char *name = tag(d, "title");
-    if (!name)
-        return false;
-    (void)snprintf(title, DEMUX_TITLE_BYTES, "%s%s%s", artist ? artist : "", artist ? " - " : "",
-                   name);
-    return true;
+    if (name)
+        (void)snprintf(title, DEMUX_TITLE_BYTES, "%s%s%s", artist ? artist : "",
+                       artist ? " - " : "", name);
+    /* The Ogg demuxer appends the tags of the next chained stream to these. */
+    if (is_one_of(d->context, "ogg"))
+        av_dict_free(&st->metadata);
+    return name != NULL;
 }

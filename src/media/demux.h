@@ -26,7 +26,8 @@ struct demux {
     enum demux_times times;
     int64_t declared; /* [samples at the stream's rate] as the container promises; −1 if it does not
                          (an estimate is no promise) */
-    int64_t guessed; /* the same, but estimates count */
+    int64_t guessed;  /* the same, but estimates count */
+    bool counts_lead; /* both include what is dropped before the first audible sample */
     /* private */
     AVFormatContext *context;
     struct source *source;

@@ -54,6 +54,7 @@ struct packets {
     uint32_t hollow_until; /* those before have lost their bytes, not their place */
     size_t kept_bytes;
     size_t kept_bytes_max;
+    char title[DEMUX_TITLE_BYTES]; /* as last told */
 };
 
 static struct packet *slot(const struct packets *p, uint32_t i)
@@ -145,7 +146,10 @@ const struct demux *packets_demux(const struct packets *p)
 
 bool packets_new_title(struct packets *p, char title[DEMUX_TITLE_BYTES])
 {
-    return demux_new_title(p->demux, title);
+    if (!demux_new_title(p->demux, title) || strcmp(title, p->title) == 0)
+        return false; /* a source that was opened again says what is known */
+    memcpy(p->title, title, sizeof p->title);
+    return true;
 }
 
 void packets_distrust_times(struct packets *p)
@@ -535,6 +539,11 @@ const struct packet *packets_find(const struct packets *p, int64_t sample)
             return k;
     }
     return NULL;
+}
+
+bool packets_calibrated(const struct packets *p)
+{
+    return p->calibrated;
 }
 
 int64_t packets_lead_samples(const struct packets *p)

@@ -48,6 +48,10 @@ uint32_t packets_lead(struct packets *p, uint32_t skip);
  * skip may be covered by it. */
 void packets_drop_lead(struct packets *p, int n_samples);
 
+/* True once a first frame was decoded since packets_new: only then packets_go can do better than
+ * starting over. */
+bool packets_calibrated(const struct packets *p);
+
 /* Makes the next packet one from which a decoder can be warm at audible source sample `sample`:
  * at or before `sample` − `warm_up`, or the first of all. Returns 0 or negative errno. */
 int packets_go(struct packets *p, int64_t sample, int64_t warm_up);

@@ -56,8 +56,14 @@ int passthrough_go(struct passthrough *p, struct track *t, int64_t pos)
     p->next_pos = p->from;
     p->n_frames = p->at_frame = 0;
     p->gathered = 0;
+    p->end = 0;
     /* The frame's packet begins a lag before its position. */
     int64_t sample = p->from - p->lag;
+    if (p->from > AUDIO_RATE) {
+        int r = track_calibrate(t);
+        if (r < 0)
+            return r;
+    }
     return packets_go(track_packets(t), sample > 0 ? sample : 0, AUDIO_FRAME_SAMPLES);
 }
 
@@ -78,6 +84,8 @@ static int emit(struct passthrough *p, const uint8_t *bytes, int len, struct pas
 
 static int pass_whole(struct passthrough *p, const struct packet *k, struct passed *ret)
 {
+    if (opus_packet_parse(k->av->data, k->av->size, NULL, NULL, (opus_int16[48]){ 0 }, NULL) < 0)
+        return -ENOTSUP; /* the listener's decoder would choke on it */
     if (k->av->size <= AUDIO_PACKET_MAX)
         return emit(p, k->av->data, k->av->size, ret);
     if (k->av->size > UNPADDED_MAX)
@@ -191,10 +199,13 @@ int passthrough_next(struct passthrough *p, struct passed *ret, int64_t *ret_pos
         int r = packets_next(packets, &k);
         if (r < 0)
             return r;
-        if (r == 0 && p->gathered > 0)
-            return p->gathered = 0, -ENOTSUP;
+        if (r == 0 && p->gathered > 0) {
+            p->gathered = 0;
+            return -ENOTSUP;
+        }
         if (r == 0) {
-            track_set_end(p->track, p->end - p->lag);
+            if (p->end > 0)
+                track_set_end(p->track, p->end - p->lag);
             return 0;
         }
         track_note_passed(p->track, k);

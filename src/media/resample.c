@@ -170,6 +170,16 @@ int resampler_feed(struct resampler *r, const AVFrame *frame, int from, int n)
     return 0;
 }
 
+int resampler_silence(struct resampler *r, int n)
+{
+    if (!r->begun)
+        return 0;
+    if (swr_inject_silence(r->swr, n) < 0)
+        return -EBADMSG;
+    r->n_in += n;
+    return convert(r, NULL, 0);
+}
+
 /* The resampler flushes a few samples more or fewer than the ratio says: cut, or fill up. */
 static int settle_count(struct resampler *r)
 {

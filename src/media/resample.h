@@ -29,6 +29,9 @@ bool resampler_fits(const struct resampler *r, const AVFrame *frame);
 /* Feeds samples from..from+n of the frame. Returns 0, -ENOMEM or -EBADMSG. */
 int resampler_feed(struct resampler *r, const AVFrame *frame, int from, int n);
 
+/* Feeds n samples of silence. */
+int resampler_silence(struct resampler *r, int n);
+
 /* Feeds the end: everything that belongs to what was fed can be taken then. Needs a new begin. */
 int resampler_finish(struct resampler *r);
 

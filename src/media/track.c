@@ -16,6 +16,7 @@ enum {
      * covers all of them and costs a third of a millisecond. */
     WARM_UP_MS = 250,
     FILTER_SAMPLES = 64, /* of the resampler, on each side */
+    GAP_MAX_S = 10,
     ERRORS_IN_A_ROW_MAX = 4000,
 };
 
@@ -41,6 +42,7 @@ struct track {
     bool by_count; /* the decoder runs through from a packet whose place is known by counting */
     bool drained;
     bool heard;
+    bool drop_frame;   /* the next frame is made of two streams that do not belong together */
     int64_t sample;    /* [source samples] of the next decoded one */
     int64_t skip_left; /* [source samples] to drop */
     int64_t feed_from; /* [source samples] the resampler gets nothing before */
@@ -197,6 +199,11 @@ void track_free(struct track *t)
 void track_get_info(const struct track *t, struct track_info *ret)
 {
     *ret = t->info;
+    if (packets_demux(t->packets)->counts_lead && ret->duration > 0) {
+        int64_t lead =
+            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, t->par->sample_rate);
+        ret->duration = ret->duration > lead ? ret->duration - lead : 0;
+    }
 }
 
 struct packets *track_packets(struct track *t)
@@ -237,28 +244,11 @@ static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
     resampler_reset(t->resampler);
     t->settling = true;
     t->drained = false;
+    t->drop_frame = false;
     t->skip_left = 0;
     t->feed_from = feed_from;
     t->out_pos = segment_pos(segment_at_sample(t, feed_from), feed_from);
     t->want = pos;
-}
-
-int track_go(struct track *t, int64_t pos)
-{
-    int64_t target = pos > 0 ? pos : 0;
-    const struct segment *s = segment_at_pos(t, target);
-    int64_t feed_from = aligned_feed(s, segment_sample(s, target));
-    int r = packets_go(t->packets, feed_from, (int64_t)s->rate * WARM_UP_MS / 1000);
-    if (r < 0)
-        return r;
-    begin_at(t, pos, feed_from);
-    return 0;
-}
-
-int track_go_hint(struct track *t, int64_t pos, const struct ring_hint *hint)
-{
-    (void)hint;
-    return track_go(t, pos);
 }
 
 /* The place of the first frame after a jump; from here on the count goes on. */
@@ -317,10 +307,27 @@ static int feed(struct track *t, const AVFrame *frame, int from, int n)
     return resampler_feed(t->resampler, frame, from, n);
 }
 
+/* What is lost in a broken Opus packet leaves silence of its length, so that decoded and passed
+ * frames keep the same time. */
+static int fill_gap(struct track *t)
+{
+    int64_t gap = t->now.sample - t->sample;
+    if (t->par->codec_id != AV_CODEC_ID_OPUS || gap <= 0 || gap > GAP_MAX_S * AUDIO_RATE)
+        return 0;
+    int64_t early = t->feed_from - t->sample;
+    t->sample += gap;
+    gap -= early > 0 ? early : 0;
+    return gap > 0 ? resampler_silence(t->resampler, (int)gap) : 0;
+}
+
 static int take_frame(struct track *t, const AVFrame *frame)
 {
     if (frame->flags & AV_FRAME_FLAG_DISCARD) {
         drop_whole(t, frame);
+        return 0;
+    }
+    if (t->drop_frame) {
+        t->drop_frame = false;
         return 0;
     }
     if (t->settling) {
@@ -351,11 +358,18 @@ static int take_frame(struct track *t, const AVFrame *frame)
         if (r < 0)
             return r;
     }
-    return feed(t, frame, from, n);
+    int r = fill_gap(t);
+    return r < 0 ? r : feed(t, frame, from, n);
 }
 
-/* What is lost in a broken Opus packet leaves silence of its length, so that transcoded and passed
- * frames keep the same time. */
+/* A chained Vorbis stream begins with its headers. The decoder would blend its first packet with
+ * the last one of the stream before. */
+static bool is_vorbis_head(const struct track *t, const AVPacket *av)
+{
+    return t->par->codec_id == AV_CODEC_ID_VORBIS && av->size > 7 &&
+           memcmp(av->data, "\1vorbis", 7) == 0;
+}
+
 static int send_next(struct track *t)
 {
     struct packet *k;
@@ -375,6 +389,7 @@ static int send_next(struct track *t)
         k->skip = (uint32_t)t->skip_left;
     }
     t->now = *k;
+    t->drop_frame = t->drop_frame || is_vorbis_head(t, k->av);
     if (!t->settling)
         t->skip_left += k->own_skip;
     k->av->pts = AV_NOPTS_VALUE == k->av->pts ? 0 : k->av->pts;
@@ -410,6 +425,39 @@ static int finish(struct track *t)
         t->end = t->end >= 0 ? t->end : 0;
     else
         t->end = segment_pos(segment_at_sample(t, t->sample), t->sample);
+    return 0;
+}
+
+int track_calibrate(struct track *t)
+{
+    if (packets_calibrated(t->packets))
+        return 0;
+    int r = packets_go(t->packets, 0, 0);
+    if (r < 0)
+        return r;
+    begin_at(t, 0, 0);
+    while (t->settling && !t->drained) {
+        r = decode_more(t);
+        if (r < 0)
+            return r == -ENODATA ? 0 : r;
+    }
+    return 0;
+}
+
+int track_go(struct track *t, int64_t pos)
+{
+    int64_t target = pos > 0 ? pos : 0;
+    if (target > AUDIO_RATE) {
+        int r = track_calibrate(t);
+        if (r < 0)
+            return r;
+    }
+    const struct segment *s = segment_at_pos(t, target);
+    int64_t feed_from = aligned_feed(s, segment_sample(s, target));
+    int r = packets_go(t->packets, feed_from, (int64_t)s->rate * WARM_UP_MS / 1000);
+    if (r < 0)
+        return r;
+    begin_at(t, pos, feed_from);
     return 0;
 }
 

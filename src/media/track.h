@@ -33,8 +33,9 @@ void track_get_info(const struct track *t, struct track_info *ret);
  * negative errno. */
 int track_go(struct track *t, int64_t pos);
 
-/* As track_go, with the help of a hint that was given for `pos` by another reader of the source. */
-int track_go_hint(struct track *t, int64_t pos, const struct ring_hint *hint);
+/* Makes sure that a place far from the start can be found: decodes the first frame if none has been
+ * decoded yet. track_go does it by itself. Returns 0 or negative errno. */
+int track_calibrate(struct track *t);
 
 /* Reads n stereo samples; fewer only at the end. Returns how many, or negative errno. */
 int track_read(struct track *t, float *dst, int n);

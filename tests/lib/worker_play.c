@@ -92,7 +92,10 @@ static void make_change(const struct change *c)
     if (!c->seek)
         t.gain = (float)c->value;
     m.render.gain = t.gain;
-    t.join_pos = t.next_pos + (int64_t)AHEAD_FRAMES * AUDIO_FRAME_SAMPLES;
+    /* What is not in the old lane yet will never be there. */
+    int64_t ahead = ring_consumer_fill(t.host.ring, t.lane);
+    ahead = ahead < AHEAD_FRAMES ? ahead : AHEAD_FRAMES;
+    t.join_pos = t.next_pos + ahead * AUDIO_FRAME_SAMPLES;
     m.render.pos = c->seek ? (int64_t)c->value : t.join_pos;
     if (c->seek)
         m.render.gain_from = m.render.gain;
