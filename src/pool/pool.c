@@ -49,6 +49,14 @@ struct pool {
 };
 
 static void maintain(struct pool *p);
+static void on_shutdown_step(uv_idle_t *handle);
+
+/* Starting a handle that is active would keep its old callback. */
+static void step_shutdown_soon(struct pool *p)
+{
+    (void)uv_idle_stop(&p->serve);
+    (void)uv_idle_start(&p->serve, on_shutdown_step);
+}
 
 static bool is_in(const struct member *m, enum worker_state state)
 {
@@ -164,6 +172,8 @@ static void on_zygote_died(pid_t pgid, void *arg)
             drop_member(p, m);
     }
     maintain(p);
+    if (p->shutting_down)
+        step_shutdown_soon(p);
 }
 
 static void on_zygote_up(void *arg)
@@ -265,15 +275,6 @@ static void maintain(struct pool *p)
         (void)uv_timer_start(&p->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
 }
 
-static void on_shutdown_step(uv_idle_t *handle);
-
-/* Starting a handle that is active would keep its old callback. */
-static void step_shutdown_soon(struct pool *p)
-{
-    (void)uv_idle_stop(&p->serve);
-    (void)uv_idle_start(&p->serve, on_shutdown_step);
-}
-
 static void on_reaped(pid_t pid, int status, void *arg)
 {
     struct pool *p = arg;
@@ -328,8 +329,11 @@ static void on_shutdown_step(uv_idle_t *handle)
 {
     struct pool *p = handle->data;
     (void)uv_idle_stop(handle);
-    if (!reaper_is_done(p->reaper) || uv_is_closing((uv_handle_t *)handle))
+    /* A zygote that ends may have made a worker that it did not tell us of. */
+    if (zygote_is_up(p->zygote) || !reaper_is_done(p->reaper) ||
+        uv_is_closing((uv_handle_t *)handle))
         return;
+    zygote_free(p->zygote);
     reaper_free(p->reaper);
     p->open_handles = 2;
     uv_close((uv_handle_t *)&p->serve, on_pool_closed);
@@ -350,7 +354,7 @@ void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg)
     p->done_arg = arg;
     while (p->workers)
         drop_member(p, p->workers);
-    zygote_free(p->zygote);
+    zygote_stop(p->zygote);
     /* Starting a handle that runs already would leave it with its old callback. */
     (void)uv_idle_stop(&p->serve);
     (void)uv_timer_start(&p->housekeeping, on_patience_over, SHUTDOWN_PATIENCE_MS, 0);

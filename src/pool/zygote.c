@@ -76,10 +76,13 @@ static void on_process_exit(uv_process_t *process, int64_t status, int sig)
     if (!z)
         return;
     z->instance = NULL;
-    bool quick = uv_now(z->loop) - z->started_ms < LIVED_MS;
-    z->quick_deaths = quick ? z->quick_deaths + 1 : 0;
-    log_error("pool", "the zygote died (exit %d, signal %d), starting another", (int)status, sig);
-    restart_later(z);
+    if (!z->closing) {
+        bool quick = uv_now(z->loop) - z->started_ms < LIVED_MS;
+        z->quick_deaths = quick ? z->quick_deaths + 1 : 0;
+        log_error("pool", "the zygote died (exit %d, signal %d), starting another", (int)status,
+                  sig);
+        restart_later(z);
+    }
     z->ops.died(process->pid, z->ops.arg);
 }
 
@@ -220,6 +223,14 @@ int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
 static void on_zygote_closed(uv_handle_t *handle)
 {
     zygote_destroy(handle->data);
+}
+
+void zygote_stop(struct zygote *z)
+{
+    z->closing = true;
+    (void)uv_timer_stop(&z->restart);
+    if (z->instance)
+        (void)uv_process_kill(&z->instance->process, SIGKILL);
 }
 
 void zygote_free(struct zygote *z)

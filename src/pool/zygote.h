@@ -32,6 +32,10 @@ struct zygote_ops {
 int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
                const struct zygote_ops *ops, struct zygote **ret_zygote);
 
+/* Ends the process for good. If one runs, `died` tells when it is collected: what it was making at
+ * that moment is in its process group. */
+void zygote_stop(struct zygote *z);
+
 /* Ends the process and closes the handles; the memory goes when the loop has closed them. */
 void zygote_free(struct zygote *z);
 

@@ -1,5 +1,6 @@
 /* One worker as the daemon sees it. The test is its process: it holds the other end of the socket
  * and of the ring, and says what a worker may say, and what it may not. */
+#include "base/cleanup.h"
 #include "base/fd.h"
 #include "loop.h"
 #include "pool/worker.h"
@@ -82,14 +83,6 @@ static void turn(void)
         (void)uv_run(&f.loop, UV_RUN_NOWAIT);
 }
 
-static void say_message(const struct wmsg *m)
-{
-    uint8_t bytes[WMSG_MAX];
-    size_t len = wmsg_encode(m, bytes, sizeof bytes);
-    assert_int_equal(fd_send(f.sock, bytes, len, NULL, 0, 0), 0);
-    turn();
-}
-
 static struct wmsg example(enum wmsg_type type, uint32_t play)
 {
     struct wmsg m = { .type = type, .play = play };
@@ -102,8 +95,11 @@ static struct wmsg example(enum wmsg_type type, uint32_t play)
 
 static void say(enum wmsg_type type, uint32_t play)
 {
+    uint8_t bytes[WMSG_MAX];
     struct wmsg m = example(type, play);
-    say_message(&m);
+    size_t len = wmsg_encode(&m, bytes, sizeof bytes);
+    assert_int_equal(fd_send(f.sock, bytes, len, NULL, 0, 0), 0);
+    turn();
 }
 
 /* What the daemon has said to the worker. */
@@ -126,6 +122,11 @@ static void hear_nothing(void)
     char byte;
     assert_int_equal(recv(f.sock, &byte, 1, MSG_DONTWAIT), -1);
     assert_int_equal(errno, EAGAIN);
+}
+
+static void end_process(void)
+{
+    assert_int_equal(close(TAKE_FD(f.sock)), 0);
 }
 
 /* Brings the worker into a state. */
@@ -206,26 +207,23 @@ static void it_could_not_be_made(void **state)
  * state. Everything a worker may not say kills it. */
 static void every_message_in_every_state(void **state)
 {
-    static const struct {
-        enum wmsg_type type;
-        const char answers[WORKER_CLOSING + 2]; /* SPAWNING, IDLE, BUSY, CLOSING */
-    } rows[] = {
-        { WMSG_SPAWN, "kkkk" },         { WMSG_SPAWNED, "kkkk" }, { WMSG_OPEN, "kkkk" },
-        { WMSG_RENDER, "kkkk" },        { WMSG_CLOSE, "kkkk" },   { WMSG_IDLE, "skks" },
-        { WMSG_BELL, "iimi" },          { WMSG_OPENED, "iimi" },  { WMSG_FAILED, "iimi" },
-        { WMSG_RENDER_FAILED, "iimi" }, { WMSG_WARNING, "iimi" }, { WMSG_TITLE, "iimi" },
+    /* One letter for each of SPAWNING, IDLE, BUSY, CLOSING. */
+    static const char *const answers[WMSG_TYPE_END] = {
+        [WMSG_SPAWN] = "kkkk",  [WMSG_SPAWNED] = "kkkk", [WMSG_OPEN] = "kkkk",
+        [WMSG_RENDER] = "kkkk", [WMSG_CLOSE] = "kkkk",   [WMSG_IDLE] = "skks",
+        [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",  [WMSG_FAILED] = "iimi",
+        [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi", [WMSG_RENDER_FAILED] = "iimi",
     };
-    assert_int_equal(LENGTH_OF(rows), WMSG_TYPE_END - 1);
-    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+    for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
-            char answer = rows[i].answers[s];
+            char answer = answers[type][s];
             assert_int_equal(tear_down(NULL), 0);
             assert_int_equal(set_up(NULL), 0);
             bring_to((enum worker_state)s);
             unsigned idle_before = f.n_idle;
-            say(rows[i].type, PLAY);
+            say((enum wmsg_type)type, PLAY);
             char row[40];
-            (void)snprintf(row, sizeof row, "message %d in state %d", rows[i].type, s);
+            (void)snprintf(row, sizeof row, "message %d in state %d", type, s);
             ROW_TRUE(row, f.n_gone == (answer == 'k'));
             ROW_TRUE(row, f.n_died == (answer == 'k' && s == WORKER_BUSY));
             ROW_TRUE(row, f.n_messages == (answer == 'm'));
@@ -269,43 +267,40 @@ static void expect_death(const char *why)
     assert_non_null(strstr(f.why, why));
 }
 
-static void nonsense_kills(void **state)
-{
-    bring_to(WORKER_BUSY);
-    assert_int_equal(fd_send(f.sock, "nonsense", 8, NULL, 0, 0), 0);
-    expect_death("makes no sense");
-}
-
-static void a_message_too_long_kills(void **state)
+/* Neither nonsense, nor more than fits, nor a descriptor: the daemon must not run out of its own.
+ */
+static void what_is_no_message_kills(void **state)
 {
     static const char big[WMSG_MAX + 1];
-    bring_to(WORKER_BUSY);
-    assert_int_equal(fd_send(f.sock, big, sizeof big, NULL, 0, 0), 0);
-    expect_death("");
-}
-
-/* A worker has no descriptors to give; the daemon must not be made to run out of its own. */
-static void a_descriptor_kills(void **state)
-{
-    bring_to(WORKER_BUSY);
-    uint32_t bell[2] = { WMSG_BELL, 0 };
-    assert_int_equal(fd_send(f.sock, bell, sizeof bell, &f.ring_fd, 1, 0), 0);
-    expect_death("");
+    static const uint32_t bell[2] = { WMSG_BELL, 0 };
+    static const struct {
+        const void *bytes;
+        size_t len, n_fds;
+        const char *why;
+    } rows[] = { { "nonsense", 8, 0, "makes no sense" },
+                 { big, sizeof big, 0, "" },
+                 { bell, sizeof bell, 1, "" } };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        assert_int_equal(tear_down(NULL), 0);
+        assert_int_equal(set_up(NULL), 0);
+        bring_to(WORKER_BUSY);
+        assert_int_equal(fd_send(f.sock, rows[i].bytes, rows[i].len, &f.ring_fd, rows[i].n_fds, 0),
+                         0);
+        expect_death(rows[i].why);
+    }
 }
 
 static void the_end_of_its_process(void **state)
 {
     bring_to(WORKER_BUSY);
-    (void)close(f.sock);
-    f.sock = -1;
+    end_process();
     expect_death("its process ended");
 }
 
 static void an_idle_one_that_ends(void **state)
 {
     bring_to(WORKER_IDLE);
-    (void)close(f.sock);
-    f.sock = -1;
+    end_process();
     turn();
     assert_int_equal(f.n_gone, 1);
     assert_int_equal(f.n_died, 0); /* nobody had borrowed it */
@@ -315,32 +310,24 @@ static void an_idle_one_that_ends(void **state)
 static void opening_a_dead_one(void **state)
 {
     bring_to(WORKER_IDLE);
-    (void)close(f.sock);
-    f.sock = -1;
+    end_process();
     struct wmsg open = { .play = PLAY, .open = { .depth_frames = 10 } };
     assert_true(worker_open(f.worker, &user_ops, &f, &open, -1) < 0);
     assert_int_equal(f.n_died, 0); /* the caller knows from the answer */
     assert_int_equal(f.n_gone, 1);
 }
 
-static void killing_comes_from_the_loop(void **state)
-{
-    bring_to(WORKER_BUSY);
-    worker_kill(f.worker, "first");
-    worker_kill(f.worker, "second");
-    assert_int_equal(f.n_died, 0);
-    expect_death("first");
-}
-
-/* What it had said before it was ended does not reach the play any more. */
-static void nothing_is_heard_after_killing(void **state)
+/* The news comes from the loop, and nothing that it had said before reaches the play any more. */
+static void killing(void **state)
 {
     bring_to(WORKER_BUSY);
     uint32_t bell[2] = { WMSG_BELL, 0 };
     for (int i = 0; i < 3; i++)
         assert_int_equal(fd_send(f.sock, bell, sizeof bell, NULL, 0, 0), 0);
-    worker_kill(f.worker, "ended");
-    expect_death("ended");
+    worker_kill(f.worker, "first");
+    worker_kill(f.worker, "second");
+    assert_int_equal(f.n_died, 0);
+    expect_death("first");
     assert_int_equal(f.n_messages, 0);
 }
 
@@ -405,14 +392,11 @@ int main(void)
         TEST(every_message_in_every_state),
         TEST(two_idles_while_spawning),
         TEST(stale_messages),
-        TEST(nonsense_kills),
-        TEST(a_message_too_long_kills),
-        TEST(a_descriptor_kills),
+        TEST(what_is_no_message_kills),
         TEST(the_end_of_its_process),
         TEST(an_idle_one_that_ends),
         TEST(opening_a_dead_one),
-        TEST(killing_comes_from_the_loop),
-        TEST(nothing_is_heard_after_killing),
+        TEST(killing),
         TEST(one_that_does_not_read),
         TEST(rings_are_emptied_between_plays),
         TEST(bells_for_the_producer),

@@ -122,6 +122,19 @@ static void one_that_lives(void **state)
     assert_int_equal(f.n_died, 0); /* that was no death, but our wish */
 }
 
+static void one_that_is_stopped(void **state)
+{
+    start_script("exec sleep 100");
+    pid_t pid = zygote_pid(f.zygote);
+    zygote_stop(f.zygote);
+    f.want_deaths = 1;
+    assert_true(loop_until(&f.loop, has_died_enough, NULL));
+    assert_int_equal(f.last_group, pid);
+    while (uv_run(&f.loop, UV_RUN_ONCE) != 0) /* nothing is left to wait for, no restart either */
+        ;
+    assert_int_equal(f.n_up, 0);
+}
+
 static void one_that_is_killed(void **state)
 {
     start_script("exec sleep 100");
@@ -214,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_program_that_is_not_there),
         TEST(one_that_lives),
+        TEST(one_that_is_stopped),
         TEST(one_that_is_killed),
         TEST(one_that_always_dies),
         TEST(one_that_vanishes),
