@@ -1,7 +1,6 @@
 """script/bench: measures everything in one go and writes bench/results/. See --help."""
 import argparse
 import json
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -13,10 +12,10 @@ import report
 import scenarios
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = {"seconds": 12, "repeats": 1, "kinds": ["mp3", "opus"], "first": 10, "storm_s": 4, "ffmpeg": 20}
+QUICK = {"seconds": 18, "repeats": 1, "kinds": ["mp3", "opus"], "first": 8, "storm_s": 3, "ffmpeg_s": 8}
 FULL = {"seconds": 60, "repeats": 3, "kinds": ["mp3", "aac", "flac", "opus"], "first": 50, "storm_s": 15,
-        "ffmpeg": 20}
-SHORT_S = 1
+        "ffmpeg_s": 30}
+FFMPEGS = 20
 
 
 def say(*words):
@@ -29,25 +28,25 @@ class Bench:
         self.result = {"machine": host.describe(), "plan": plan, "when": time.strftime("%Y-%m-%d"),
                        "load_before": host.load(), "kinds": {}}
 
-    def limit(self, kind):
-        """The bare loop's CPU time for a second of this medium [ns]."""
+    def loops(self, kind):
+        """The bare loops' CPU time for a second of media [ns], and that of the pipeline alone."""
+        def run(way, kind):
+            path = media.make(self.folder, kind, self.plan["seconds"])
+            return scenarios.yardstick(self.build, way, path, self.plan["seconds"])
         way = "demux" if kind == "opus" else "decode"
-        return scenarios.yardstick(self.build, way, media.make(self.folder, kind, self.plan["seconds"]),
-                                   self.plan["seconds"])
+        return {"limit_ns": run(way, kind), "pipeline_ns": run("pipeline", kind),
+                "bare_mp3_ns": run("decode", "mp3")}
 
     def sizes(self, kind):
         return [20, 60]
 
     def once(self, kind, channels):
-        """A long play and a short one, with the bare loops before and after."""
+        """A play, with the bare loops before and after."""
         seconds = self.plan["seconds"]
-        limits, bare_mp3 = [self.limit(kind)], [self.limit("mp3")]
-        short = scenarios.play(self.build, media.make(self.folder, kind, SHORT_S), channels, SHORT_S, look=False)
+        before = self.loops(kind)
         run = scenarios.play(self.build, media.make(self.folder, kind, seconds), channels, seconds)
-        limits.append(self.limit(kind))
-        bare_mp3.append(self.limit("mp3"))
-        run["cpu_per_channel_ns"] = scenarios.cpu_per_channel(run, short)
-        run["limit_ns"], run["bare_mp3_ns"] = statistics.mean(limits), statistics.mean(bare_mp3)
+        after = self.loops(kind)
+        run.update({key: (before[key] + after[key]) / 2 for key in before})
         run["ratio_to_limit"] = run["cpu_per_channel_ns"]["all"] / run["limit_ns"]
         run["ratio_to_bare_mp3"] = run["cpu_per_channel_ns"]["all"] / run["bare_mp3_ns"]
         say(f"{kind} × {channels}: {run['cpu_per_channel_ns']['all'] / 1e6:.2f} ms CPU a second and channel,",
@@ -62,11 +61,9 @@ class Bench:
             "memory_per_further_channel_mb": figures.spread(
                 [scenarios.memory_slope(a, b) for a, b in zip(small, large)]),
         }
-        n = self.plan["ffmpeg"]
-        say(f"{kind}: {n} ffmpeg processes")
+        say(f"{kind}: {FFMPEGS} ffmpeg processes")
         path = media.make(self.folder, kind, self.plan["seconds"])
-        found = scenarios.ffmpeg(path, n, self.plan["seconds"])
-        self.result["kinds"][kind]["ffmpeg"] = found
+        self.result["kinds"][kind]["ffmpeg"] = scenarios.ffmpeg(path, FFMPEGS, self.plan["ffmpeg_s"])
 
     def run_first_frame(self):
         found = self.result["first_frame_ms"] = {}
@@ -102,10 +99,15 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(prog="script/bench", description="Measures Tutti beside its yardsticks.")
     parser.add_argument("--quick", action="store_true", help="under two minutes: two formats, one repetition")
+    parser.add_argument("--seconds", type=int, help="length of a play, at least 18")
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--kinds", help="of mp3, aac, flac and opus, separated by commas")
     parser.add_argument("--build", type=Path, default=ROOT / "build", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results", help="where results go")
     arguments = parser.parse_args()
-    plan = QUICK if arguments.quick else FULL
+    plan = dict(QUICK if arguments.quick else FULL)
+    plan.update((k, v) for k, v in {"seconds": arguments.seconds, "repeats": arguments.repeats,
+                                    "kinds": arguments.kinds and arguments.kinds.split(",")}.items() if v)
     started = time.monotonic()
     result = Bench(arguments.build, plan).run()
     result["took_s"] = round(time.monotonic() - started)

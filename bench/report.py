@@ -30,13 +30,14 @@ def _cpu(result):
                 NAMES[kind], n, _spread([c / 1e6 for c in cost]),
                 _spread([c / 50_000 for c in cost], "{:.1f}"),
                 _spread([r["cpu_per_channel_ns"]["tuttid"] / 50_000 for r in runs], "{:.1f}"),
+                _spread([r["pipeline_ns"] / r["limit_ns"] for r in runs], "{:.3f}"),
                 _spread([r["ratio_to_limit"] for r in runs], "{:.3f}"),
                 _spread([r["ratio_to_bare_mp3"] for r in runs], "{:.3f}"),
                 _spread([c / found["ffmpeg"]["cpu_ns"] for c in cost], "{:.3f}"),
             ])
     return ["## CPU", "", "Everything counted (tuttid, zygote, workers, kernel time), start-up taken out.", ""] + _table(
-        ["source", "channels", "CPU ms a second and channel", "µs a frame", "of it tuttid, µs", "× its bare loop",
-         "× bare MP3 loop", "× ffmpeg"], rows)
+        ["source", "channels", "CPU ms a second and channel", "µs a frame", "of it tuttid, µs", "pipeline alone × bare loop", "all × its bare loop",
+         "all × bare MP3 loop", "all × ffmpeg"], rows)
 
 
 def _memory(result):
@@ -64,7 +65,7 @@ def _lateness(result):
                               ("harness", "a thread that sleeps")):
                 rows.append([NAMES[kind], n, text, *(
                     _spread([r["lateness_us"][who][q] for r in runs], "{:.0f}") for q in ("p50", "p99", "p999", "max"))])
-            frames = [r["stats"]["frames"] for r in runs]
+            frames = [r["frames_stats"] for r in runs]
             if any(f["underruns"] or f["dropped"] for f in frames) or any(r["gaps"] for r in runs):
                 rows.append([NAMES[kind], n, "**not all well**", f"underruns {[f['underruns'] for f in frames]}",
                              f"dropped {[f['dropped'] for f in frames]}", f"gaps {[r['gaps'] for r in runs]}", ""])

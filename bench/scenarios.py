@@ -12,12 +12,14 @@ import host
 from daemon import Daemon
 
 SYSCALLS_S = 3
+BUFFER_S = 5  # a worker is ahead of what is heard by the depth of its ring, and is done so much earlier
 EDGES_US = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 1e9]
 
 
 def yardstick(build, way, path, seconds):
-    """CPU time of the bare loop for a second of media, start-up taken out [ns]."""
-    out = subprocess.run([build / "bench" / "yardstick", way, path, str(seconds)],
+    """CPU time of a bare loop, or of the pipeline alone, for a second of media, start-up taken out [ns]."""
+    program = ["pipeline"] if way == "pipeline" else ["yardstick", way]
+    out = subprocess.run([build / "bench" / program[0], *program[1:], path, str(seconds)],
                          check=True, capture_output=True, text=True).stdout
     found = json.loads(out)
     return (found["cpu_ns"] - found["cpu_1s_ns"]) / (found["media_s"] - 1)
@@ -76,40 +78,52 @@ def _look(daemon, channels):
     }
 
 
-def play(build, path, channels, seconds, look=True):
+def window(seconds):
+    """When CPU time is counted in a play of so many seconds: (from, to).
+
+    Rings are full by then and no worker is done. The length is a multiple of ten seconds, in which
+    every worker, woken each time a fixed part of its ring is empty, has done whole runs of work.
+    """
+    length = (seconds - BUFFER_S - 3) // 10 * 10
+    return seconds - BUFFER_S - length, seconds - BUFFER_S
+
+
+def play(build, path, channels, seconds):
     """One play of a file in so many channels at once, from start to end, in real time."""
     with Daemon(build, path.parent, channels) as daemon:
         before = daemon.sum(host.cpu_ns)
-        timer = Timer(build, daemon.dir, seconds) if look else None
+        timer = Timer(build, daemon.dir, seconds)
+        started = time.monotonic()
         first = _start(daemon, path, channels)
         found = {"channels": channels, "seconds": seconds, "load": host.load()}
-        if look:
-            time.sleep(max(0, seconds * 0.5 - SYSCALLS_S / 2))
-            found.update(_look(daemon, channels))
+        begin_s, end_s = window(seconds)
+        _sleep_until(started + begin_s)
+        at_begin, begin = daemon.sum(host.cpu_ns), time.monotonic()
+        _sleep_until(started + (begin_s + end_s - SYSCALLS_S) / 2)
+        found.update(_look(daemon, channels))
+        _sleep_until(started + end_s)
+        at_end, end = daemon.sum(host.cpu_ns), time.monotonic()
+        found["cpu_per_channel_ns"] = {role: (n - at_begin[role]) / (end - begin) / channels
+                                       for role, n in at_end.items()}
+        found["cpu_per_channel_ns"]["all"] = sum(found["cpu_per_channel_ns"].values())
+        found["start_cpu_ms"] = {role: (n - before[role]) / 1e6 for role, n in at_begin.items()}
         found["frames"] = _finish(daemon, channels)
-        after = daemon.sum(host.cpu_ns)
-        found["cpu_ns"] = {role: after[role] - before.get(role, 0) for role in after}
         stats = daemon.control.stats()
         notes, sleeper = daemon.listener.notes()
-        late = figures.lateness_ns(notes)
-        found.update(first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes),
-                     stats={k: stats[k] for k in ("frames", "lateness_us")})
-        found["lateness_us"] = {"received": figures.quantiles_us(late), "harness": figures.quantiles_us(sleeper),
-                                "daemon": stats["lateness_us"]}
-        found["histogram"] = {"edges_us": EDGES_US, "received": figures.histogram(late, EDGES_US)}
-        if timer:
-            ticks = timer.late_ns()
-            found["lateness_us"]["timer"] = figures.quantiles_us(ticks)
-            found["lateness_us"]["timer_above_own_earliest"] = figures.quantiles_us(ticks - ticks.min())
-            found["histogram"]["timer"] = figures.histogram(ticks, EDGES_US)
-        return found
+        ticks = timer.late_ns()
+    late = figures.lateness_ns(notes)
+    found.update(
+        first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes), frames_stats=stats["frames"],
+        lateness_us={"received": figures.quantiles_us(late), "harness": figures.quantiles_us(sleeper),
+                     "daemon": stats["lateness_us"], "timer": figures.quantiles_us(ticks),
+                     "timer_above_own_earliest": figures.quantiles_us(ticks - ticks.min())},
+        histogram={"edges_us": EDGES_US, "received": figures.histogram(late, EDGES_US),
+                   "timer": figures.histogram(ticks, EDGES_US)})
+    return found
 
 
-def cpu_per_channel(long, short):
-    """CPU time for a second of one channel, start-up taken out, in all and by role [ns]."""
-    seconds = (long["seconds"] - short["seconds"]) * long["channels"]
-    roles = {role: (long["cpu_ns"][role] - short["cpu_ns"].get(role, 0)) / seconds for role in long["cpu_ns"]}
-    return {**roles, "all": sum(roles.values())}
+def _sleep_until(then):
+    time.sleep(max(0, then - time.monotonic()))
 
 
 def memory_slope(small, large):
