@@ -117,3 +117,9 @@ struct pacer_slot *pacer_next_slot(struct pacer *p)
         p->cursor = slot->next;
     return slot;
 }
+
+void pacer_walk_again(struct pacer *p, unsigned phase)
+{
+    assert(phase < PACER_PHASES);
+    p->cursor = p->phase[phase].slots;
+}

@@ -61,4 +61,7 @@ bool pacer_take_due(struct pacer *p, uint64_t now_ns, struct pacer_due *ret_due)
 /* The slots of the phase last taken, one a call, then NULL. Any slot may leave during the walk. */
 struct pacer_slot *pacer_next_slot(struct pacer *p);
 
+/* Begins the walk over a phase once more. */
+void pacer_walk_again(struct pacer *p, unsigned phase);
+
 #endif

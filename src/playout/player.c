@@ -58,6 +58,11 @@ static void run_phase(struct player *p, const struct pacer_due *due)
     }
     p->ops.flush(p->ops.arg);
     count_lateness(p, due, clock_now_ns(), delivered);
+    if (!p->ops.after)
+        return;
+    pacer_walk_again(&p->rt.pacer, due->phase);
+    while ((slot = pacer_next_slot(&p->rt.pacer)) != NULL)
+        p->ops.after(slot, p->ops.arg);
 }
 
 static void on_timer(uv_poll_t *handle, int status, int events)

@@ -17,9 +17,13 @@ typedef unsigned (*player_deliver_fn)(struct pacer_slot *slot, unsigned n_frames
 /* rt: everything delivered in this pass is to leave now. */
 typedef void (*player_flush_fn)(void *arg);
 
+/* rt: the frames of the pass have left; what delivering them entails and can wait is done now. */
+typedef void (*player_after_fn)(struct pacer_slot *slot, void *arg);
+
 struct player_ops {
     player_deliver_fn deliver;
     player_flush_fn flush;
+    player_after_fn after; /* may be NULL */
     void *arg;
 };
 

@@ -355,8 +355,6 @@ void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg)
     while (p->workers)
         drop_member(p, p->workers);
     zygote_stop(p->zygote);
-    /* Starting a handle that runs already would leave it with its old callback. */
-    (void)uv_idle_stop(&p->serve);
     (void)uv_timer_start(&p->housekeeping, on_patience_over, SHUTDOWN_PATIENCE_MS, 0);
     step_shutdown_soon(p);
 }

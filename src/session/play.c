@@ -308,7 +308,12 @@ void play_took(struct play *p)
     p->rt.next_pos += AUDIO_FRAME_SAMPLES;
     p->rt.sequence++;
     p->rt.frames++;
-    worker_wake(p->worker, p->rt.lane);
+}
+
+void play_wake_worker(struct play *p)
+{
+    if (p->worker)
+        worker_wake(p->worker, p->rt.lane);
 }
 
 /* Asks for a bell at the next record of `gen` in `lane`. Returns false if there is one already. */

@@ -144,6 +144,9 @@ void play_hear_last_words(struct play *p);
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);
 void play_took(struct play *p);
 
+/* rt: rings the worker's bell if it waits for room that play_took has made. */
+void play_wake_worker(struct play *p);
+
 /* Looks for the first frame, or a render that is done; asks for a bell if there is none. */
 void play_check(struct play *p);
 

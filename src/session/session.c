@@ -224,6 +224,14 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
     return n;
 }
 
+/* Bells are rung when all frames of the pass have left: a bell is a system call, and the worker it
+ * wakes competes for the processor. */
+void session_delivered(struct session *s)
+{
+    if (s->current)
+        play_wake_worker(s->current);
+}
+
 /* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
  */
 static void spend_credit(struct session *s)
@@ -239,6 +247,7 @@ static void spend_credit(struct session *s)
         while (o->ops->credit(o, s->channel) > 0 && deliver_frame(s))
             o->ops->spend(o, s->channel);
         o->ops->flush(o);
+        play_wake_worker(p);
         if (settle_if_over(s, &gone) || play_await_frame(p))
             return;
         /* Something came meanwhile: the end, or what credit is left for. */

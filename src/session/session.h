@@ -63,4 +63,7 @@ bool session_settle(struct session *s);
  * be gone afterwards. */
 unsigned session_deliver(struct session *s, unsigned n_frames);
 
+/* rt: those frames have left: wakes the worker if it waits for their room. */
+void session_delivered(struct session *s);
+
 #endif

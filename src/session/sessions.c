@@ -11,13 +11,23 @@ static unsigned on_deliver(struct pacer_slot *slot, unsigned n_frames, void *arg
     return session_deliver(s, n_frames);
 }
 
+static void on_delivered(struct pacer_slot *slot, void *arg)
+{
+    session_delivered((struct session *)(void *)((char *)slot - offsetof(struct session, slot)));
+}
+
 int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions)
 {
     struct sessions *ss = calloc(1, sizeof *ss);
     if (!ss)
         return -ENOMEM;
     ss->deps = *deps;
-    struct player_ops ops = { .deliver = on_deliver, .flush = deps->flush, .arg = deps->arg };
+    struct player_ops ops = {
+        .deliver = on_deliver,
+        .flush = deps->flush,
+        .after = on_delivered,
+        .arg = deps->arg,
+    };
     int r = player_new(deps->loop, &ops, &ss->player);
     if (r < 0) {
         free(ss);
