@@ -26,6 +26,7 @@ class AudioSocket {
         const audio = new AudioSocket(await openSocket(path, signal), onFrame);
         try {
             await within(audio.#attach(clientId), HANDSHAKE_MS, 'attaching the audio socket');
+            audio.clientId = clientId;
             return audio;
         } catch (error) {
             audio.close();
@@ -60,6 +61,8 @@ class AudioSocket {
         });
     }
 
+    /** Whose frames it receives; null until attached. @type {string | null} */
+    clientId = null;
     #socket;
     #closed = false;
     /** @type {Error | null} */

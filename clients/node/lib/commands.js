@@ -94,9 +94,11 @@ class Commands {
     /**
      * The connection is up: sends what waits, in its order.
      * @param {(message: object) => void} send
+     * @param {() => void} first may issue commands that go ahead of those
      */
-    up(send) {
+    up(send, first) {
         this.#send = send;
+        first();
         for (const command of this.#waiting.values())
             this.#trySend(command);
     }

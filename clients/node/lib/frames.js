@@ -46,7 +46,7 @@ class FrameParser {
             const end = at + HEADER_BYTES + bytes;
             if (end > chunk.length)
                 break;
-            this.#onFrame(chunk.latin1Slice(at + 4, at + 12), chunk.readUInt32BE(at + 12),
+            this.#onFrame(chunk.toString('latin1', at + 4, at + 12), chunk.readUInt32BE(at + 12),
                 bytes ? chunk.subarray(at + HEADER_BYTES, end) : null);
             at = end;
         }
@@ -90,7 +90,7 @@ class FrameParser {
         this.#headerBytes += copied;
         if (this.#headerBytes === HEADER_BYTES) {
             const bytes = packetBytes(this.#header.readUInt32BE(0));
-            this.#key = this.#header.latin1Slice(4, 12);
+            this.#key = this.#header.toString('latin1', 4, 12);
             this.#sequence = this.#header.readUInt32BE(12);
             this.#body = Buffer.allocUnsafe(bytes);
             this.#bodyBytes = 0;
@@ -130,7 +130,7 @@ function packetBytes(length) {
 function channelKey(channelId) {
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64BE(BigInt(channelId));
-    return bytes.latin1Slice(0, 8);
+    return bytes.toString('latin1', 0, 8);
 }
 
 module.exports = { FrameParser, channelKey };
