@@ -71,7 +71,7 @@ class Player extends EventEmitter {
     get duration() { return this.#plays.current()?.duration ?? null; }
     get paused() { return this.#plays.current()?.paused ?? false; }
     get volume() { return this.#plays.current()?.volume ?? this.#volume; }
-    get stream() { return this.intake.stream; }
+    get stream() { return this.state === 'idle' ? this.intake.stream : this.intake.openStream(); }
     get audioPlayer() { return this.#voice.audioPlayer; }
     get frames() { return { received: this.intake.received, lost: this.intake.lost }; }
 
@@ -88,7 +88,8 @@ class Player extends EventEmitter {
      */
     async play(url, options = {}) {
         const { volume, position, paused, cut, next, playId = this.#link.newPlayId(), ...how } = options;
-        await this.#afterStop();
+        if (this.#stopped)
+            await this.#afterStop();
         const play = this.#plays.add({
             playId, url, next: Boolean(next) && this.#plays.current() !== null,
             volume: volume ?? 1, position: position ?? 0, paused: Boolean(paused),
@@ -106,7 +107,8 @@ class Player extends EventEmitter {
 
     /** @param {CommandOptions} [options] */
     async pause(options) {
-        await this.#afterStop();
+        if (this.#stopped)
+            await this.#afterStop();
         const current = this.#plays.current();
         if (current)
             this.#voice.setPaused(true);
@@ -120,7 +122,8 @@ class Player extends EventEmitter {
 
     /** @param {CommandOptions} [options] */
     async resume(options) {
-        await this.#afterStop();
+        if (this.#stopped)
+            await this.#afterStop();
         this.#voice.setPaused(false);
         try {
             return await this.#command('resume', {}, options);
@@ -132,7 +135,8 @@ class Player extends EventEmitter {
 
     /** @param {CommandOptions} [options] */
     async stop(options) {
-        await this.#afterStop();
+        if (this.#stopped)
+            await this.#afterStop();
         this.intake.mute();
         for (const play of this.#plays.all())
             play.stopping = true;
@@ -158,7 +162,8 @@ class Player extends EventEmitter {
      * @param {CommandOptions} [options]
      */
     async setVolume(level, options) {
-        await this.#afterStop();
+        if (this.#stopped)
+            await this.#afterStop();
         return this.#command('volume', { level }, options);
     }
 
@@ -167,7 +172,8 @@ class Player extends EventEmitter {
      * @param {CommandOptions} [options]
      */
     async seek(position, options) {
-        await this.#afterStop();
+        if (this.#stopped)
+            await this.#afterStop();
         const answer = this.#command('seek', { position }, options);
         await this.intake.keepMoving(answer);
         await this.#seeking;
@@ -265,6 +271,7 @@ class Player extends EventEmitter {
             else
                 count += this.#replay(play);
         }
+        this.intake.grant();
         return count;
     }
 

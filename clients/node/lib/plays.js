@@ -62,10 +62,10 @@ class Plays {
     }
 
     /**
-     * @returns {Play | undefined} the play that would sound after the audible one
+     * @returns {Play | undefined} the play that sounds next: no frame of it has come
      */
     successor() {
-        const others = this.all().filter((play) => play !== this.audible && !play.stopping);
+        const others = this.all().filter((play) => !play.begun && !play.stopping);
         return others.findLast((play) => !play.next) ?? others.findLast((play) => play.next);
     }
 

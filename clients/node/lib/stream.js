@@ -41,7 +41,10 @@ class FrameStream extends Readable {
      */
     add(packet) {
         this.#finishing = false;
+        const held = this.readableLength;
         this.push(packet);
+        if (this.readableLength === held)
+            this.#onRead(); /* it went straight to a `data` listener */
     }
 
     /** Ends the stream behind what it holds, unless add() comes before that is read. */
