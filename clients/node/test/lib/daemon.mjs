@@ -19,15 +19,15 @@ export const SECONDS = 60;
 export function makeMedia() {
     const dir = temporaryDirectory('tutti-media-');
     const source = noise(SECONDS, 1);
-    const other = noise(20, 2);
+    const otherSource = noise(20, 2);
     const files = {
         long: writeWav(path.join(dir, 'long.wav'), source),
         short: writeWav(path.join(dir, 'short.wav'), source.subarray(0, 2 * 48000)),
-        other: writeWav(path.join(dir, 'other.wav'), other),
+        other: writeWav(path.join(dir, 'other.wav'), otherSource),
         text: path.join(dir, 'text.txt'),
     };
     fs.writeFileSync(files.text, 'this is no audio\n'.repeat(100));
-    return { dir, source, other, ...files,
+    return { dir, source, otherSource, ...files,
         opus: () => convert(files.long, path.join(dir, 'long.opus'), '-c:a', 'libopus', '-b:a', '96k', '-ac', '2'),
         close: () => fs.rmSync(dir, { recursive: true, force: true }) };
 }
