@@ -2,7 +2,29 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { entersState, joinVoiceChannel, VoiceConnectionStatus } from '@discordjs/voice';
-import { makeCertificate } from './certificate.mjs';
+
+const BOT = '80351110224678912';
+
+/** Joins as a bot would; what the main gateway would send comes from here. Resolves when ready. */
+export async function joinVoice(endpoint, guildId, channelId) {
+    const connection = joinVoiceChannel({
+        guildId, channelId, selfDeaf: true, selfMute: false, group: `test-${process.pid}`,
+        adapterCreator: (methods) => ({
+            sendPayload(payload) {
+                if (payload.d.channel_id !== null) {
+                    setImmediate(() => {
+                        methods.onVoiceStateUpdate({ guild_id: guildId, channel_id: channelId, user_id: BOT, session_id: `session-${guildId}` });
+                        methods.onVoiceServerUpdate({ guild_id: guildId, token: 'token', endpoint });
+                    });
+                }
+                return true;
+            },
+            destroy() {},
+        }),
+    });
+    await entersState(connection, VoiceConnectionStatus.Ready, 20_000);
+    return connection;
+}
 
 export class VoiceServer {
     /**
@@ -32,28 +54,14 @@ export class VoiceServer {
     #number = 0;
     #connections = [];
 
-    /** Joins as a bot would: what the main gateway would send comes from here. */
-    async join(guildId, channelId, userId = '80351110224678912') {
-        const endpoint = this.#endpoint;
-        const connection = joinVoiceChannel({
-            guildId, channelId, selfDeaf: true, selfMute: false, group: `test-${process.pid}`,
-            adapterCreator(methods) {
-                return {
-                    sendPayload(payload) {
-                        if (payload.d.channel_id !== null) {
-                            setImmediate(() => {
-                                methods.onVoiceStateUpdate({ guild_id: guildId, channel_id: channelId, user_id: userId, session_id: `session-${guildId}` });
-                                methods.onVoiceServerUpdate({ guild_id: guildId, token: 'token', endpoint });
-                            });
-                        }
-                        return true;
-                    },
-                    destroy() {},
-                };
-            },
-        });
+    /** HOST:PORT of the gateway, for joinVoice() in another process. */
+    get endpoint() {
+        return this.#endpoint;
+    }
+
+    async join(guildId, channelId) {
+        const connection = await joinVoice(this.#endpoint, guildId, channelId);
         this.#connections.push(connection);
-        await entersState(connection, VoiceConnectionStatus.Ready, 10_000);
         return connection;
     }
 
@@ -107,5 +115,3 @@ export class VoiceServer {
         }
     }
 }
-
-export { makeCertificate };
