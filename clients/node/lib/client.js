@@ -144,7 +144,7 @@ class TuttiClient extends EventEmitter {
         await this.#daemon?.stop();
     }
 
-    async [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+    async [Symbol.asyncDispose]() {
         await this.close();
     }
 

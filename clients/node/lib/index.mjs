@@ -5,4 +5,3 @@ import voice from './voice.js';
 voice.setVoiceLoader(() => import('@discordjs/voice'));
 
 export const { TuttiClient, TuttiError, Player } = tutti;
-export default tutti;
