@@ -79,7 +79,11 @@ class PrivateDaemon {
         /* A bot that ends without close() must not leave its daemon behind. */
         const onExit = () => void child.kill('SIGTERM');
         process.once('exit', onExit);
-        child.once('exit', () => process.removeListener('exit', onExit));
+        child.once('exit', () => {
+            process.removeListener('exit', onExit);
+            /* What the daemon left running may hold its pipes; they are not to hold us. */
+            setImmediate(() => [child.stdout, child.stderr].forEach((pipe) => pipe.destroy()));
+        });
         let words = '';
         child.stderr.on('data', (chunk) => {
             words = (words + chunk).slice(-LAST_WORDS_BYTES);
@@ -88,22 +92,24 @@ class PrivateDaemon {
         return new Promise((resolve, reject) => {
             const fail = (/** @type {string} */ why, /** @type {unknown} */ cause) => {
                 clearTimeout(timer);
-                child.removeAllListeners('close');
+                child.removeListener('exit', onEarlyExit);
                 child.kill('SIGKILL');
                 reject(new TuttiError('no_daemon', `${bin} ${why}${words ? ': ' + words.trim() : ''}`, { cause }));
             };
             const timer = setTimeout(() => fail(`was not ready within ${START_MS} ms`, undefined), START_MS);
             child.once('error', (cause) => fail('cannot be started', cause));
-            child.once('close', (code, signal) => fail(`ended at once (${signal ?? code})`, undefined));
+            /** @type {(code: number | null, signal: string | null) => void} */
+            const onEarlyExit = (code, signal) => void setImmediate(() => fail(`ended at once (${signal ?? code})`, undefined));
+            child.once('exit', onEarlyExit);
             let out = '';
             child.stdout.on('data', (chunk) => {
                 out = (out + chunk).slice(-LAST_WORDS_BYTES);
                 if (!/^ready control=/m.test(out))
                     return;
                 clearTimeout(timer);
-                child.removeAllListeners('close');
+                child.removeListener('exit', onEarlyExit);
                 child.stdout.removeAllListeners('data').resume();
-                child.once('close', () => this.#died());
+                child.once('exit', () => this.#died());
                 resolve();
             });
         });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { TuttiClient } from '../lib/index.mjs';
 import { binary, Daemon, makeMedia } from './lib/daemon.mjs';
@@ -188,22 +189,32 @@ test('another client watches and commands', async () => {
 test('spawn() starts a private daemon, and close() ends it', async () => {
     const own = await TuttiClient.spawn({ bin: binary, daemon: { mediaRoot: [media.dir], maxWorkers: 2 } });
     const { pid } = own.daemon;
-    assert.notEqual(own.sockets.control, client.sockets.control);
-    await own.play('5', media.short);
-    await own.close();
+    try {
+        assert.notEqual(own.sockets.control, client.sockets.control);
+        await own.play('5', media.short);
+    } finally {
+        await own.close();
+    }
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
-    await assert.rejects(TuttiClient.spawn({ bin: binary, daemon: { noSuchOption: true } }), /no-such-option|noSuchOption/);
+    assert.equal(fs.existsSync(own.sockets.control), false);
+});
+
+test('spawn() says why a daemon does not start', async () => {
+    await assert.rejects(TuttiClient.spawn({ bin: binary, daemon: { noSuchOption: true } }), { code: 'no_daemon', message: /no-such-option/ });
     await assert.rejects(TuttiClient.spawn({ bin: '/nonexistent/tuttid' }), { code: 'no_daemon' });
 });
 
 test('spawn() starts its daemon again when it dies, and the play goes on', async () => {
     const own = await TuttiClient.spawn({ bin: binary, daemon: { mediaRoot: [media.dir], maxWorkers: 2 } });
-    const player = own.player('6');
-    await player.play(media.long);
-    await readPackets(player.stream, 20);
-    const back = next(own, 'reconnected');
-    own.daemon.kill('SIGKILL');
-    assert.equal((await back).replayed, 1);
-    assert.equal((await readPackets(player.stream, 50)).length, 50);
-    await own.close();
+    try {
+        const player = own.player('6');
+        await player.play(media.long);
+        await readPackets(player.stream, 20);
+        const back = next(own, 'reconnected');
+        own.daemon.kill('SIGKILL');
+        assert.equal((await back).replayed, 1);
+        assert.equal((await readPackets(player.stream, 50)).length, 50);
+    } finally {
+        await own.close();
+    }
 });

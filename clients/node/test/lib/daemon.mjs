@@ -61,6 +61,7 @@ export class Daemon {
         const child = spawn(binary, ['--runtime-dir', this.dir, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'], env });
         this.#child = child;
         child.stderr.on('data', (chunk) => { this.log += chunk; });
+        child.once('exit', () => setImmediate(() => child.stderr.destroy()));
         let out = '';
         for await (const chunk of child.stdout) {
             out += chunk;
