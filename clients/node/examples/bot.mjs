@@ -88,11 +88,13 @@ class Jukebox {
     }
 
     /**
+     * Each play has a name of its own, also when a track is given again.
      * @param {Track} track
      * @param {import('tutti-client').PlayOptions} [options]
      */
-    give({ url, playId }, options) {
-        return this.player.play(url, { playId, volume: this.volume, ...options });
+    give(track, options) {
+        track.playId = `bot-${process.pid}-${++plays}`;
+        return this.player.play(track.url, { playId: track.playId, volume: this.volume, ...options });
     }
 
     /** @param {string | null} playId of a play that reached its end, or failed */
@@ -177,7 +179,9 @@ function join(interaction) {
     const voice = interaction.member.voice.channel;
     if (!voice)
         throw new Error('Join a voice channel first.');
-    const connection = joinVoiceChannel({ channelId: voice.id, guildId: voice.guild.id, adapterCreator: voice.guild.voiceAdapterCreator });
+    let connection = getVoiceConnection(voice.guild.id);
+    if (connection?.joinConfig.channelId !== voice.id)
+        connection = joinVoiceChannel({ channelId: voice.id, guildId: voice.guild.id, adapterCreator: voice.guild.voiceAdapterCreator });
     let jukebox = jukeboxes.get(voice.guild.id);
     if (!jukebox) {
         const { channel } = interaction;
@@ -217,7 +221,7 @@ const commands = {
     async play(jukebox, { options, user }) {
         const what = options.getString('what', true);
         const url = /^https?:\/\//.test(what) ? what : `ytsearch:${what}`;
-        const track = { url, name: what, playId: `bot-${process.pid}-${++plays}`, asker: user.displayName };
+        const track = { url, name: what, playId: '', asker: user.displayName };
         const isFirst = !jukebox.current;
         await jukebox.add(track);
         return isFirst ? nowPlaying(jukebox) : `Queued as number ${jukebox.queue.length}: **${track.name}**`;

@@ -5,22 +5,27 @@ import { entersState, joinVoiceChannel, VoiceConnectionStatus } from '@discordjs
 
 const BOT = '80351110224678912';
 
-/** Joins as a bot would; what the main gateway would send comes from here. Resolves when ready. */
+/** What a guild's voiceAdapterCreator is in discord.js, with the main gateway's part played here. */
+export function voiceAdapter(endpoint, guildId, channelId) {
+    return (methods) => ({
+        sendPayload(payload) {
+            if (payload.d.channel_id !== null) {
+                setImmediate(() => {
+                    methods.onVoiceStateUpdate({ guild_id: guildId, channel_id: channelId, user_id: BOT, session_id: `session-${guildId}` });
+                    methods.onVoiceServerUpdate({ guild_id: guildId, token: 'token', endpoint });
+                });
+            }
+            return true;
+        },
+        destroy() {},
+    });
+}
+
+/** Joins as a bot would. Resolves when the connection is ready. */
 export async function joinVoice(endpoint, guildId, channelId) {
     const connection = joinVoiceChannel({
         guildId, channelId, selfDeaf: true, selfMute: false, group: `test-${process.pid}`,
-        adapterCreator: (methods) => ({
-            sendPayload(payload) {
-                if (payload.d.channel_id !== null) {
-                    setImmediate(() => {
-                        methods.onVoiceStateUpdate({ guild_id: guildId, channel_id: channelId, user_id: BOT, session_id: `session-${guildId}` });
-                        methods.onVoiceServerUpdate({ guild_id: guildId, token: 'token', endpoint });
-                    });
-                }
-                return true;
-            },
-            destroy() {},
-        }),
+        adapterCreator: voiceAdapter(endpoint, guildId, channelId),
     });
     await entersState(connection, VoiceConnectionStatus.Ready, 20_000);
     return connection;
