@@ -45,8 +45,9 @@ test('connect({ retry }) waits for a daemon that comes later', async () => {
         assert.ok(delay >= full / 2 && delay <= full, `attempt ${attempt} waited ${delay} ms`);
         assert.equal(error.code, 'no_daemon');
     }
-    await assert.rejects(new TuttiClient({ runtimeDir: '/nonexistent' }).connect({ retry: true, signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' })
-        .finally(() => {});
+    const never = new TuttiClient({ runtimeDir: '/nonexistent' });
+    toClose.push(never);
+    await assert.rejects(never.connect({ retry: true, signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' });
 });
 
 test('one promise a command, whatever order the answers come in', async () => {
