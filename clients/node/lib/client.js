@@ -2,13 +2,11 @@
 
 const { EventEmitter } = require('node:events');
 const { randomBytes } = require('node:crypto');
-const { AudioSocket } = require('./audio.js');
-const { backoffDelay } = require('./backoff.js');
 const { Commands, eventError } = require('./commands.js');
-const { ControlSocket } = require('./control.js');
 const { TuttiError } = require('./errors.js');
 const { channelKey } = require('./frames.js');
-const { findSockets, checkOwner } = require('./paths.js');
+const { Link } = require('./link.js');
+const { findSockets } = require('./paths.js');
 const { Player } = require('./player.js');
 const { preloadVoice } = require('./voice.js');
 const { checkChannelId } = require('./wire.js');
@@ -33,52 +31,48 @@ class TuttiClient extends EventEmitter {
             highWaterMark: 4, audioSocket: true, replay: true, whenDisconnected: /** @type {const} */ ('wait'),
             commandTimeout: COMMAND_TIMEOUT_MS, ...options,
         };
-        this.#limits = {
-            maxDelay: Math.min(options.reconnect?.maxDelay ?? MAX_DELAY_MS, MAX_DELAY_MS),
-            minDelay: options.reconnect?.minDelay ?? MIN_DELAY_MS,
-        };
         if (!Number.isInteger(this.#options.highWaterMark) || this.#options.highWaterMark < 1)
             throw new RangeError('highWaterMark must be a whole number of frames, at least 1');
-        this.#id = this.#knownAs = options.id ?? null;
         this.#sockets = findSockets(options);
+        this.#link = new Link({
+            frame: (key, sequence, packet) => this.#byKey.get(key)?.intake.frame(sequence, packet),
+            audioUp: () => this.#players.forEach((player) => player.attach()),
+            audioDown: () => this.#players.forEach((player) => player.intake.detach()),
+            controlUp: (control, hello, sameDaemon) => this.#takeUp(control, hello, sameDaemon),
+            controlDown: () => this.#commands.down(),
+            news: (name, event) => this.#news(name, event),
+        }, {
+            sockets: this.#sockets, wantsAudio: this.#options.audioSocket, id: options.id ?? null,
+            limits: {
+                maxDelay: Math.min(options.reconnect?.maxDelay ?? MAX_DELAY_MS, MAX_DELAY_MS),
+                minDelay: options.reconnect?.minDelay ?? MIN_DELAY_MS,
+            },
+        });
     }
 
     #options;
-    #limits;
     #sockets;
-    #id;
-    /** @type {string | null} */
-    #server = null;
+    #link;
     #commands = new Commands();
-    /** @type {ControlSocket | null} */
-    #control = null;
-    /** @type {AudioSocket | null} */
-    #audio = null;
     /** @type {Map<string, Player>} */
     #players = new Map();
     /** @type {Map<string, Player>} */
     #byKey = new Map();
     #abandoned = new Set();
     #watching = false;
-    #connected = false;
-    #closing = new AbortController();
+    #closed = false;
+    #everConnected = false;
     /** @type {Promise<void> | null} */
-    #running = null;
-    #started = false;
-    /** The greeting of a control connection that is not in use yet. @type {any} */
-    #hello = null;
-    /** Whom the daemon of the last connection in use knew us as. @type {string | null} */
-    #knownAs;
-    #wake = () => {};
+    #starting = null;
     #playPrefix = randomBytes(6).toString('hex');
     #playNumber = 0;
     #replayed = 0;
     /** @type {import('./daemon.js').PrivateDaemon | null} */
     #daemon = null;
 
-    get id() { return this.#id; }
-    get server() { return this.#server; }
-    get connected() { return this.#connected; }
+    get id() { return this.#link.id; }
+    get server() { return this.#link.server; }
+    get connected() { return this.#link.connected; }
     get daemon() { return this.#daemon?.process ?? null; }
     get sockets() { return { control: this.#sockets.control, audio: this.#sockets.audio }; }
     get players() { return this.#players.values(); }
@@ -100,47 +94,30 @@ class TuttiClient extends EventEmitter {
         }
     }
 
-    /** @type {Promise<void> | null} */
-    #starting = null;
-
-    /** @param {boolean} retry */
-    async #start(retry) {
-        if (this.#running)
-            return;
-        await preloadVoice();
-        if (!retry)
-            await this.#establish();
-        this.#started = true;
-        this.#running = this.#keepUp();
-    }
-
     /** @param {import('./index').ConnectOptions} [options] */
     async connect({ signal, retry = false } = {}) {
-        if (this.#closing.signal.aborted)
-            throw new TuttiError('closed', 'the client was closed');
-        if (this.#connected)
+        if (this.#closed)
+            throw closedError();
+        if (this.connected)
             return this;
         signal?.throwIfAborted();
-        this.#starting ??= this.#start(retry).finally(() => { this.#starting = null; });
-        await this.#starting;
+        if (!this.#link.started) {
+            this.#starting ??= preloadVoice().then(() => this.#link.start(retry)).finally(() => { this.#starting = null; });
+            await this.#starting;
+        }
         await this.#whenConnected(signal);
         return this;
     }
 
     async close() {
-        if (!this.#closing.signal.aborted) {
-            const error = new TuttiError('closed', 'the client was closed');
-            this.#closing.abort(error);
-            this.#connected = false;
-            this.#commands.close(error);
-            this.#control?.close();
-            this.#audio?.close();
-            this.#wake();
+        if (!this.#closed) {
+            this.#closed = true;
+            this.#commands.close(closedError());
             for (const player of this.#players.values())
                 player.close();
             this.emit('close');
         }
-        await this.#running;
+        await this.#link.close();
         await this.#daemon?.stop();
     }
 
@@ -156,10 +133,10 @@ class TuttiClient extends EventEmitter {
         const id = checkChannelId(channelId);
         let player = this.#players.get(id);
         if (!player) {
-            player = new Player(this.#link(), id, { highWaterMark: this.#options.highWaterMark, ...options });
+            player = new Player(this.#playerLink(), id, { highWaterMark: this.#options.highWaterMark, ...options });
             this.#players.set(id, player);
             this.#byKey.set(channelKey(id), player);
-            if (this.#audio && !this.#audio.closed)
+            if (this.#link.audio)
                 player.attach();
         }
         return player;
@@ -209,16 +186,16 @@ class TuttiClient extends EventEmitter {
      */
     #issue(message, options) {
         const { whenDisconnected, commandTimeout } = this.#options;
-        if (!this.#started)
+        if (!this.#link.started)
             return Promise.reject(new TuttiError('disconnected', 'call connect() first', { channelId: message.channel_id }));
         return this.#commands.issue(message, { whenDisconnected, timeout: commandTimeout, ...options });
     }
 
     /** @returns {import('./player.js').PlayerLink} */
-    #link() {
+    #playerLink() {
         return {
             issue: (message, options) => this.#issue(message, options),
-            grant: (channelId, frames, urgent) => this.#audio?.grant(channelId, frames, urgent),
+            grant: (channelId, frames, urgent) => this.#link.audio?.grant(channelId, frames, urgent),
             publish: (event) => this.#onEvent(event),
             abandon: (playId) => this.#abandoned.add(playId),
             forget: (player) => {
@@ -230,84 +207,16 @@ class TuttiClient extends EventEmitter {
         };
     }
 
-    /** Keeps both sockets up until the client is closed. */
-    async #keepUp() {
-        const closed = this.#closing.signal;
-        for (let attempt = 0; !closed.aborted;) {
-            try {
-                if (!this.#isUp())
-                    await this.#establish();
-                attempt = 0;
-                this.#announce();
-                await this.#loss();
-            } catch (error) {
-                if (closed.aborted)
-                    break;
-                const delay = backoffDelay(attempt++, this.#limits);
-                this.emit('reconnecting', { attempt, delay, error });
-                await this.#sleep(delay);
-            }
-        }
-    }
-
-    #isUp() {
-        return Boolean(this.#control && !this.#control.closed &&
-            (!this.#options.audioSocket || (this.#audio && !this.#audio.closed)));
-    }
-
-    /** Opens what is not open. Throws when that fails; what is open stays. */
-    async #establish() {
-        const { signal } = this.#closing;
-        if (!this.#control || this.#control.closed) {
-            if (this.#sockets.inTmp)
-                checkOwner(this.#sockets.dir);
-            const { control, hello } = await ControlSocket.open(this.#sockets.control, this.#id, signal);
-            this.#control = control;
-            this.#hello = hello;
-            this.#server = hello.server;
-            this.#id = hello.client;
-        }
-        if (this.#options.audioSocket && (!this.#audio || this.#audio.closed || this.#audio.clientId !== this.#id))
-            await this.#openAudio();
-        signal.throwIfAborted();
-        if (this.#hello && !this.#control.closed)
-            this.#takeOver(this.#control, this.#hello);
-    }
-
-    async #openAudio() {
-        this.#audio?.close();
-        const audio = await AudioSocket.open(this.#sockets.audio, /** @type {string} */ (this.#id),
-            (key, sequence, packet) => this.#byKey.get(key)?.intake.frame(sequence, packet), this.#closing.signal);
-        this.#audio = audio;
-        audio.start((error) => {
-            if (audio !== this.#audio)
-                return;
-            for (const player of this.#players.values())
-                player.intake.detach();
-            this.#lost('audio', error);
-        });
-        for (const player of this.#players.values())
-            player.attach();
-    }
-
     /**
-     * Begins to work with a new control connection.
-     * @param {ControlSocket} control
+     * @param {import('./control.js').ControlSocket} control
      * @param {any} hello the daemon's greeting on it
+     * @param {boolean} sameDaemon
      */
-    #takeOver(control, hello) {
-        const sameDaemon = hello.client === this.#knownAs;
-        this.#knownAs = hello.client;
-        this.#hello = null;
+    #takeUp(control, hello, sameDaemon) {
         if (this.#watching)
             control.send({ type: 'watch', on: true });
         this.#commands.up((message) => control.send(message), () => this.#reconcile(hello.sessions, sameDaemon));
-        control.start((event) => this.#onEvent(event), (error) => {
-            if (control !== this.#control)
-                return;
-            this.#commands.down();
-            this.#lost('control', error);
-        });
+        control.start((event) => this.#onEvent(event));
     }
 
     /**
@@ -342,49 +251,17 @@ class TuttiClient extends EventEmitter {
     }
 
     /**
-     * @param {'control' | 'audio'} socket
-     * @param {Error | null} error
+     * @param {'up' | 'disconnected' | 'reconnecting'} name
+     * @param {any} [event]
      */
-    #lost(socket, error) {
-        const was = this.#connected;
-        this.#connected = false;
-        if (was && !this.#closing.signal.aborted)
-            this.emit('disconnected', { socket, error });
-        this.#wake();
-    }
-
-    #everConnected = false;
-
-    #announce() {
-        if (this.#connected || !this.#isUp())
-            return;
-        this.#connected = true;
-        const event = { id: this.#id, server: this.#server, replayed: this.#replayed };
+    #news(name, event) {
+        if (name !== 'up')
+            return void this.emit(name, event);
+        const { id, server } = this.#link;
+        const replayed = this.#replayed;
         this.#replayed = 0;
-        this.emit(this.#everConnected ? 'reconnected' : 'connected', event);
+        this.emit(this.#everConnected ? 'reconnected' : 'connected', { id, server, replayed });
         this.#everConnected = true;
-    }
-
-    /** Waits until a socket is lost or the client closed. */
-    #loss() {
-        return new Promise((resolve) => {
-            this.#wake = () => resolve(undefined);
-            if (!this.#isUp() || this.#closing.signal.aborted)
-                this.#wake();
-        });
-    }
-
-    /** @param {number} delay milliseconds, cut short by close() */
-    #sleep(delay) {
-        return new Promise((resolve) => {
-            const timer = setTimeout(resolve, delay);
-            this.#wake = () => {
-                if (!this.#closing.signal.aborted)
-                    return;
-                clearTimeout(timer);
-                resolve(undefined);
-            };
-        });
     }
 
     /** @param {AbortSignal} [signal] */
@@ -396,9 +273,9 @@ class TuttiClient extends EventEmitter {
                 signal?.removeEventListener('abort', onAbort);
             };
             const onConnected = () => { done(); resolve(undefined); };
-            const onClose = () => { done(); reject(new TuttiError('closed', 'the client was closed')); };
+            const onClose = () => { done(); reject(closedError()); };
             const onAbort = () => { done(); reject(signal?.reason); };
-            if (this.#connected)
+            if (this.connected)
                 return resolve(undefined);
             this.on('connected', onConnected);
             this.on('close', onClose);
@@ -434,6 +311,10 @@ class TuttiClient extends EventEmitter {
         for (const command of this.#commands.find((m) => m.type === 'play' && m.play_id === event.playId))
             this.#commands.settle(command, event);
     }
+}
+
+function closedError() {
+    return new TuttiError('closed', 'the client was closed');
 }
 
 /**

@@ -65,18 +65,21 @@ class ControlSocket {
         return this.#closed;
     }
 
+    /** @param {(error: Error | null) => void} onClose called once, soon if it is closed already */
+    onClose(onClose) {
+        this.#onClose = onClose;
+        if (this.#closed)
+            setImmediate(() => onClose(this.#error));
+    }
+
     /**
      * Hands out the events from now on, those kept since the greeting first.
      * @param {(event: any) => void} onEvent
-     * @param {(error: Error | null) => void} onClose called once, soon if the socket is closed already
      */
-    start(onEvent, onClose) {
+    start(onEvent) {
         this.#onEvent = onEvent;
-        this.#onClose = onClose;
         for (const event of this.#kept.splice(0))
             onEvent(event);
-        if (this.#closed)
-            setImmediate(() => onClose(this.#error));
     }
 
     /** @param {object} message a command as it goes on the wire */

@@ -3,6 +3,7 @@
 const { EventEmitter } = require('node:events');
 const { Intake } = require('./intake.js');
 const { Plays } = require('./plays.js');
+const { Recovery } = require('./recovery.js');
 const { VoiceOutput } = require('./voice.js');
 const { TuttiError } = require('./errors.js');
 
@@ -47,14 +48,24 @@ class Player extends EventEmitter {
             },
             ended: (stream) => this.#voice.ended(stream),
         }, highWaterMark);
+        this.#recovery = new Recovery({
+            channelId, plays: this.#plays, intake: this.intake,
+            issue: (message) => link.issue(message, { timeout: 0 }),
+            publish: link.publish,
+            setPaused: (play, paused) => this.#setPaused(play, paused),
+            giveUp: (play, error) => this.#giveUp(play, error),
+        });
     }
 
     #link;
     #voice;
+    #recovery;
     #plays = new Plays();
     #volume = 1;
-    /** @type {Promise<void> | null} */
+    /** A stop that is not answered. @type {Promise<void> | null} */
     #stopped = null;
+    /** The sorting of frames after a seek. @type {Promise<void> | null} */
+    #seeking = null;
 
     get state() {
         const play = this.#plays.current();
@@ -106,32 +117,10 @@ class Player extends EventEmitter {
     }
 
     /** @param {CommandOptions} [options] */
-    async pause(options) {
-        if (this.#stopped)
-            await this.#afterStop();
-        const current = this.#plays.current();
-        if (current)
-            this.#voice.setPaused(true);
-        try {
-            return await this.#command('pause', {}, options);
-        } catch (error) {
-            this.#voice.setPaused(this.paused);
-            throw error;
-        }
-    }
+    async pause(options) { return this.#hold('pause', options); }
 
     /** @param {CommandOptions} [options] */
-    async resume(options) {
-        if (this.#stopped)
-            await this.#afterStop();
-        this.#voice.setPaused(false);
-        try {
-            return await this.#command('resume', {}, options);
-        } catch (error) {
-            this.#voice.setPaused(this.paused);
-            throw error;
-        }
-    }
+    async resume(options) { return this.#hold('resume', options); }
 
     /** @param {CommandOptions} [options] */
     async stop(options) {
@@ -249,30 +238,11 @@ class Player extends EventEmitter {
     /**
      * A connection is up again: makes the daemon play what this channel plays.
      * @param {any} session this channel's, as the daemon lists it, or undefined
-     * @param {{ sameDaemon: boolean, replay: boolean, waiting: (playId: string) => boolean }} how
-     *   `waiting`: the play's command is not answered and is sent again by itself
+     * @param {Parameters<Recovery['reconcile']>[1]} how
      * @returns {number} plays played again
      */
-    reconcile(session, { sameDaemon, replay, waiting }) {
-        if (session && !this.knows(session.playId))
-            this.#adopt(session);
-        let count = 0;
-        for (const play of this.#plays.all()) {
-            if (session && (sameDaemon || session.playId === play.playId))
-                continue; /* one entry a channel is listed: others live behind it */
-            if (play.stopping)
-                this.#publishEnd(play, 'stop');
-            else if (waiting(play.playId))
-                continue;
-            else if (play.begun && play !== this.#plays.audible)
-                this.#publishFinished(play); /* its in-band end came, the event was lost */
-            else if (!replay)
-                this.#publishLost(play);
-            else
-                count += this.#replay(play);
-        }
-        this.intake.grant();
-        return count;
+    reconcile(session, how) {
+        return this.#recovery.reconcile(session, how);
     }
 
     /** The audio connection is a new one. */
@@ -294,9 +264,6 @@ class Player extends EventEmitter {
         this.intake.finish();
     }
 
-    /** @type {Promise<void> | null} */
-    #seeking = null;
-
     /**
      * @param {string} type
      * @param {Record<string, unknown>} fields
@@ -304,6 +271,24 @@ class Player extends EventEmitter {
      */
     #command(type, fields, options) {
         return this.#link.issue({ type, channel_id: this.channelId, ...fields }, options);
+    }
+
+    /**
+     * Both sides at once: the AudioPlayer does not wait for the daemon.
+     * @param {'pause' | 'resume'} type
+     * @param {CommandOptions} [options]
+     */
+    async #hold(type, options) {
+        if (this.#stopped)
+            await this.#afterStop();
+        if (this.#plays.current())
+            this.#voice.setPaused(type === 'pause');
+        try {
+            return await this.#command(type, {}, options);
+        } catch (error) {
+            this.#voice.setPaused(this.paused);
+            throw error;
+        }
     }
 
     async #afterStop() {
@@ -400,54 +385,6 @@ class Player extends EventEmitter {
             else if ((code === 'aborted' || code === 'timeout') && isAlone)
                 this.#command('stop', {}).catch(() => {});
         }
-    }
-
-    /** @param {any} session */
-    #adopt(session) {
-        const paused = session.state === 'paused';
-        const play = this.#plays.add({ ...session, paused, next: false, ready: session.state !== 'extracting' });
-        this.#plays.audible = null;
-        this.#setPaused(play, paused);
-        this.intake.resumeAt(session.position);
-    }
-
-    /** @param {Play} play */
-    #replay(play) {
-        const isAudible = play === this.#plays.audible;
-        if (isAudible) {
-            play.position = this.intake.nextPosition;
-            this.intake.restart();
-        }
-        play.replayed = true;
-        play.ready = false;
-        const { url, volume, paused, next } = play;
-        const position = Math.round(play.position * 1000) / 1000;
-        this.#command('play', { play_id: play.playId, url, volume, position, paused, next: next || undefined }, { timeout: 0 })
-            .catch((error) => this.#giveUp(play, error));
-        return 1;
-    }
-
-    /**
-     * @param {Play} play
-     * @param {string} reason
-     */
-    #publishEnd(play, reason) {
-        const position = play === this.#plays.audible ? this.intake.nextPosition : play.position;
-        this.#link.publish({ type: 'stopped', channelId: this.channelId, playId: play.playId, position, reason });
-    }
-
-    /** @param {Play} play */
-    #publishFinished(play) {
-        const { nextPosition: position, nextSequence: frames } = this.intake;
-        this.#link.publish({ type: 'finished', channelId: this.channelId, playId: play.playId, position, frames });
-    }
-
-    /** @param {Play} play */
-    #publishLost(play) {
-        this.#link.publish({
-            type: 'error', channelId: this.channelId, playId: play.playId,
-            code: 'disconnected', message: 'the daemon lost this play',
-        });
     }
 
     async #askPosition() {
