@@ -30,6 +30,8 @@ const players = Number(values.players);
 const seconds = Number(values.seconds);
 const TICKS = 100; /* of /proc/PID/stat, a second */
 const FRAME_MS = 20;
+const WARM_FRAMES = 250; /* of every connection, before anything is measured */
+const WARM_MS = 90_000;
 
 /** The process and all below it. */
 function family(root) {
@@ -112,8 +114,13 @@ async function measure(way, source, directory) {
     const bot = fork(new URL('bot.mjs', import.meta.url),
         [JSON.stringify({ way, players, endpoint: server.endpoint, source, runtimeDir: daemon?.dir })],
         { env: { ...process.env, NODE_EXTRA_CA_CERTS: path.join(directory, 'ca.pem') } });
+    const began = Date.now();
     await once(bot, 'message');
-    await sleep(5000); /* rings and pipes fill */
+    /* Rings and pipes fill; sixty ffmpegs take their time to start. Nobody is measured meanwhile. */
+    while (await server.least() < WARM_FRAMES && Date.now() - began < WARM_MS)
+        await sleep(200);
+    const startSeconds = (Date.now() - began) / 1000;
+    await sleep(2000);
     const helpers = () => way === 'tutti' ? family(daemon.pid) : family(bot.pid).slice(1);
     const ask = async (what) => {
         bot.send({ ask: what });
@@ -127,7 +134,7 @@ async function measure(way, source, directory) {
     const heard = await server.take();
     const report = await ask('report');
     const result = {
-        way, players, seconds, ...judge(heard), bot: report,
+        way, players, seconds, startSeconds, ...judge(heard), bot: report,
         helpers: { processes: pids.length, cpuPercent: (cpuSeconds(pids) - cpuBefore) / seconds * 100, memoryMb: memoryMb(pids) },
     };
     const gone = once(bot, 'exit');
@@ -140,6 +147,7 @@ async function measure(way, source, directory) {
 
 function show(results) {
     const rows = [
+        ['until all had sent 5 s of sound', (r) => r.startSeconds.toFixed(1) + ' s'],
         ['frames owed', (r) => r.owed.toFixed(0)],
         ['frames on time (within 20 ms)', (r) => r.onTimePercent.toFixed(2) + ' %'],
         ['  within 5 ms', (r) => r.within5Percent.toFixed(2) + ' %'],
@@ -165,7 +173,7 @@ const { key, cert } = makeCertificate();
 fs.writeFileSync(path.join(directory, 'ca.pem'), cert);
 Object.assign(process.env, { VOICE_KEY: key, VOICE_CERT: cert });
 try {
-    const length = 40 + seconds;
+    const length = 120 + seconds;
     const wav = writeWav(path.join(directory, 'source.wav'), noise(length));
     let source = values.source;
     if (source === 'mp3')

@@ -106,8 +106,8 @@ process.on('message', ({ id, ask, guildId, payloads }) => {
         process.send({ id });
     } else if (ask === 'count') {
         process.send({ id, answer: found.reduce((sum, c) => sum + c.packets.length, 0) });
-    } else if (ask === 'now') {
-        process.send({ id, answer: Number(process.hrtime.bigint() / 1000n) });
+    } else if (ask === 'least') {
+        process.send({ id, answer: Math.min(...found.map((c) => c.packets.filter((p) => !p.silence).length)) });
     } else if (ask === 'take') {
         process.send({ id, answer: found.map(({ guildId, packets, bad }) => ({ guildId, packets, bad })) });
         for (const connection of found)

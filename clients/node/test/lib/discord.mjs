@@ -103,9 +103,9 @@ export class VoiceServer {
         return this.#ask({ ask: 'keep', payloads });
     }
 
-    /** The server's clock, microseconds. */
-    now() {
-        return this.#ask({ ask: 'now' });
+    /** The fewest frames (silence does not count) that arrived over any connection. */
+    least() {
+        return this.#ask({ ask: 'least' });
     }
 
     async close() {
