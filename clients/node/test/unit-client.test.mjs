@@ -296,3 +296,32 @@ test('a data listener is not given what is dropped', async () => {
     await until(() => heard.length > last + 5, 'packets');
     assert.deepEqual(heard[last], { play: 'b', ms: 0 });
 });
+
+test('credit given to an audio connection that broke is given again to the next', async () => {
+    const { peer, client, player } = await setUp();
+    await player.play('/a-60s');
+    await until(() => player.stream.readableLength === 4, 'a full stream');
+    await player.pause();
+    await readPackets(player.stream, 4);
+    await until(() => peer.sessions.get(CHANNEL).credit === 4, 'credit for four frames');
+    for (const socket of peer.audios)
+        socket.destroy();
+    await next(client, 'reconnected');
+    await player.resume();
+    assert.deepEqual(places(await readPackets(player.stream, 4)), [80, 100, 120, 140]);
+});
+
+test('a play that waits behind the audible one is not given twice to the same daemon', async () => {
+    const { peer, client, player } = await setUp();
+    await player.play('/a-60s', { playId: 'a' });
+    peer.silent.add('play');
+    const second = player.play('/b-60s', { playId: 'b' });
+    await until(() => peer.commands.some((c) => c.play_id === 'b'), 'the second play');
+    for (const socket of peer.controls)
+        socket.destroy();
+    await next(client, 'reconnected');
+    peer.silent.delete('play');
+    peer.do_play(peer.commands.find((c) => c.play_id === 'b'), (event) => peer.emit({ ...event, tag: undefined }));
+    assert.equal((await second).playId, 'b', 'the answer counts though its tag was of the old connection');
+    assert.deepEqual(peer.commands.filter((c) => c.type === 'play').map((c) => c.play_id), ['a', 'b']);
+});
