@@ -107,6 +107,20 @@ function judge(connections) {
     };
 }
 
+/**
+ * An AudioPlayer that was starved sends what it owes in bursts, and so never measures as late. Waits
+ * until packets come at the pace of real time, for two seconds on end.
+ */
+async function settled(server, began) {
+    for (let good = 0; good < 2 && Date.now() - began < WARM_MS;) {
+        const before = await server.count();
+        const since = performance.now();
+        await sleep(1000);
+        const pace = (await server.count() - before) / ((performance.now() - since) / FRAME_MS * players);
+        good = Math.abs(pace - 1) < 0.02 ? good + 1 : 0;
+    }
+}
+
 async function measure(way, source, directory) {
     const server = await VoiceServer.start();
     await server.keepPayloads(false);
@@ -120,7 +134,7 @@ async function measure(way, source, directory) {
     while (await server.least() < WARM_FRAMES && Date.now() - began < WARM_MS)
         await sleep(200);
     const startSeconds = (Date.now() - began) / 1000;
-    await sleep(2000);
+    await settled(server, began);
     const helpers = () => way === 'tutti' ? family(daemon.pid) : family(bot.pid).slice(1);
     const ask = async (what) => {
         bot.send({ ask: what });
