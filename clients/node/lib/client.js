@@ -1,0 +1,332 @@
+'use strict';
+
+const { EventEmitter } = require('node:events');
+const { randomBytes } = require('node:crypto');
+const { Commands, eventError } = require('./commands.js');
+const { TuttiError } = require('./errors.js');
+const { channelKey } = require('./frames.js');
+const { Link } = require('./link.js');
+const { findSockets } = require('./paths.js');
+const { Player } = require('./player.js');
+const { preloadVoice } = require('./voice.js');
+const { checkChannelId } = require('./wire.js');
+
+const COMMAND_TIMEOUT_MS = 30_000;
+const MIN_DELAY_MS = 100;
+const MAX_DELAY_MS = 30_000;
+/* These answer a command and are no news to anybody else. */
+const ANSWERS_ONLY = new Set(['status', 'stats', 'watching', 'hello']);
+
+/**
+ * @typedef {import('./commands.js').CommandOptions} CommandOptions
+ * @typedef {import('./index').TuttiClientOptions} TuttiClientOptions
+ */
+
+/** The connection of a bot to the daemon. See index.d.ts. */
+class TuttiClient extends EventEmitter {
+    /** @param {TuttiClientOptions} [options] */
+    constructor(options = {}) {
+        super();
+        this.#options = {
+            highWaterMark: 4, audioSocket: true, replay: true, whenDisconnected: /** @type {const} */ ('wait'),
+            commandTimeout: COMMAND_TIMEOUT_MS, ...options,
+        };
+        if (!Number.isInteger(this.#options.highWaterMark) || this.#options.highWaterMark < 1)
+            throw new RangeError('highWaterMark must be a whole number of frames, at least 1');
+        this.#sockets = findSockets(options);
+        this.#link = new Link({
+            frame: (key, sequence, packet) => this.#byKey.get(key)?.intake.frame(sequence, packet),
+            audioUp: () => this.#players.forEach((player) => player.attach()),
+            audioDown: () => this.#players.forEach((player) => player.intake.detach()),
+            controlUp: (control, hello, sameDaemon) => this.#takeUp(control, hello, sameDaemon),
+            controlDown: () => this.#commands.down(),
+            news: (name, event) => this.#news(name, event),
+        }, {
+            sockets: this.#sockets, wantsAudio: this.#options.audioSocket, id: options.id ?? null,
+            limits: {
+                maxDelay: Math.min(options.reconnect?.maxDelay ?? MAX_DELAY_MS, MAX_DELAY_MS),
+                minDelay: options.reconnect?.minDelay ?? MIN_DELAY_MS,
+            },
+        });
+    }
+
+    #options;
+    #sockets;
+    #link;
+    #commands = new Commands();
+    /** @type {Map<string, Player>} */
+    #players = new Map();
+    /** @type {Map<string, Player>} */
+    #byKey = new Map();
+    #abandoned = new Set();
+    #watching = false;
+    #closed = false;
+    #everConnected = false;
+    /** @type {Promise<void> | null} */
+    #starting = null;
+    #playPrefix = randomBytes(6).toString('hex');
+    #playNumber = 0;
+    #replayed = 0;
+    /** @type {import('./daemon.js').PrivateDaemon | null} */
+    #daemon = null;
+
+    get id() { return this.#link.id; }
+    get server() { return this.#link.server; }
+    get connected() { return this.#link.connected; }
+    get daemon() { return this.#daemon?.process ?? null; }
+    get sockets() { return { control: this.#sockets.control, audio: this.#sockets.audio }; }
+    get players() { return this.#players.values(); }
+
+    /**
+     * @param {import('./index').SpawnOptions} [options]
+     * @returns {Promise<TuttiClient>}
+     */
+    static async spawn(options = {}) {
+        const { PrivateDaemon } = require('./daemon.js');
+        const daemon = await PrivateDaemon.start(options);
+        const client = new this({ ...options.client, ...daemon.sockets });
+        client.#daemon = daemon;
+        try {
+            return await client.connect();
+        } catch (error) {
+            await client.close();
+            throw error;
+        }
+    }
+
+    /** @param {import('./index').ConnectOptions} [options] */
+    async connect({ signal, retry = false } = {}) {
+        if (this.#closed)
+            throw closedError();
+        if (this.connected)
+            return this;
+        signal?.throwIfAborted();
+        if (!this.#link.started) {
+            this.#starting ??= preloadVoice().then(() => this.#link.start(retry)).finally(() => { this.#starting = null; });
+            await this.#starting;
+        }
+        await this.#whenConnected(signal);
+        return this;
+    }
+
+    async close() {
+        if (!this.#closed) {
+            this.#closed = true;
+            this.#commands.close(closedError());
+            for (const player of this.#players.values())
+                player.close();
+            this.emit('close');
+        }
+        await this.#link.close();
+        await this.#daemon?.stop();
+    }
+
+    async [Symbol.asyncDispose]() {
+        await this.close();
+    }
+
+    /**
+     * @param {string | bigint} channelId
+     * @param {import('./index').PlayerOptions} [options]
+     */
+    player(channelId, options = {}) {
+        const id = checkChannelId(channelId);
+        let player = this.#players.get(id);
+        if (!player) {
+            player = new Player(this.#playerLink(), id, { highWaterMark: this.#options.highWaterMark, ...options });
+            this.#players.set(id, player);
+            this.#byKey.set(channelKey(id), player);
+            if (this.#link.audio)
+                player.attach();
+        }
+        return player;
+    }
+
+    /**
+     * @param {string | bigint} channelId
+     * @param {string} url
+     * @param {import('./index').PlayOptions} [options]
+     */
+    async play(channelId, url, options) { return this.player(channelId).play(url, options); }
+
+    /** @param {string | bigint} channelId @param {CommandOptions} [options] */
+    async pause(channelId, options) { return this.player(channelId).pause(options); }
+
+    /** @param {string | bigint} channelId @param {CommandOptions} [options] */
+    async resume(channelId, options) { return this.player(channelId).resume(options); }
+
+    /** @param {string | bigint} channelId @param {CommandOptions} [options] */
+    async stop(channelId, options) { return this.player(channelId).stop(options); }
+
+    /** @param {string | bigint} channelId @param {number} level @param {CommandOptions} [options] */
+    async setVolume(channelId, level, options) { return this.player(channelId).setVolume(level, options); }
+
+    /** @param {string | bigint} channelId @param {number} position @param {CommandOptions} [options] */
+    async seek(channelId, position, options) { return this.player(channelId).seek(position, options); }
+
+    /** @param {string | bigint | null} [channelId] @param {CommandOptions} [options] */
+    async status(channelId, options) {
+        const one = channelId == null ? {} : { channel_id: checkChannelId(channelId) };
+        return this.#issue({ type: 'status', ...one }, options);
+    }
+
+    /** @param {CommandOptions} [options] */
+    async stats(options) { return this.#issue({ type: 'stats' }, options); }
+
+    /** @param {boolean} on @param {CommandOptions} [options] */
+    async watch(on, options) {
+        const event = await this.#issue({ type: 'watch', on }, options);
+        this.#watching = on;
+        return event;
+    }
+
+    /**
+     * @param {Record<string, any>} message
+     * @param {CommandOptions} [options]
+     */
+    #issue(message, options) {
+        const { whenDisconnected, commandTimeout } = this.#options;
+        if (!this.#link.started)
+            return Promise.reject(new TuttiError('disconnected', 'call connect() first', { channelId: message.channel_id }));
+        return this.#commands.issue(message, { whenDisconnected, timeout: commandTimeout, ...options });
+    }
+
+    /** @returns {import('./player.js').PlayerLink} */
+    #playerLink() {
+        return {
+            issue: (message, options) => this.#issue(message, options),
+            grant: (channelId, frames, urgent) => this.#link.audio?.grant(channelId, frames, urgent),
+            publish: (event) => this.#onEvent(event),
+            abandon: (playId) => this.#abandoned.add(playId),
+            forget: (player) => {
+                this.#players.delete(player.channelId);
+                this.#byKey.delete(channelKey(player.channelId));
+            },
+            newPlayId: () => `${this.#playPrefix}-${++this.#playNumber}`,
+            voice: this.#options.voice,
+        };
+    }
+
+    /**
+     * @param {import('./control.js').ControlSocket} control
+     * @param {any} hello the daemon's greeting on it
+     * @param {boolean} sameDaemon
+     */
+    #takeUp(control, hello, sameDaemon) {
+        if (this.#watching)
+            control.send({ type: 'watch', on: true });
+        this.#commands.up((message) => control.send(message), () => this.#reconcile(hello.sessions, sameDaemon));
+        control.start((event) => this.#onEvent(event));
+    }
+
+    /**
+     * Brings the daemon's sessions and our plays together.
+     * @param {any[]} list the sessions of this client that the daemon has
+     * @param {boolean} sameDaemon it knew this client
+     */
+    #reconcile(list, sameDaemon) {
+        const sessions = new Map(list.map((session) => [session.channelId, session]));
+        for (const session of list) {
+            if (this.#abandoned.has(session.playId))
+                this.#commands.issue({ type: 'stop', channel_id: session.channelId }, {}).catch(() => {});
+            else
+                this.player(session.channelId);
+        }
+        this.#abandoned.clear();
+        for (const command of this.#commands.find((message) => message.type === 'play')) {
+            const session = sessions.get(command.message.channel_id);
+            if (session?.playId === command.message.play_id && session.state !== 'extracting')
+                this.#onEvent({ ...session, type: 'ready', tag: command.message.tag });
+            else if (session && sameDaemon)
+                command.sent = true; /* the daemon has it; its answer will come */
+        }
+        this.#replayed = 0;
+        for (const player of this.#players.values()) {
+            this.#replayed += player.reconcile(sessions.get(player.channelId), {
+                sameDaemon,
+                replay: this.#options.replay,
+                waiting: (playId) => this.#commands.find((m) => m.type === 'play' && m.play_id === playId).length > 0,
+            });
+        }
+    }
+
+    /**
+     * @param {'up' | 'disconnected' | 'reconnecting'} name
+     * @param {any} [event]
+     */
+    #news(name, event) {
+        if (name !== 'up')
+            return void this.emit(name, event);
+        const { id, server } = this.#link;
+        const replayed = this.#replayed;
+        this.#replayed = 0;
+        this.emit(this.#everConnected ? 'reconnected' : 'connected', { id, server, replayed });
+        this.#everConnected = true;
+    }
+
+    /** @param {AbortSignal} [signal] */
+    #whenConnected(signal) {
+        return new Promise((resolve, reject) => {
+            const done = () => {
+                this.removeListener('connected', onConnected);
+                this.removeListener('close', onClose);
+                signal?.removeEventListener('abort', onAbort);
+            };
+            const onConnected = () => { done(); resolve(undefined); };
+            const onClose = () => { done(); reject(closedError()); };
+            const onAbort = () => { done(); reject(signal?.reason); };
+            if (this.connected)
+                return resolve(undefined);
+            this.on('connected', onConnected);
+            this.on('close', onClose);
+            signal?.addEventListener('abort', onAbort);
+        });
+    }
+
+    /** @param {any} event of the daemon, in camelCase */
+    #onEvent(event) {
+        const player = event.channelId === undefined ? undefined : this.#players.get(event.channelId);
+        if (event.type === 'stopped' && event.reason === 'shutdown' && this.#options.replay && player?.knows(event.playId))
+            return; /* it goes on with the next daemon */
+        const isReplay = event.type === 'ready' && player?.isReplay(event.playId);
+        player?.handle(event);
+        this.#answer(event);
+        if (ANSWERS_ONLY.has(event.type) || (event.type === 'error' && !event.playId && event.tag))
+            return;
+        if (event.type === 'stopped' && event.playId == null)
+            return;
+        const shown = isReplay ? { ...event, type: 'replayed' } : event;
+        if (player)
+            emitEvent(player, shown);
+        emitEvent(this, shown);
+    }
+
+    /** @param {any} event */
+    #answer(event) {
+        if (event.tag !== undefined && this.#commands.answer(event))
+            return;
+        if (!event.playId || !['ready', 'stopped', 'finished', 'error'].includes(event.type))
+            return;
+        /* A play's answer belongs to the play, even when it was given over an earlier connection. */
+        for (const command of this.#commands.find((m) => m.type === 'play' && m.play_id === event.playId))
+            this.#commands.settle(command, event);
+    }
+}
+
+function closedError() {
+    return new TuttiError('closed', 'the client was closed');
+}
+
+/**
+ * Nobody has to listen to `error`: a track that fails must not end the bot.
+ * @param {EventEmitter} emitter
+ * @param {any} event
+ */
+function emitEvent(emitter, event) {
+    if (event.type !== 'error')
+        emitter.emit(event.type, event);
+    else if (emitter.listenerCount('error') > 0)
+        emitter.emit('error', eventError(event));
+}
+
+module.exports = { TuttiClient };

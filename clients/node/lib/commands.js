@@ -1,0 +1,203 @@
+'use strict';
+
+const { TuttiError } = require('./errors.js');
+
+/**
+ * @typedef {object} CommandOptions
+ * @property {AbortSignal} [signal]
+ * @property {number} [timeout] milliseconds; 0 for none
+ * @property {'wait' | 'fail'} [whenDisconnected]
+ *
+ * @typedef {object} Command
+ * @property {Record<string, any>} message as it goes on the wire
+ * @property {CommandOptions} options
+ * @property {boolean} sent over the connection that is up now
+ * @property {(event: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ * @property {() => void} forget
+ */
+
+/**
+ * The commands that wait for their answers, in the order in which they were given. It numbers them
+ * with tags, keeps them over a lost connection or fails them, and lets time-outs and AbortSignals
+ * end the waiting.
+ */
+class Commands {
+    /** @type {Map<string, Command>} */
+    #waiting = new Map();
+    #number = 0;
+    /** @type {((message: object) => void) | null} */
+    #send = null;
+    /** @type {TuttiError | null} */
+    #closed = null;
+
+    /**
+     * @param {Record<string, any>} message without its tag
+     * @param {CommandOptions} options
+     * @returns {Promise<any>} the event that answers
+     */
+    issue(message, options) {
+        return new Promise((resolve, reject) => {
+            if (this.#closed)
+                return reject(this.#closed);
+            if (options.signal?.aborted)
+                return reject(abortError(message, options.signal));
+            if (!this.#send && options.whenDisconnected === 'fail')
+                return reject(goneError(message));
+            const tag = String(++this.#number);
+            const command = this.#enter(tag, { ...message, tag }, options, resolve, reject);
+            this.#trySend(command);
+        });
+    }
+
+    /**
+     * @param {any} event
+     * @returns {boolean} whether it answered a command of this client
+     */
+    answer(event) {
+        const command = this.#waiting.get(event.tag);
+        if (!command)
+            return false;
+        this.#settle(command, event);
+        return true;
+    }
+
+    /**
+     * @param {(message: Record<string, any>) => boolean} matches
+     * @returns {Command[]} the waiting commands it is true of
+     */
+    find(matches) {
+        return [...this.#waiting.values()].filter((command) => matches(command.message));
+    }
+
+    /**
+     * Answers a command whose answer was lost with a connection, or came without the tag.
+     * @param {Command} command
+     * @param {any} event
+     */
+    settle(command, event) {
+        this.#settle(command, event);
+    }
+
+    /** The connection is lost: what was sent has to be sent again, or fails, as its giver chose. */
+    down() {
+        this.#send = null;
+        for (const command of [...this.#waiting.values()]) {
+            command.sent = false;
+            if (command.options.whenDisconnected === 'fail') {
+                command.forget();
+                command.reject(goneError(command.message));
+            }
+        }
+    }
+
+    /**
+     * The connection is up: sends what waits, in its order.
+     * @param {(message: object) => void} send
+     * @param {() => void} first may issue commands that go ahead of those
+     */
+    up(send, first) {
+        this.#send = send;
+        first();
+        for (const command of this.#waiting.values())
+            this.#trySend(command);
+    }
+
+    /** @param {TuttiError} error for all that wait and all that come */
+    close(error) {
+        this.#closed = error;
+        this.#send = null;
+        for (const command of [...this.#waiting.values()]) {
+            command.forget();
+            command.reject(new TuttiError(error.code, error.message, where(command.message)));
+        }
+    }
+
+    /**
+     * @param {string} tag
+     * @param {Record<string, any>} message
+     * @param {CommandOptions} options
+     * @param {(event: any) => void} resolve
+     * @param {(error: Error) => void} reject
+     */
+    #enter(tag, message, options, resolve, reject) {
+        const { signal, timeout = 0 } = options;
+        /** @type {NodeJS.Timeout | undefined} */
+        let timer;
+        const onAbort = () => {
+            command.forget();
+            reject(abortError(message, /** @type {AbortSignal} */ (signal)));
+        };
+        /** @type {Command} */
+        const command = {
+            message, options, sent: false, resolve, reject,
+            forget: () => {
+                this.#waiting.delete(tag);
+                clearTimeout(timer);
+                signal?.removeEventListener('abort', onAbort);
+            },
+        };
+        if (timeout > 0) {
+            timer = setTimeout(() => {
+                command.forget();
+                reject(new TuttiError('timeout', `${message.type} was not answered within ${timeout} ms`, where(message)));
+            }, timeout);
+        }
+        signal?.addEventListener('abort', onAbort);
+        this.#waiting.set(tag, command);
+        return command;
+    }
+
+    /** @param {Command} command */
+    #trySend(command) {
+        if (!this.#send || command.sent)
+            return;
+        command.sent = true;
+        this.#send(command.message);
+    }
+
+    /**
+     * @param {Command} command
+     * @param {any} event
+     */
+    #settle(command, event) {
+        command.forget();
+        if (event.type === 'error')
+            command.reject(eventError(event, command.message));
+        else
+            command.resolve(event);
+    }
+}
+
+/** @param {Record<string, any>} message */
+function where(message) {
+    return { channelId: message.channel_id, playId: message.play_id };
+}
+
+/** @param {Record<string, any>} message */
+function goneError(message) {
+    return new TuttiError('disconnected', `the daemon is not connected: ${message.type} was not answered`, where(message));
+}
+
+/**
+ * @param {Record<string, any>} message
+ * @param {AbortSignal} signal
+ */
+function abortError(message, signal) {
+    const error = new TuttiError('aborted', `${message.type} was aborted`, { ...where(message), cause: signal.reason });
+    error.name = 'AbortError';
+    return error;
+}
+
+/**
+ * @param {any} event of type `error`
+ * @param {Record<string, any>} [message] the command it answers
+ */
+function eventError(event, message = {}) {
+    return new TuttiError(event.code, event.message, {
+        channelId: event.channelId ?? message.channel_id,
+        playId: event.playId ?? message.play_id,
+    });
+}
+
+module.exports = { Commands, eventError };

@@ -1,0 +1,7 @@
+'use strict';
+
+const { TuttiClient } = require('./client.js');
+const { TuttiError } = require('./errors.js');
+const { Player } = require('./player.js');
+
+module.exports = { TuttiClient, TuttiError, Player };
