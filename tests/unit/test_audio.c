@@ -217,8 +217,7 @@ static void lines_that_close(void **state)
     static const char *const lines[] = {
         "\n",
         "nonsense\n",
-        "{\"type\":\"attach\",\"client\":\"0123456789abcdef0123456789abcdef\",\"flow\":\"paced\"}"
-        "\n",
+        "{\"type\":\"attach\",\"client\":\"0123456789abcdef\",\"flow\":\"paced\"}\n",
         "{\"type\":\"credit\",\"channel_id\":\"1\",\"frames\":0}\n",
     };
     static char big[1200];

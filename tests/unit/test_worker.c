@@ -16,9 +16,7 @@ static struct {
     struct worker *worker; /* NULL once the pool was told that it is gone */
     int sock, ring_fd;
     unsigned n_idle, n_gone, n_messages, n_died;
-    unsigned died_before_gone;
     char why[128];
-    struct wmsg last;
 } f;
 
 static const struct ring_shape shape = { .n_slots = 16, .lane_bytes = 20480 };
@@ -35,7 +33,6 @@ static void on_gone(struct worker *w, void *arg)
     assert_ptr_equal(w, f.worker);
     assert_int_equal(worker_state(w), WORKER_DEAD);
     f.n_gone++;
-    f.died_before_gone = f.n_died;
     f.worker = NULL;
     worker_free(w); /* as the pool does */
 }
@@ -44,11 +41,11 @@ static void on_message(const struct wmsg *m, void *arg)
 {
     assert_ptr_equal(arg, &f);
     f.n_messages++;
-    f.last = *m;
 }
 
 static void on_died(const char *why, void *arg)
 {
+    assert_int_equal(f.n_gone, 0); /* the borrower hears of it first */
     f.n_died++;
     (void)snprintf(f.why, sizeof f.why, "%s", why);
 }
@@ -61,7 +58,6 @@ static int set_up(void **state)
     memset(&f, 0, sizeof f);
     assert_int_equal(uv_loop_init(&f.loop), 0);
     assert_int_equal(worker_new(&f.loop, 3, &shape, &ops, &f.worker, &f.sock, &f.ring_fd), 0);
-    assert_int_equal(worker_state(f.worker), WORKER_SPAWNING);
     assert_int_equal(worker_id(f.worker), 3);
     return 0;
 }
@@ -155,7 +151,6 @@ static void a_whole_life(void **state)
     assert_int_equal(f.n_idle, 0); /* not before its pid is known */
     worker_spawned(f.worker, PID);
     assert_int_equal(f.n_idle, 1);
-    assert_int_equal(worker_pid(f.worker), PID);
     int pipe_fds[2], fd;
     assert_int_equal(pipe(pipe_fds), 0);
     for (uint32_t play = 1; play <= 3; play++) {
@@ -253,7 +248,6 @@ static void stale_messages(void **state)
     assert_int_equal(f.n_messages, 1);
     say(WMSG_TITLE, PLAY);
     assert_int_equal(f.n_messages, 2);
-    assert_int_equal(f.last.type, WMSG_TITLE);
 }
 
 static void expect_death(const char *why)
@@ -261,10 +255,7 @@ static void expect_death(const char *why)
     turn();
     assert_int_equal(f.n_died, 1);
     assert_int_equal(f.n_gone, 1);
-    assert_int_equal(f.died_before_gone, 1); /* the borrower hears of it first */
-    if (!strstr(f.why, why))
-        print_error("said: %s\n", f.why);
-    assert_non_null(strstr(f.why, why));
+    ROW_TRUE(f.why, strstr(f.why, why) != NULL);
 }
 
 /* Neither nonsense, nor more than fits, nor a descriptor: the daemon must not run out of its own.
@@ -335,10 +326,9 @@ static void one_that_does_not_read(void **state)
 {
     bring_to(WORKER_BUSY);
     struct wmsg_render render = { .lane = 0 };
-    int r = 0;
-    for (int i = 0; i < 100000 && r == 0; i++)
-        r = worker_render(f.worker, &render);
-    assert_int_equal(r, -EAGAIN);
+    while (worker_render(f.worker, &render) == 0)
+        ;
+    assert_int_equal(worker_render(f.worker, &render), -EAGAIN);
     assert_int_equal(worker_state(f.worker), WORKER_BUSY); /* it may be slow */
     worker_close(f.worker); /* but one that does not even hear CLOSE is of no use */
     turn();
@@ -346,12 +336,19 @@ static void one_that_does_not_read(void **state)
     assert_int_equal(f.n_died, 0);
 }
 
+static const struct ring_record r = { .gen = 1, .len = 3 };
+
+static struct ring_producer open_producer(void)
+{
+    struct ring_producer p;
+    assert_int_equal(ring_producer_init(&p, f.ring_fd, &shape), 0);
+    return p;
+}
+
 /* Records of the play before do not show up in the next one. */
 static void rings_are_emptied_between_plays(void **state)
 {
-    struct ring_producer producer;
-    struct ring_record r = { .gen = 1, .len = 3 };
-    assert_int_equal(ring_producer_init(&producer, f.ring_fd, &shape), 0);
+    struct ring_producer producer = open_producer();
     bring_to(WORKER_CLOSING);
     for (unsigned lane = 0; lane < RING_LANES; lane++)
         assert_int_equal(ring_put(&producer, lane, &r, "abc"), 0);
@@ -363,9 +360,7 @@ static void rings_are_emptied_between_plays(void **state)
 
 static void bells_for_the_producer(void **state)
 {
-    struct ring_producer producer;
-    struct ring_record r = { .gen = 1, .len = 3 };
-    assert_int_equal(ring_producer_init(&producer, f.ring_fd, &shape), 0);
+    struct ring_producer producer = open_producer();
     bring_to(WORKER_BUSY);
     worker_wake(f.worker, 0);
     hear_nothing(); /* it does not sleep */

@@ -225,16 +225,11 @@ static void freed_while_it_is_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_program_that_is_not_there),
-        TEST(one_that_lives),
-        TEST(one_that_is_stopped),
-        TEST(one_that_is_killed),
-        TEST(one_that_always_dies),
-        TEST(one_that_vanishes),
-        TEST(one_that_talks_nonsense),
-        TEST(one_that_says_what_it_may_not),
-        TEST(one_that_closes_its_socket),
-        TEST(one_that_answers),
+        TEST(a_program_that_is_not_there), TEST(one_that_lives),
+        TEST(one_that_is_stopped),         TEST(one_that_is_killed),
+        TEST(one_that_always_dies),        TEST(one_that_vanishes),
+        TEST(one_that_talks_nonsense),     TEST(one_that_says_what_it_may_not),
+        TEST(one_that_closes_its_socket),  TEST(one_that_answers),
         TEST(freed_while_it_is_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
