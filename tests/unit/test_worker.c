@@ -204,10 +204,11 @@ static void every_message_in_every_state(void **state)
 {
     /* One letter for each of SPAWNING, IDLE, BUSY, CLOSING. */
     static const char *const answers[WMSG_TYPE_END] = {
-        [WMSG_SPAWN] = "kkkk",  [WMSG_SPAWNED] = "kkkk", [WMSG_OPEN] = "kkkk",
-        [WMSG_RENDER] = "kkkk", [WMSG_CLOSE] = "kkkk",   [WMSG_IDLE] = "skks",
-        [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",  [WMSG_FAILED] = "iimi",
-        [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi", [WMSG_RENDER_FAILED] = "iimi",
+        [WMSG_SPAWN] = "kkkk",  [WMSG_SPAWNED] = "kkkk",   [WMSG_OPEN] = "kkkk",
+        [WMSG_RENDER] = "kkkk", [WMSG_CLOSE] = "kkkk",     [WMSG_IDLE] = "skks",
+        [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",    [WMSG_FAILED] = "iimi",
+        [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi",   [WMSG_RENDER_FAILED] = "iimi",
+        [WMSG_NEXT] = "kkkk",   [WMSG_DROP_NEXT] = "kkkk", [WMSG_JOINED] = "kkkk",
     };
     for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
