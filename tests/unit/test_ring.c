@@ -168,6 +168,7 @@ static void small_packets_stay_in_front(void **state)
     struct ring_pair p;
     uint32_t farthest = 0;
     ring_pair_open(&p, ring_shape_for(250));
+    ring_producer_set_depth(&p.producer, 12);
     for (uint32_t i = 0; i < 10000; i++) {
         assert_int_equal(ring_pair_put(&p, 0, i, 100), 0);
         uint32_t at = p.producer.lane[0].records[i & 255].offset;

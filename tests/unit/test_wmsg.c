@@ -24,6 +24,7 @@ static struct wmsg example(enum wmsg_type type)
         m.spawned = (struct wmsg_spawned){ .id = 3, .pid = -12 };
         break;
     case WMSG_OPEN:
+    case WMSG_NEXT:
         m.open = (struct wmsg_open){ .render = render,
                                      .hint = { .byte = -1, .packet = -1 },
                                      .depth_frames = 250,
@@ -57,7 +58,7 @@ static struct wmsg example(enum wmsg_type type)
 
 static bool has_text(enum wmsg_type type)
 {
-    return type >= WMSG_OPENED;
+    return type >= WMSG_OPENED && type <= WMSG_TITLE;
 }
 
 static void there_and_back(void **state)
@@ -161,6 +162,8 @@ static void open_out_of_range(void **state)
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, RING_FRAMES_MAX, 0);
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, RING_FRAMES_MAX + 1, -EBADMSG);
     CHECK_FIELD(WMSG_OPEN, open.complexity, 11, -EBADMSG);
+    CHECK_FIELD(WMSG_NEXT, open.render.pos, -1, -EBADMSG);
+    CHECK_FIELD(WMSG_NEXT, open.depth_frames, 0, -EBADMSG);
 }
 
 static void news_out_of_range(void **state)
@@ -187,7 +190,7 @@ static void text_that_may_not_be_shown(void **state)
     static const char *const rows[] = { "a\nb", "\x1b[2J",  "\x7f",         "\xff",
                                         "\xc3", "\xc0\xaf", "\xed\xa0\x80", "a\tb" };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
-        for (int type = WMSG_OPENED; type < WMSG_TYPE_END; type++) {
+        for (int type = WMSG_OPENED; type <= WMSG_TITLE; type++) {
             struct wmsg m = example((enum wmsg_type)type);
             strcpy(m.text, rows[i]);
             assert_int_equal(decode_changed(&m), -EBADMSG);

@@ -82,7 +82,7 @@ static void turn(void)
 static struct wmsg example(enum wmsg_type type, uint32_t play)
 {
     struct wmsg m = { .type = type, .play = play };
-    if (type == WMSG_OPEN || type == WMSG_SPAWN)
+    if (type == WMSG_OPEN || type == WMSG_NEXT || type == WMSG_SPAWN)
         m.open.depth_frames = 1; /* also a sane SPAWN */
     if (type == WMSG_FAILED || type == WMSG_RENDER_FAILED || type == WMSG_WARNING)
         m.failed.code = 1;
@@ -204,10 +204,11 @@ static void every_message_in_every_state(void **state)
 {
     /* One letter for each of SPAWNING, IDLE, BUSY, CLOSING. */
     static const char *const answers[WMSG_TYPE_END] = {
-        [WMSG_SPAWN] = "kkkk",  [WMSG_SPAWNED] = "kkkk", [WMSG_OPEN] = "kkkk",
-        [WMSG_RENDER] = "kkkk", [WMSG_CLOSE] = "kkkk",   [WMSG_IDLE] = "skks",
-        [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",  [WMSG_FAILED] = "iimi",
-        [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi", [WMSG_RENDER_FAILED] = "iimi",
+        [WMSG_SPAWN] = "kkkk",  [WMSG_SPAWNED] = "kkkk",   [WMSG_OPEN] = "kkkk",
+        [WMSG_RENDER] = "kkkk", [WMSG_CLOSE] = "kkkk",     [WMSG_IDLE] = "skks",
+        [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",    [WMSG_FAILED] = "iimi",
+        [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi",   [WMSG_RENDER_FAILED] = "iimi",
+        [WMSG_NEXT] = "kkkk",   [WMSG_DROP_NEXT] = "kkkk", [WMSG_JOINED] = "kkkk",
     };
     for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
