@@ -162,6 +162,8 @@ static void open_out_of_range(void **state)
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, RING_FRAMES_MAX, 0);
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, RING_FRAMES_MAX + 1, -EBADMSG);
     CHECK_FIELD(WMSG_OPEN, open.complexity, 11, -EBADMSG);
+    CHECK_FIELD(WMSG_NEXT, open.render.pos, -1, -EBADMSG);
+    CHECK_FIELD(WMSG_NEXT, open.depth_frames, 0, -EBADMSG);
 }
 
 static void news_out_of_range(void **state)

@@ -82,7 +82,7 @@ static void turn(void)
 static struct wmsg example(enum wmsg_type type, uint32_t play)
 {
     struct wmsg m = { .type = type, .play = play };
-    if (type == WMSG_OPEN || type == WMSG_SPAWN)
+    if (type == WMSG_OPEN || type == WMSG_NEXT || type == WMSG_SPAWN)
         m.open.depth_frames = 1; /* also a sane SPAWN */
     if (type == WMSG_FAILED || type == WMSG_RENDER_FAILED || type == WMSG_WARNING)
         m.failed.code = 1;
