@@ -158,10 +158,8 @@ bool ring_consumer_wait(struct ring_consumer *c, unsigned lane)
     atomic_store_explicit(&c->header->consumer_waits, 1, memory_order_relaxed);
     /* The fence pairs with the one in ring_consumer_waits. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (claimed_fill(c, lane) == 0)
-        return true;
-    atomic_store_explicit(&c->header->consumer_waits, 0, memory_order_relaxed);
-    return false;
+    /* Not taken back where there is one: the other lane may be waited for. */
+    return claimed_fill(c, lane) == 0;
 }
 
 enum ring_worker_state ring_worker_state(const struct ring_consumer *c)

@@ -226,11 +226,11 @@ static void consumer_is_rung(void **state)
     assert_int_equal(ring_pair_put(&p, 0, 1, 10), 0);
     assert_true(ring_consumer_waits(&p.producer));
     assert_false(ring_consumer_waits(&p.producer)); /* one bell is enough */
-    /* A record that came before the question: no sleep, and no bell either. */
-    assert_false(ring_consumer_wait(p.consumer, 0));
-    assert_false(ring_consumer_waits(&p.producer));
-    /* The other lane is empty: waiting for it is another matter. */
+    /* The other lane is empty and can be waited for; a record that lies in this one must not take
+     * that bell away. */
     assert_true(ring_consumer_wait(p.consumer, 1));
+    assert_false(ring_consumer_wait(p.consumer, 0));
+    assert_true(ring_consumer_waits(&p.producer));
     ring_pair_close(&p);
 }
 
