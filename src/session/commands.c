@@ -48,31 +48,20 @@ static struct session *open_session(struct sessions *ss, uint64_t channel)
     return s;
 }
 
-static void drop(struct session *s, struct play **place, enum stop_reason reason)
-{
-    struct play *p = *place;
-    if (place == &s->next && s->current)
-        s->current->awaits_next = false;
-    *place = NULL;
-    if (p)
-        session_stop_play(s, p, reason, NULL);
-}
-
 /* Puts an accepted play in its place; whatever had that place goes. */
 static void place_play(struct session *s, struct play *p, const struct play_request *request)
 {
     if (request->next && session_target(s)) {
-        drop(s, &s->next, STOP_REPLACED);
+        session_drop(s, &s->next, STOP_REPLACED);
         p->waits_turn = true;
         s->next = p;
-        if (s->current)
-            play_host(s->current, p); /* it has no source yet, but is waited for */
+        session_offer_next(s); /* it has no source yet, but is waited for */
         return;
     }
-    drop(s, &s->next, STOP_REPLACED);
-    drop(s, &s->pending, STOP_REPLACED);
+    session_drop(s, &s->next, STOP_REPLACED);
+    session_drop(s, &s->pending, STOP_REPLACED);
     if (request->cut)
-        drop(s, &s->current, STOP_REPLACED);
+        session_drop(s, &s->current, STOP_REPLACED);
     s->pending = p;
     s->held_volume = false;
     session_update(s);
@@ -150,8 +139,8 @@ void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *o
     struct session *s = find(ss, channel);
     bool audible = s && s->current;
     if (s) {
-        drop(s, &s->next, STOP_BY_COMMAND);
-        drop(s, &s->pending, STOP_BY_COMMAND);
+        session_drop(s, &s->next, STOP_BY_COMMAND);
+        session_drop(s, &s->pending, STOP_BY_COMMAND);
     }
     if (audible) {
         struct play *p = s->current;

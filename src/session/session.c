@@ -67,6 +67,23 @@ void session_stop_play(struct session *s, struct play *p, enum stop_reason reaso
     end_play(s, p, &e, answer);
 }
 
+/* Whoever waited for the next play waits no more. */
+static struct play *leave_place(struct session *s, struct play **place)
+{
+    struct play *p = *place;
+    *place = NULL;
+    if (place == &s->next && s->current)
+        s->current->awaits_next = false;
+    return p;
+}
+
+void session_drop(struct session *s, struct play **place, enum stop_reason reason)
+{
+    struct play *p = leave_place(s, place);
+    if (p)
+        session_stop_play(s, p, reason, NULL);
+}
+
 /* The current play has delivered its last frame. */
 static void finish_current(struct session *s)
 {
@@ -80,10 +97,9 @@ static void finish_current(struct session *s)
     end_play(s, p, &e, NULL);
 }
 
-/* The next play is opened ahead of time by the worker of the one that is heard. */
-static void offer_next(struct session *s)
+void session_offer_next(struct session *s)
 {
-    if (s->current && s->next)
+    if (s->current && s->next && !s->pending)
         play_host(s->current, s->next);
 }
 
@@ -107,7 +123,7 @@ static void take_over(struct session *s, struct play *p)
     };
     session_say(s, p, &e, &p->origin);
     answer_waiters(s, p);
-    offer_next(s);
+    session_offer_next(s);
 }
 
 static void forget_to_visit(struct session *s)
@@ -278,7 +294,7 @@ static void on_ready(struct play *p)
 
 static void on_located(struct play *p)
 {
-    offer_next(p->session);
+    session_offer_next(p->session);
 }
 
 static void on_news(struct play *p)
@@ -302,13 +318,6 @@ static void on_refused(struct play *p, enum tutti_error code, const char *why)
     refuse_waiters(p->session, p, code, why);
 }
 
-static void forget_next(struct session *s)
-{
-    s->next = NULL;
-    if (s->current)
-        s->current->awaits_next = false;
-}
-
 static void on_failed(struct play *p, enum tutti_error code, const char *why)
 {
     struct session *s = p->session;
@@ -318,7 +327,7 @@ static void on_failed(struct play *p, enum tutti_error code, const char *why)
     if (was_pending)
         s->pending = NULL;
     else if (p == s->next)
-        forget_next(s);
+        (void)leave_place(s, &s->next);
     else
         s->current = NULL;
     struct event e = { .type = EVENT_ERROR, .error = code, .message = why };
@@ -326,6 +335,7 @@ static void on_failed(struct play *p, enum tutti_error code, const char *why)
     if (was_pending && s->current && s->held_volume)
         (void)play_set_volume(s->current, volume);
     s->held_volume = false;
+    session_offer_next(s);
     (void)session_settle(s);
 }
 

@@ -55,6 +55,13 @@ void session_say(const struct session *s, const struct play *p, struct event *e,
 void session_stop_play(struct session *s, struct play *p, enum stop_reason reason,
                        const struct origin *answer);
 
+/* Ends the play in `place` (current, pending or next), if there is one. */
+void session_drop(struct session *s, struct play **place, enum stop_reason reason);
+
+/* Has the next play opened ahead of time by the worker of the one that is heard, if it follows that
+ * one: a pending play comes first. */
+void session_offer_next(struct session *s);
+
 /* Lets the next play move up, or lets go of a session that has none left. Returns false if the
  * session is gone. */
 bool session_settle(struct session *s);

@@ -87,11 +87,8 @@ static void stop_plays_of(struct session *s, uint64_t client, enum stop_reason r
 {
     struct play **places[] = { &s->next, &s->pending, &s->current };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        struct play *p = *places[i];
-        if (!p || (client != 0 && !belongs_to(p, client)))
-            continue;
-        *places[i] = NULL;
-        session_stop_play(s, p, reason, NULL);
+        if (client == 0 || belongs_to(*places[i], client))
+            session_drop(s, places[i], reason);
     }
     (void)session_settle(s);
 }
