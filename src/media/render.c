@@ -28,6 +28,7 @@ struct render {
     bool passing;
     bool alone;  /* the next encoded frame must lean on none before it */
     bool ended;  /* the end marker has been given */
+    bool padded; /* silence was put behind the end */
     int64_t pos; /* [samples] of the next frame */
     struct {
         struct track *track; /* NULL: none */
@@ -109,6 +110,7 @@ static int read_padded(struct render *r, float *dst, int n, int *ret_split)
     }
     if (got < 0)
         return got;
+    r->padded |= got < n;
     memset(dst + (size_t)got * AUDIO_CHANNELS, 0,
            (size_t)(n - got) * AUDIO_CHANNELS * sizeof(float));
     return 0;
@@ -191,6 +193,11 @@ void render_set_next(struct render *r, struct track *next, uint32_t play,
     track_get_info(next, &r->next.info);
 }
 
+bool render_is_late(const struct render *r)
+{
+    return r->ended || r->padded;
+}
+
 struct track *render_track(const struct render *r)
 {
     return r->track;
@@ -209,7 +216,7 @@ int render_begin(struct render *r, struct track *t, uint32_t play, const struct 
     r->info = info;
     r->how = *how;
     r->next.feeds = r->next.has_pcm = r->next.restarts = false;
-    r->ended = false;
+    r->ended = r->padded = false;
     r->pass_again = -1;
     bool on_grid = how->pos % AUDIO_FRAME_SAMPLES == 0;
     bool passable = info.passable && how->gain == 1 && (on_grid || !how->exact);
@@ -256,7 +263,7 @@ static int put_end(struct render *r, struct frame *ret)
     ret->record.play = r->play;
     ret->record.pos = end > 0 ? end : 0;
     ret->record.hint = (struct ring_hint){ .byte = -1, .packet = -1 };
-    if (!r->next.track) {
+    if (!r->next.track || (r->padded && !r->next.feeds)) {
         r->ended = true;
         return 1;
     }

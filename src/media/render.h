@@ -30,6 +30,10 @@ void render_free(struct render *r);
 void render_set_next(struct render *r, struct track *next, uint32_t play,
                      const struct wmsg_render *how);
 
+/* True if the end of the current track is made already, or on its way without a next one: to be
+ * joined it must be rendered again. */
+bool render_is_late(const struct render *r);
+
 /* The track whose frames come next. */
 struct track *render_track(const struct render *r);
 

@@ -146,7 +146,7 @@ static void close_play(struct serve *s)
 }
 
 static void say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos,
-                       bool passes)
+                       bool passes, bool late)
 {
     struct track_info info;
     track_get_info(track, &info);
@@ -156,6 +156,7 @@ static void say_opened(struct serve *s, struct track *track, uint32_t play, int6
     m.opened.lag = info.lag;
     m.opened.passthrough = passes && info.passable;
     m.opened.seekable = info.seekable;
+    m.opened.late = late;
     char title[DEMUX_TITLE_BYTES];
     if (packets_new_title(track_packets(track), title))
         put_text(&m, title);
@@ -166,7 +167,7 @@ static void announce(struct serve *s, const struct frame *first)
 {
     s->announced = true;
     say_opened(s, s->track, s->play, first->record.pos,
-               (first->record.flags & RING_PASSTHROUGH) != 0);
+               (first->record.flags & RING_PASSTHROUGH) != 0, false);
 }
 
 static void tell_title(struct serve *s)
@@ -267,7 +268,8 @@ static void take_next(struct serve *s, const struct wmsg *m, int fd)
     s->next_play = m->play;
     s->next_how = m->open.render;
     render_set_next(s->render, track, m->play, &s->next_how);
-    say_opened(s, track, m->play, s->next_how.pos, s->next_how.gain == 1);
+    say_opened(s, track, m->play, s->next_how.pos, s->next_how.gain == 1,
+               render_is_late(s->render));
 }
 
 /* The last frame before the join was delivered: there is no way back. */

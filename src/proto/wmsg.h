@@ -86,7 +86,8 @@ struct wmsg_opened {
     uint32_t lag;        /* [samples] constant lag L of this play's frames */
     uint8_t passthrough; /* the first frames are the source's own */
     uint8_t seekable;
-    uint8_t reserved[2];
+    uint8_t late; /* a next play: the end of the current one was made without it */
+    uint8_t reserved;
     /* text: the title, or empty */
 };
 

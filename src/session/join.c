@@ -23,12 +23,10 @@ void play_host(struct play *p, struct play *next)
 }
 
 /* The worker has the next source, but may have come to the end of the current one before it did. */
-void play_make_join(struct play *p)
+void play_make_join(struct play *p, bool late)
 {
     p->awaits_next = false;
-    unsigned lane = p->rendering ? p->render.lane : p->rt.lane;
-    uint32_t gen = p->rendering ? p->render.gen : p->rt.gen;
-    if (ring_is_ended(worker_ring(p->worker), lane, gen))
+    if (late)
         play_render_anew(p);
 }
 

@@ -158,7 +158,7 @@ static void on_opened(struct play *p, const struct wmsg *m)
     p->passthrough = p->passes = m->opened.passthrough;
     set_title(p, m->text);
     if (p->host)
-        play_make_join(p->host);
+        play_make_join(p->host, m->opened.late);
     else
         play_check(p);
 }

@@ -126,7 +126,7 @@ struct wmsg play_open_message(const struct play *p);
 void play_get_worker(struct play *p);
 void play_render_anew(struct play *p);
 void play_leave_host(struct play *next);
-void play_make_join(struct play *p);
+void play_make_join(struct play *p, bool late);
 void play_disown(struct play *p);
 bool play_holds_end(const struct play *p);
 
