@@ -196,9 +196,7 @@ class Player extends EventEmitter {
         }
     }
 
-    /*
-     * What follows is for the client, not for the bot.
-     */
+    /* What follows is for the client, not for the bot. */
 
     /**
      * An event of this channel, before its command's promise is resolved.
