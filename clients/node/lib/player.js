@@ -71,9 +71,7 @@ class Player extends EventEmitter {
         const play = this.#plays.current();
         if (!play)
             return 'idle';
-        if (play.paused)
-            return 'paused';
-        return play.ready ? 'playing' : 'loading';
+        return play.paused ? 'paused' : play.ready ? 'playing' : 'loading';
     }
 
     get playId() { return this.#plays.current()?.playId ?? null; }
@@ -198,9 +196,7 @@ class Player extends EventEmitter {
         }
     }
 
-    /*
-     * What follows is for the client, not for the bot.
-     */
+    /* What follows is for the client, not for the bot. */
 
     /**
      * An event of this channel, before its command's promise is resolved.
@@ -231,8 +227,7 @@ class Player extends EventEmitter {
 
     /** @param {string} playId @returns {boolean} whether this `ready` is one of a play played again */
     isReplay(playId) {
-        const play = this.#plays.get(playId);
-        return play !== undefined && play.replayed;
+        return this.#plays.get(playId)?.replayed ?? false;
     }
 
     /**
@@ -298,7 +293,8 @@ class Player extends EventEmitter {
 
     /** @returns {number} the position of the first frame, seconds */
     #beginPlay() {
-        const play = this.#plays.audible?.replayed && !this.#plays.audible.ended ? this.#plays.audible : this.#plays.successor() ?? this.#plays.audible;
+        const { audible } = this.#plays;
+        const play = audible?.replayed && !audible.ended ? audible : this.#plays.successor() ?? audible;
         if (!play)
             return 0;
         play.next = false;
@@ -310,9 +306,7 @@ class Player extends EventEmitter {
     #endPlay() {
         this.#plays.audible = null;
         const follows = this.#plays.successor();
-        if (!follows)
-            return 'last';
-        return follows.next ? 'joined' : 'replaced';
+        return !follows ? 'last' : follows.next ? 'joined' : 'replaced';
     }
 
     /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { once } from 'node:events';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { TuttiClient } from '../lib/index.mjs';
 import { Daemon, makeMedia } from './lib/daemon.mjs';
@@ -22,6 +23,17 @@ after(async () => {
     await daemon?.close();
     media?.close();
 });
+
+/** Whether a process is the daemon or its child. */
+function isOurs(pid) {
+    if (pid === daemon.pid)
+        return true;
+    try {
+        return Number(/^PPid:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) === daemon.pid;
+    } catch {
+        return false;
+    }
+}
 
 test('the packets are the source, sample by sample', async () => {
     const player = client.player('1');
@@ -80,15 +92,38 @@ test('next joins without a gap, in one stream', async () => {
     const { stream } = player;
     const queued = player.play(media.other, { playId: 'b', next: true });
     queued.catch(() => {});
-    const first = Math.ceil((2 * 48000 + LOOK_AHEAD) / FRAME);
+    const joint = 2 * 48000; /* samples of the first */
     const reader = readAtPace(stream, 5);
-    await until(() => reader.packets.length >= first + 50, 'packets of both');
+    await until(() => reader.packets.length >= 160, 'packets of both');
     reader.stop();
     assert.equal((await queued).playId, 'b');
     assert.equal(player.playId, 'b');
     assert.equal(player.stream, stream);
-    const places = trace(reader.packets.slice(first, first + 50), media.otherSource, (i) => i * FRAME - LOOK_AHEAD, { range: 400 }).slice(2);
-    assert.ok(places.every(({ packet, place }) => place === packet * FRAME - LOOK_AHEAD), 'b begins right behind a');
+    const places = trace(reader.packets.slice(100, 160), media.otherSource, (i) => (100 + i) * FRAME - LOOK_AHEAD - joint, { range: 2 * FRAME }).slice(3);
+    for (const { packet, place } of places)
+        assert.equal(place, (100 + packet) * FRAME - LOOK_AHEAD - joint, 'b begins with the very sample behind a');
+    await player.stop();
+});
+
+test('a worker that is killed is a warning, and nothing else', { todo: 'the daemon does not recover workers yet' }, async (t) => {
+    const player = client.player('6');
+    await player.play(media.long);
+    const reader = readAtPace(player.stream, 10);
+    t.after(() => reader.stop());
+    await until(() => reader.packets.length >= 30, 'packets');
+    const warned = Promise.race([once(player, 'warning'), once(player, 'finished')]); /* an `error` rejects both */
+    for (const name of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+        const read = (file) => { try { return fs.readFileSync(`/proc/${name}/${file}`, 'latin1'); } catch { return ''; } };
+        /* The zygote has another name; workers are the daemon's or the zygote's children. */
+        if (read('comm').trim() === 'tutti-worker' && isOurs(Number(/^PPid:\s+(\d+)/m.exec(read('status'))?.[1])))
+            process.kill(Number(name), 'SIGKILL');
+    }
+    const [warning] = await warned;
+    assert.deepEqual([warning.code, warning.channelId], ['worker_restarted', '6']);
+    const at = reader.packets.length;
+    await until(() => reader.packets.length >= at + 50, 'packets after it');
+    const places = trace(reader.packets, media.source, (i) => i * FRAME - LOOK_AHEAD, { range: 3 * FRAME, every: 2 }).slice(1);
+    assert.ok(places.every(({ packet, place }) => place === packet * FRAME - LOOK_AHEAD), 'not a sample is missing');
     await player.stop();
 });
 
@@ -114,14 +149,11 @@ test('volume is heard within the depth of the stream', async () => {
 test('sixty channels at fifty frames a second', { timeout: 60_000 }, async () => {
     const players = Array.from({ length: 60 }, (_, i) => client.player(String(1000 + i)));
     await Promise.all(players.map((player) => player.play(media.long)));
-    const delay = monitorEventLoopDelay({ resolution: 5 });
     const readers = players.map((player) => readAtPace(player.stream, 20));
     await sleep(1000); /* the workers fill their rings: with sixty at once that takes the machine's time */
     const missedBefore = readers.map((reader) => reader.missed);
     const countBefore = readers.map((reader) => reader.packets.length);
-    delay.enable();
     await until(() => readers.every((reader, i) => reader.packets.length >= countBefore[i] + 150), '150 more packets of each', 20_000);
-    delay.disable();
     for (const reader of readers)
         reader.stop();
     const missed = readers.reduce((sum, reader, i) => sum + reader.missed - missedBefore[i], 0);
