@@ -13,8 +13,9 @@ enum {
     /* Frames encoded and thrown away before the first, so that the encoder has heard what the
      * listener's decoder has heard. */
     PRIME_FRAMES = 4,
-    /* After a change of volume the ramp has to be encoded before packets can be passed again. */
-    RAMP_FRAMES = 2,
+    /* Encoded before packets are passed again: the ramp, and as many as the listener's decoder
+     * needs to be where the source's encoder was (fewer, and a tone wavers by 2 dB). */
+    RAMP_FRAMES = 4,
 };
 
 struct render {

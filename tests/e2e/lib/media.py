@@ -60,6 +60,17 @@ class Media:
         with ThreadPoolExecutor(2) as pool:
             return dict(zip(recipes, pool.map(lambda item: self.make(*item), recipes.items())))
 
+    def of(self, name, pcm, args="-c:a pcm_s16le"):
+        """A file of that sound (48 kHz, any channels), under that name with its suffix."""
+        path = self.root / name
+        if not path.exists():
+            made = path.with_name("making-" + name)
+            subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "f32le", "-ar", str(sound.RATE), "-ac",
+                            str(pcm.shape[1]), "-i", "-", *args.split(), str(made)],
+                           input=pcm.astype("<f4").tobytes(), check=True)
+            made.rename(path)
+        return str(path)
+
     def wav(self, seconds=2.0, seed=0):
         """Plain 48 kHz stereo: its reference is exact."""
         n = int(seconds * sound.RATE)
