@@ -175,8 +175,33 @@ static void place_raw(struct packets *p, struct packet *k, int64_t raw)
         k->number = p->first_number + raw / p->frame;
 }
 
+/* A FLAC frame bears its own number, which no container can get wrong. Returns −1 if it does not.
+ */
+static int64_t flac_frame_sample(const struct packets *p, const AVPacket *av)
+{
+    if (av->size < 12 || av->data[0] != 0xff || (av->data[1] & 0xfe) != 0xf8)
+        return -1;
+    bool counts_samples = (av->data[1] & 1) != 0;
+    const uint8_t *at = av->data + 4; /* a number in the manner of UTF-8, up to 7 bytes long */
+    int n_more = 0;
+    while (n_more < 7 && (at[0] & (0x80 >> n_more)) != 0)
+        n_more++;
+    if (n_more == 1)
+        return -1;
+    int64_t number = n_more == 0 ? at[0] : at[0] & (0x7f >> n_more);
+    for (int i = 1; i < n_more; i++)
+        number = number << 6 | (at[i] & 0x3f);
+    return counts_samples ? number : number * p->grid;
+}
+
 static void place_by_pts(struct packets *p, struct packet *k)
 {
+    if (p->demux->par->codec_id == AV_CODEC_ID_FLAC) {
+        int64_t raw = flac_frame_sample(p, k->av);
+        if (raw >= 0)
+            place_raw(p, k, raw);
+        return;
+    }
     if (k->av->pts == AV_NOPTS_VALUE)
         return;
     double raw = time_of(p, k->av->pts) - p->first_time;

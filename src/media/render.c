@@ -27,6 +27,8 @@ struct render {
     struct passthrough *passthrough;
     bool passing;
     bool alone;  /* the next encoded frame must lean on none before it */
+    bool dry;    /* the source had no more when last read */
+    bool given;  /* a frame has been given */
     bool ended;  /* the end marker has been given */
     bool padded; /* silence was put behind the end */
     int64_t pos; /* [samples] of the next frame */
@@ -110,7 +112,8 @@ static int read_padded(struct render *r, float *dst, int n, int *ret_split)
     }
     if (got < 0)
         return got;
-    r->padded |= got < n;
+    r->dry = got < n;
+    r->padded |= r->dry;
     memset(dst + (size_t)got * AUDIO_CHANNELS, 0,
            (size_t)(n - got) * AUDIO_CHANNELS * sizeof(float));
     return 0;
@@ -216,7 +219,7 @@ int render_begin(struct render *r, struct track *t, uint32_t play, const struct 
     r->info = info;
     r->how = *how;
     r->next.feeds = r->next.has_pcm = r->next.restarts = false;
-    r->ended = r->padded = false;
+    r->ended = r->padded = r->given = false;
     r->pass_again = -1;
     bool on_grid = how->pos % AUDIO_FRAME_SAMPLES == 0;
     bool passable = info.passable && how->gain == 1 && (on_grid || !how->exact);
@@ -256,6 +259,11 @@ static int restart_with_next(struct render *r)
 
 static int put_end(struct render *r, struct frame *ret)
 {
+    int e = track_find_end(r->track);
+    if (e < 0)
+        return e;
+    if (!track_has_sound(r->track))
+        return -EBADMSG;
     int64_t end = track_end(r->track);
     memset(ret, 0, sizeof *ret);
     ret->record.gen = r->how.gen;
@@ -285,6 +293,7 @@ static int put_frame(struct render *r, const uint8_t *bytes, int len, int flags,
     ret->record.pos = r->pos;
     ret->record.hint = track_hint(r->track, r->pos);
     ret->bytes = bytes;
+    r->given = true;
     r->pos += AUDIO_FRAME_SAMPLES;
     return 1;
 }
@@ -300,10 +309,10 @@ static int pass_frame(struct render *r, struct frame *ret)
     }
     if (e == -ENOTSUP) {
         log_debug("render", "a packet cannot be passed through, decoding from here");
-        return begin_encoding(r, resume);
+        return begin_encoding(r, r->given ? resume : r->how.pos);
     }
     if (e == 0)
-        return track_has_sound(r->track) ? put_end(r, ret) : -EBADMSG;
+        return put_end(r, ret);
     return e;
 }
 
@@ -314,8 +323,9 @@ static int encode_frame(struct render *r, struct frame *ret)
         return e;
     r->next.has_pcm = false;
     int64_t end = track_end(r->track);
-    if (end >= 0 && r->pos >= (r->how.pos >= end ? end : end + (int64_t)r->info.lag))
-        return track_has_sound(r->track) ? put_end(r, ret) : -EBADMSG;
+    /* A play that begins behind the end gives nothing; one that reaches it gives what lags. */
+    if (end < 0 ? r->dry : r->pos >= (r->how.pos >= end ? end : end + (int64_t)r->info.lag))
+        return put_end(r, ret);
     int len = encoder_run(r->encoder, r->pcm, r->alone, r->packet);
     if (len < 0)
         return len;

@@ -276,22 +276,33 @@ static void drop_whole(struct track *t, const AVFrame *frame)
         t->skip_left = t->skip_left > frame->nb_samples ? t->skip_left - frame->nb_samples : 0;
 }
 
+/* The rate changes at the next decoded sample. If that is still before what was asked for, the
+ * place asked for is another sample than was thought. */
+static int begin_segment(struct track *t, int rate)
+{
+    const struct segment *s = segment_at_sample(t, t->sample);
+    struct segment next = { t->sample, segment_pos(s, t->sample), rate };
+    if (t->n_segments == SEGMENTS_MAX)
+        return -EBADMSG;
+    if (s->sample == t->sample)
+        t->segments[s - t->segments].rate = rate; /* the container was wrong */
+    else
+        t->segments[t->n_segments++] = next;
+    if (t->sample >= t->feed_from)
+        return 0;
+    s = segment_at_sample(t, t->sample);
+    int64_t from = aligned_feed(s, segment_sample(s, t->want > 0 ? t->want : 0));
+    t->feed_from = from > t->sample ? from : t->sample;
+    t->out_pos = segment_pos(s, t->feed_from);
+    return 0;
+}
+
 static int change_params(struct track *t, const AVFrame *frame)
 {
     int r = resampler_finish(t->resampler);
-    if (r < 0)
-        return r;
-    const struct segment *s = segment_at_sample(t, t->sample);
-    if (s->rate != frame->sample_rate && t->sample >= t->feed_from) {
-        if (t->n_segments == SEGMENTS_MAX)
-            return -EBADMSG;
-        struct segment next = { t->sample, segment_pos(s, t->sample), frame->sample_rate };
-        if (t->n_segments == 1 && t->sample == 0)
-            t->segments[0] = next; /* the container was wrong from the start */
-        else
-            t->segments[t->n_segments++] = next;
-    }
-    return resampler_begin(t->resampler, frame);
+    if (r == 0 && segment_at_sample(t, t->sample)->rate != frame->sample_rate)
+        r = begin_segment(t, frame->sample_rate);
+    return r < 0 ? r : resampler_begin(t->resampler, frame);
 }
 
 static int feed(struct track *t, const AVFrame *frame, int from, int n)
@@ -421,9 +432,7 @@ static int finish(struct track *t)
     int r = resampler_finish(t->resampler);
     if (r < 0)
         return r;
-    if (t->settling) /* nothing came: we are behind the end */
-        t->end = t->end >= 0 ? t->end : 0;
-    else
+    if (!t->settling) /* else nothing came: we are behind the end, wherever it is */
         t->end = segment_pos(segment_at_sample(t, t->sample), t->sample);
     return 0;
 }
@@ -541,6 +550,23 @@ void track_forget(struct track *t, int64_t pos)
     const struct segment *s = segment_at_pos(t, pos);
     int64_t keep = aligned_feed(s, segment_sample(s, pos)) - (int64_t)s->rate * WARM_UP_MS / 1000;
     packets_forget(t->packets, keep);
+}
+
+int track_find_end(struct track *t)
+{
+    int64_t from = t->info.duration > 4 * AUDIO_RATE ? t->info.duration - 4 * AUDIO_RATE : 0;
+    while (t->end < 0) {
+        float samples[480 * AUDIO_CHANNELS];
+        int r = track_go(t, from);
+        while (r >= 0 && (r = track_read(t, samples, 480)) == 480)
+            ;
+        if (r < 0)
+            return r;
+        if (from == 0 && t->end < 0)
+            t->end = 0;
+        from = 0; /* nothing was there: the container is wrong about its duration */
+    }
+    return 0;
 }
 
 bool track_was_cut(const struct track *t)

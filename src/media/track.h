@@ -43,6 +43,10 @@ int track_read(struct track *t, float *dst, int n);
 /* [samples at 48 kHz] the exact end; −1 while it has not been reached. */
 int64_t track_end(const struct track *t);
 
+/* Finds the exact end if it is not known, by reading to it; the reading place is undefined then.
+ * Returns 0 or negative errno. */
+int track_find_end(struct track *t);
+
 /* Says that the end is at `pos`, when packets were passed and not decoded. */
 void track_set_end(struct track *t, int64_t pos);
 
