@@ -124,7 +124,7 @@ def test_volume_changes_without_a_seam(tools, make, name, levels):
     if name in PASSED:
         at = played.switched
         assert all(played.passed[:at[0]]) and not any(played.passed[at[0]:at[1]])
-        assert all(played.passed[at[1] + 2:-1]) == (levels[1] == 1.0)
+        assert all(played.passed[at[1] + 4:-1]) == (levels[1] == 1.0)
 
 
 def test_loud_is_limited_not_clipped(tools, make):
