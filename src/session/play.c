@@ -285,11 +285,12 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         p->ops->applied(p);
     if (n == 0 || play_holds_end(p))
         return PLAY_EMPTY;
+    if ((r.flags & RING_END) && p->rendering)
+        return PLAY_EMPTY; /* the render that is under way decides what comes after */
     p->rt.next_pos = r.pos;
     if (r.flags & RING_END) {
         p->joins = (r.flags & RING_JOIN) != 0;
-        /* A render that is under way decides what comes after. */
-        return p->rendering ? PLAY_EMPTY : PLAY_OVER;
+        return PLAY_OVER;
     }
     p->passes = r.flags & RING_PASSTHROUGH;
     *ret_len = r.len;
@@ -345,7 +346,9 @@ static int look(struct play *p)
     if (changed < 0 || (p->rendering && !p->ready))
         return changed;
     int n = peek_current(p, p->rt.lane, p->rt.gen, &r, &packet);
-    if (n > 0)
+    /* The end lies before the end of the last frame: with a render under way that frame would be
+     * heard twice. */
+    if (n > 0 && !((r.flags & RING_END) && p->rendering))
         p->rt.next_pos = r.pos;
     if (changed > 0 && p->ready)
         p->ops->applied(p);
