@@ -314,6 +314,11 @@ struct ring_consumer *worker_ring(struct worker *w)
     return w->ring;
 }
 
+struct ring_consumer *worker_take_ring(struct worker *w)
+{
+    return TAKE_PTR(w->ring);
+}
+
 enum worker_state worker_state(const struct worker *w)
 {
     return w->state;

@@ -88,6 +88,9 @@ void worker_hear_words(struct worker *w);
 void worker_kill(struct worker *w, const char *why);
 
 struct ring_consumer *worker_ring(struct worker *w);
+
+/* In `died`: the ring becomes the caller's, who may go on reading what lies in it. */
+struct ring_consumer *worker_take_ring(struct worker *w);
 enum worker_state worker_state(const struct worker *w);
 uint32_t worker_id(const struct worker *w);
 pid_t worker_pid(const struct worker *w);

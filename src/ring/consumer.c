@@ -124,7 +124,7 @@ void ring_discard(struct ring_consumer *c, unsigned lane)
     publish_read(c, lane, c->lane[lane].read + fill);
 }
 
-bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
+bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record)
 {
     uint32_t fill = claimed_fill(c, lane);
     if (fill == 0 || fill > c->shape.n_slots)
@@ -132,7 +132,23 @@ bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
     struct ring_record r;
     uint32_t newest = c->lane[lane].read + fill - 1;
     memcpy(&r, &c->lane[lane].records[newest & (c->shape.n_slots - 1)], sizeof r);
-    return r.gen == gen && (r.flags & (RING_END | RING_JOIN)) == RING_END;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (!record_is_sane(c, &r))
+        return false;
+    *ret_record = r;
+    return true;
+}
+
+bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
+{
+    struct ring_record r;
+    return ring_newest(c, lane, &r) && r.gen == gen &&
+           (r.flags & (RING_END | RING_JOIN)) == RING_END;
+}
+
+uint32_t ring_frames_made(const struct ring_consumer *c)
+{
+    return atomic_load_explicit(&c->header->frames_made, memory_order_relaxed);
 }
 
 uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane)

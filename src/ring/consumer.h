@@ -30,6 +30,12 @@ void ring_discard(struct ring_consumer *c, unsigned lane);
 /* True if the newest record of the lane ends the render `gen` and nothing is to follow it. */
 bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen);
 
+/* Copies the newest record of the lane. Returns false if there is none, or it makes no sense. */
+bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record);
+
+/* Frames made since the ring is there, as the worker counts them; only a hint. */
+uint32_t ring_frames_made(const struct ring_consumer *c);
+
 /* Records waiting in the lane, at most n_slots whatever the producer claims. */
 uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane);
 

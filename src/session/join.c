@@ -11,8 +11,10 @@ enum { LAST_RECORDS = 2 }; /* the last frame and the end */
 
 void play_host(struct play *p, struct play *next)
 {
+    if (p->successor == next)
+        return;
     p->awaits_next = next->locating != NULL;
-    if (!p->worker || p->successor || next->source_fd < 0)
+    if (!p->worker || p->relic.ring || p->successor || next->source_fd < 0)
         return;
     struct wmsg m = play_open_message(next);
     if (worker_next(p->worker, &m, next->source_fd) < 0)
@@ -32,9 +34,9 @@ void play_make_join(struct play *p, bool late)
 
 bool play_holds_end(const struct play *p)
 {
-    return p->awaits_next && !p->rendering &&
-           ring_consumer_fill(worker_ring(p->worker), p->rt.lane) <= LAST_RECORDS &&
-           ring_is_ended(worker_ring(p->worker), p->rt.lane, p->rt.gen);
+    return p->awaits_next && !p->rendering && !p->relic.ring &&
+           ring_consumer_fill(p->rt.ring, p->rt.lane) <= LAST_RECORDS &&
+           ring_is_ended(p->rt.ring, p->rt.lane, p->rt.gen);
 }
 
 /* The worker is lost, or the play is over without a join: the successor will have its own worker.
@@ -68,10 +70,11 @@ void play_join(struct play *p, struct play *next)
     next->host = NULL;
     next->worker = w;
     next->waits_turn = false;
+    next->rt.ring = worker_ring(w);
     next->rt.lane = p->rt.lane;
     next->rt.gen = p->rt.gen;
     next->heard_gain = (float)next->volume;
-    (void)close(TAKE_FD(next->source_fd));
+    next->relic.made_before = ring_frames_made(next->rt.ring);
     ring_pop(worker_ring(w), next->rt.lane); /* the mark between the two */
     worker_join(w, next);
 }

@@ -65,6 +65,7 @@ void play_free(struct play *p)
         pool_cancel(p->pool, p->job);
     if (p->worker)
         pool_release_worker(p->pool, p->worker);
+    play_drop_relic(p);
     if (p->source_fd >= 0)
         (void)close(p->source_fd);
     free(p->title);
@@ -100,12 +101,27 @@ static void on_worker(struct worker *w, void *arg)
         return;
     }
     struct wmsg m = play_open_message(p);
+    if (p->ready) { /* it takes over from a dead one */
+        m.open.render = p->render;
+        m.open.render.lane = 0;
+    }
+    p->relic.made_before = ring_frames_made(worker_ring(w));
     if (worker_open(w, &user_ops, p, &m, p->source_fd) < 0) {
-        p->ops->failed(p, TUTTI_E_WORKER_CRASHED, "the worker died");
+        /* An idle worker that had died unnoticed says nothing about the play. */
+        if (play_may_restart(p))
+            play_get_worker(p);
+        else
+            p->ops->failed(p, TUTTI_E_WORKER_CRASHED, "the worker died");
         return;
     }
-    (void)close(TAKE_FD(p->source_fd));
     p->worker = w;
+    if (p->ready) {
+        p->render.lane = m.open.render.lane;
+        p->render.gen = m.open.render.gen;
+        return;
+    }
+    p->rendering = false;
+    p->rt.ring = worker_ring(w);
     p->rt.lane = m.open.render.lane;
     p->rt.gen = m.open.render.gen;
     p->heard_gain = m.open.render.gain;
@@ -179,7 +195,9 @@ static void on_message(const struct wmsg *m, void *arg)
         p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
         break;
     case WMSG_RENDER_FAILED:
-        if (p->rendering && m->failed.gen == p->render.gen) {
+        if (p->relic.ring) {
+            p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+        } else if (p->rendering && m->failed.gen == p->render.gen) {
             p->rendering = false;
             p->volume = (double)p->heard_gain;
             p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
@@ -200,7 +218,10 @@ static void on_message(const struct wmsg *m, void *arg)
 static void on_worker_died(const char *why, void *arg)
 {
     struct play *p = arg;
+    struct ring_consumer *ring = worker_take_ring(p->worker);
     p->worker = NULL;
+    if (play_recover(p, ring))
+        return;
     play_disown(p);
     char text[128];
     (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
@@ -208,10 +229,9 @@ static void on_worker_died(const char *why, void *arg)
 }
 
 /* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
-static int peek_current(struct play *p, unsigned lane, uint32_t gen, struct ring_record *r,
-                        const uint8_t **packet)
+static int peek_lane(struct ring_consumer *ring, unsigned lane, uint32_t gen, struct ring_record *r,
+                     const uint8_t **packet)
 {
-    struct ring_consumer *ring = worker_ring(p->worker);
     for (uint32_t i = 0; i <= ring_consumer_shape(ring)->n_slots; i++) {
         int n = ring_peek(ring, lane, r, packet);
         if (n <= 0)
@@ -225,9 +245,28 @@ static int peek_current(struct play *p, unsigned lane, uint32_t gen, struct ring
     return 0;
 }
 
+/* What is being read. */
+static int peek_current(struct play *p, struct ring_record *r, const uint8_t **packet)
+{
+    if (p->relic.broken)
+        return 0;
+    int n = peek_lane(p->rt.ring, p->rt.lane, p->rt.gen, r, packet);
+    if (n < 0 && p->relic.ring) {
+        p->relic.broken = true;
+        return 0;
+    }
+    return n;
+}
+
 static void change_lane(struct play *p, const struct ring_record *first)
 {
-    ring_discard(worker_ring(p->worker), p->rt.lane);
+    if (p->relic.ring) {
+        play_drop_relic(p);
+        p->ops->look_soon(p); /* a next play may be opened ahead again */
+    } else {
+        ring_discard(p->rt.ring, p->rt.lane);
+    }
+    p->rt.ring = worker_ring(p->worker);
     p->rendering = false;
     p->rt.lane = p->render.lane;
     p->rt.gen = p->render.gen;
@@ -242,10 +281,12 @@ static int try_change_lane(struct play *p)
 {
     struct ring_record r;
     const uint8_t *packet;
-    if (!p->rendering)
+    if (!p->rendering || !p->worker)
+        return 0;
+    if (p->relic.drain && peek_current(p, &r, &packet) > 0)
         return 0;
     for (;;) {
-        int n = peek_current(p, p->render.lane, p->render.gen, &r, &packet);
+        int n = peek_lane(worker_ring(p->worker), p->render.lane, p->render.gen, &r, &packet);
         if (n <= 0)
             return n;
         if (!p->render.exact || (r.flags & RING_END) || r.pos >= p->rt.next_pos)
@@ -259,6 +300,8 @@ static int try_change_lane(struct play *p)
 
 static void send_render(struct play *p)
 {
+    if (!p->worker) /* the one that is being waited for is told when it comes */
+        return;
     int r = worker_render(p->worker, &p->render);
     p->render_unsent = r == -EAGAIN;
     if (r < 0 && r != -EAGAIN)
@@ -267,7 +310,8 @@ static void send_render(struct play *p)
 
 static enum play_step broken(struct play *p)
 {
-    worker_kill(p->worker, "it wrote nonsense into its ring");
+    if (p->worker)
+        worker_kill(p->worker, "it wrote nonsense into its ring");
     return PLAY_BROKEN;
 }
 
@@ -278,7 +322,7 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
     if (p->render_unsent)
         send_render(p);
     int changed = try_change_lane(p);
-    int n = changed < 0 ? changed : peek_current(p, p->rt.lane, p->rt.gen, &r, ret_packet);
+    int n = changed < 0 ? changed : peek_current(p, &r, ret_packet);
     if (n < 0)
         return broken(p);
     if (changed > 0)
@@ -305,7 +349,7 @@ void play_hear_last_words(struct play *p)
 
 void play_took(struct play *p)
 {
-    ring_pop(worker_ring(p->worker), p->rt.lane);
+    ring_pop(p->rt.ring, p->rt.lane);
     p->rt.next_pos += AUDIO_FRAME_SAMPLES;
     p->rt.sequence++;
     p->rt.frames++;
@@ -313,7 +357,7 @@ void play_took(struct play *p)
 
 void play_wake_worker(struct play *p)
 {
-    if (p->worker)
+    if (p->worker && !p->relic.ring)
         worker_wake(p->worker, p->rt.lane);
 }
 
@@ -324,7 +368,7 @@ static bool await(struct play *p, unsigned lane, uint32_t gen)
     const uint8_t *packet;
     for (int i = 0; i < AWAIT_TRIES; i++) {
         /* Stale records are taken away first: they must not pass for what is waited for. */
-        if (peek_current(p, lane, gen, &r, &packet) != 0)
+        if (peek_lane(worker_ring(p->worker), lane, gen, &r, &packet) != 0)
             return false;
         if (ring_consumer_wait(worker_ring(p->worker), lane))
             return true;
@@ -334,7 +378,10 @@ static bool await(struct play *p, unsigned lane, uint32_t gen)
 
 bool play_await_frame(struct play *p)
 {
-    return await(p, p->rt.lane, p->rt.gen);
+    if (!p->relic.ring)
+        return await(p, p->rt.lane, p->rt.gen);
+    /* A dead worker makes nothing more; the one that takes over rings, or says that it is open. */
+    return !p->worker || await(p, p->render.lane, p->render.gen);
 }
 
 /* Returns 1 if a frame (or the end) lies ready to be delivered, 0, or -EPROTO. */
@@ -345,7 +392,7 @@ static int look(struct play *p)
     int changed = try_change_lane(p);
     if (changed < 0 || (p->rendering && !p->ready))
         return changed;
-    int n = peek_current(p, p->rt.lane, p->rt.gen, &r, &packet);
+    int n = peek_current(p, &r, &packet);
     /* The end lies before the end of the last frame: with a render under way that frame would be
      * heard twice. */
     if (n > 0 && !((r.flags & RING_END) && p->rendering))
@@ -363,8 +410,11 @@ void play_check(struct play *p)
         send_render(p);
     int n = look(p);
     /* What comes between the look and the wait is seen by the next look. */
-    while (n >= 0 && p->rendering && !await(p, p->render.lane, p->render.gen))
+    for (int i = 0; i < AWAIT_TRIES && n >= 0 && p->rendering; i++) {
+        if (await(p, p->render.lane, p->render.gen))
+            break;
         n = look(p);
+    }
     while (n == 0 && !p->ready && !p->rendering && !await(p, p->rt.lane, p->rt.gen))
         n = look(p);
     if (n < 0) {
@@ -385,10 +435,16 @@ static void start_render(struct play *p, int64_t pos, bool exact)
         .pos = pos,
         .gain = (float)p->volume,
         .gain_from = p->ready && exact ? p->heard_gain : (float)p->volume,
-        .lane = (uint8_t)(p->rt.lane ^ 1u),
+        .lane = (uint8_t)((p->relic.ring ? p->render.lane : p->rt.lane) ^ 1u),
         .exact = exact && p->ready,
     };
     p->rendering = true;
+    p->relic.drain = false;
+    if (!p->worker) {
+        if (!p->job)
+            play_get_worker(p);
+        return;
+    }
     send_render(p);
     if (!await(p, p->render.lane, p->render.gen)) /* it is there already: no bell will ring */
         p->ops->look_soon(p);
@@ -406,7 +462,7 @@ bool play_seek(struct play *p, int64_t pos)
 {
     if (!p->ready)
         p->rt.next_pos = pos;
-    if (p->worker)
+    if (p->worker || p->ready)
         start_render(p, pos, false);
     return false;
 }
@@ -415,8 +471,8 @@ bool play_set_volume(struct play *p, double volume)
 {
     bool changed = (float)volume != (float)p->volume;
     p->volume = volume;
-    if (!p->worker || !changed)
-        return !p->rendering;
+    if ((!p->worker && !p->ready) || !changed)
+        return !p->rendering || !p->ready;
     if (p->ready || p->rendering)
         play_render_anew(p);
     else
@@ -457,9 +513,9 @@ int64_t play_position(const struct play *p)
 
 int64_t play_buffered(const struct play *p)
 {
-    if (!p->worker || !p->ready)
+    if (!p->ready)
         return 0;
-    return (int64_t)ring_consumer_fill(worker_ring(p->worker), p->rt.lane) * AUDIO_FRAME_SAMPLES;
+    return (int64_t)ring_consumer_fill(p->rt.ring, p->rt.lane) * AUDIO_FRAME_SAMPLES;
 }
 
 const char *play_state_name(const struct play *p)

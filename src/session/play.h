@@ -80,6 +80,7 @@ struct play {
     char *title;
 
     struct {
+        struct ring_consumer *ring; /* being read: the worker's, or a dead worker's */
         unsigned lane;
         uint32_t gen;
         int64_t next_pos; /* [samples at 48 kHz] of the next frame */
@@ -88,6 +89,17 @@ struct play {
         uint64_t underruns;
     } rt;
     bool passes; /* the frame delivered last was the source's own */
+
+    /* What a dead worker has left is played while another one takes over. */
+    struct {
+        struct ring_consumer *ring; /* owned; NULL when none died */
+        bool drain;                 /* take all of it before the new worker's frames */
+        bool broken;                /* it makes no sense: as if empty */
+        unsigned deaths;            /* in a row at the same place of the media */
+        uint32_t made_before;       /* frames of this worker that are none of this play's */
+        unsigned n_restarts;        /* since window_ns */
+        uint64_t window_ns;
+    } relic;
 
     /* a render on its way into the other lane */
     bool rendering;
@@ -129,6 +141,11 @@ void play_leave_host(struct play *next);
 void play_make_join(struct play *p, bool late);
 void play_disown(struct play *p);
 bool play_holds_end(const struct play *p);
+
+/* recover.c: the worker died. Returns true if the play goes on with another one. */
+bool play_recover(struct play *p, struct ring_consumer *ring);
+void play_drop_relic(struct play *p);
+bool play_may_restart(struct play *p); /* counts; false when it was restarted too often of late */
 
 enum play_step {
     PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */

@@ -89,7 +89,7 @@ static void finish_current(struct session *s)
 {
     struct play *p = s->current;
     s->current = NULL;
-    if (p->joins && p->successor)
+    if (p->joins && p->successor && p->worker)
         play_join(p, p->successor);
     struct event e = { .type = EVENT_FINISHED,
                        .position = play_position(p),
@@ -143,11 +143,12 @@ static void on_visit(uv_idle_t *handle)
     (void)uv_idle_stop(handle);
     while (ss->to_visit) {
         struct session *s = ss->to_visit;
-        forget_to_visit(s);
+        session_offer_next(s);
         if (s->current && s->current->rendering)
             play_check(s->current);
         else if (s->pending && s->pending->rendering)
             play_check(s->pending);
+        forget_to_visit(s); /* only now: a look that brings news must not ask for another visit */
         spend_credit(s);
     }
 }

@@ -1,0 +1,118 @@
+/*
+ * A worker may die, the music may not: what it has left in its ring is played on while another
+ * worker opens the source at the first frame that is missing.
+ */
+#include "session/play.h"
+
+#include "base/clock.h"
+
+enum {
+    NEW_FRAMES_MIN = 25,  /* a worker that made fewer died at the same place again */
+    DEATHS_SKIP = 2,      /* at the same place: what lies there is skipped … */
+    DEATHS_MAX = 3,       /* … or the play is given up */
+    SKIP_SAMPLES = 72000, /* [samples at 48 kHz] 1.5 s */
+    RESTARTS_MAX = 10,    /* of one play in a window, whatever the worker says of itself */
+};
+
+#define RESTART_WINDOW_NS (10 * NS_PER_S)
+
+void play_drop_relic(struct play *p)
+{
+    ring_consumer_free(p->relic.ring);
+    p->relic.ring = NULL;
+    p->relic.drain = p->relic.broken = false;
+}
+
+/* A death while waiting (for room, for data) says nothing about the media; one while opening does
+ * as long as nothing has been heard. */
+static void count_death(struct play *p, const struct ring_consumer *ring)
+{
+    enum ring_worker_state state = ring_worker_state(ring);
+    if (p->ready && state != RING_WORKER_DECODING)
+        return;
+    uint32_t made = ring_frames_made(ring) - p->relic.made_before;
+    bool same_place = !p->ready || p->relic.deaths == 0 || made < NEW_FRAMES_MIN;
+    p->relic.deaths = same_place ? p->relic.deaths + 1 : 1;
+}
+
+bool play_may_restart(struct play *p)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (now_ns - p->relic.window_ns > RESTART_WINDOW_NS) {
+        p->relic.window_ns = now_ns;
+        p->relic.n_restarts = 0;
+    }
+    return ++p->relic.n_restarts <= RESTARTS_MAX;
+}
+
+/* The next source may have been what killed the worker: it is not tried again. */
+static void give_up_successor(struct play *p, const struct ring_record *newest)
+{
+    struct play *next = p->successor;
+    if (next && (!next->opened || (newest && newest->play == next->serial)))
+        next->ops->failed(next, TUTTI_E_WORKER_CRASHED, "opening it ended the worker");
+    else
+        play_disown(p);
+}
+
+/* Where the dead worker's frames end. What it claims must follow from where we are. */
+static int64_t first_missing(const struct play *p, const struct ring_record *newest)
+{
+    int64_t ahead = newest ? newest->pos - p->rt.next_pos : -1;
+    int64_t most = (int64_t)ring_consumer_shape(p->rt.ring)->n_slots * AUDIO_FRAME_SAMPLES;
+    return ahead >= 0 && ahead <= most ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
+}
+
+/* What the new worker is to render: the change that was under way, or what is missing. */
+static void plan_render(struct play *p, const struct ring_record *newest)
+{
+    if (p->rendering && !p->relic.drain) {
+        if (p->render.exact)
+            p->render.pos = p->rt.next_pos;
+        return;
+    }
+    p->render = (struct wmsg_render){
+        .pos = first_missing(p, newest),
+        .gain = p->heard_gain,
+        .gain_from = p->heard_gain,
+        .exact = 1,
+    };
+    p->rendering = p->relic.drain = true;
+    if (p->relic.deaths >= DEATHS_SKIP) {
+        p->render.pos += SKIP_SAMPLES;
+        p->render.exact = 0;
+        p->ops->warning(p, TUTTI_W_SPAN_SKIPPED, "a span that cannot be decoded is skipped");
+    }
+}
+
+/* Keeps the ring to read on from, unless an older one is still being read. */
+static void keep_ring(struct play *p, struct ring_consumer *ring)
+{
+    if (p->relic.ring || !p->ready) {
+        ring_consumer_free(ring);
+        return;
+    }
+    p->relic.ring = ring;
+    p->rt.ring = ring;
+}
+
+bool play_recover(struct play *p, struct ring_consumer *ring)
+{
+    struct ring_record r;
+    count_death(p, ring);
+    keep_ring(p, ring);
+    p->opened = false;
+    p->render_unsent = false;
+    bool known = p->relic.ring && ring_newest(p->relic.ring, p->rt.lane, &r) && r.gen == p->rt.gen;
+    give_up_successor(p, known ? &r : NULL);
+    if (p->relic.deaths >= DEATHS_MAX || !play_may_restart(p) || p->source_fd < 0)
+        return false;
+    p->ops->warning(p, TUTTI_W_WORKER_RESTARTED, "the worker died; another one takes over");
+    bool complete = known && ((r.flags & RING_END) || r.play != p->serial);
+    if (complete && !(p->rendering && !p->relic.drain))
+        return true; /* all frames are there: nobody is needed to finish */
+    if (p->ready)
+        plan_render(p, known ? &r : NULL);
+    play_get_worker(p);
+    return true;
+}
