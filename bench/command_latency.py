@@ -1,4 +1,4 @@
-"""script-less measure of what a command costs: frames from command to ear, and CPU of a volume change.
+"""Measures what a command costs: frames from command to ear, and CPU of a volume change.
 
     /usr/bin/python3 bench/command_latency.py [--build build] [--rounds 40]
 
