@@ -393,9 +393,8 @@ static int look(struct play *p)
     if (changed < 0 || (p->rendering && !p->ready))
         return changed;
     int n = peek_current(p, &r, &packet);
-    /* The end lies before the end of the last frame: with a render under way that frame would be
-     * heard twice. */
-    if (n > 0 && !((r.flags & RING_END) && p->rendering))
+    /* The end lies before the end of the last frame: a render from there would repeat it. */
+    if (n > 0 && !((r.flags & RING_END) && p->ready))
         p->rt.next_pos = r.pos;
     if (changed > 0 && p->ready)
         p->ops->applied(p);

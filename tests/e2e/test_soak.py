@@ -98,7 +98,7 @@ def soak(daemon, media, seconds, seed):
 
 
 def test_soak(new_daemon, media):
-    assert soak(new_daemon(), media, 8, 4) > 100
+    assert soak(new_daemon(), media, 5, 4) > 100
 
 
 @pytest.mark.long

@@ -105,7 +105,7 @@ test('next joins without a gap, in one stream', async () => {
     await player.stop();
 });
 
-test('a worker that is killed is a warning, and nothing else', { todo: 'the daemon does not recover workers yet' }, async (t) => {
+test('a worker that is killed is a warning, and nothing else', async (t) => {
     const player = client.player('6');
     await player.play(media.long);
     const reader = readAtPace(player.stream, 10);
