@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import DEADLINE, frames_of, procs, sound
+from lib import DEADLINE, frames_of, opus, procs, sound
 from lib.catalogue import TRANSCODED
 from lib.client import PLENTY, Client, new_channel
 
@@ -138,6 +138,47 @@ def test_a_worker_dies(new_daemon, media, number):
         client.play_through(media.wav(1.0)).check_complete(51)
         again = client.start(media.wav(1.0), plays[0]["channel"], credit=PLENTY)
         assert client.control.terminal(again["play_id"])["frames"] == 51
+
+
+@pytest.mark.parametrize("kind", ["wav", "opus"])
+def test_nobody_hears_a_worker_die(new_daemon, media, kind):
+    """Killed again and again, with no frame lost, repeated or shifted."""
+    daemon = new_daemon()
+    path = getattr(media, kind)(6.0)
+    with Client(daemon, "paced") as client:
+        undisturbed = client.start(path)
+        started = client.start(path)
+        for n in (40, 110, 180):
+            client.audio.wait_frames(started["channel"], n)
+            for victim in daemon.workers():
+                os.kill(victim.pid, signal.SIGKILL)
+        ends = [client.control.terminal(one["play_id"]) for one in (undisturbed, started)]
+        assert [end["type"] for end in ends] == ["finished", "finished"], ends
+        codes = {e["code"] for e in client.control.of_play(started["play_id"]) if e["type"] == "warning"}
+        assert codes == {"worker_restarted"}
+        run = client.audio.wait_ends(started["channel"])
+        run.check()
+        assert ends[1]["frames"] == len(run.frames) == frames_of(6 * 48000)
+        if kind == "wav":
+            assert sound.lag_of(opus.decode(run.packets), sound.reference(path)) == 312
+        else:
+            assert run.packets == client.audio.wait_ends(undisturbed["channel"]).packets
+
+
+def test_a_next_that_kills_the_worker(new_daemon, media):
+    """The current play goes on to its end, whatever becomes of the next one."""
+    daemon = new_daemon("--warm-workers", 0)
+    with Client(daemon) as client:
+        started = client.start(media.wav(20.0), credit=25)
+        client.audio.wait_frames(started["channel"], 25)
+        tag = client.control.send("play", channel_id=started["channel_id"], url=media.wav(1.0, 2), next=True)
+        client.control.sync()
+        for victim in daemon.workers():
+            os.kill(victim.pid, signal.SIGKILL)
+        client.audio.credit(started["channel"], PLENTY)
+        assert client.control.terminal(started["play_id"])["frames"] == frames_of(20 * 48000)
+        answer = client.control.answer(tag)
+        assert answer["type"] == "ready" or answer["code"] == "worker_crashed", answer
 
 
 def test_idle_workers_die(new_daemon, media):
