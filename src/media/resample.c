@@ -220,7 +220,7 @@ int resampler_ready(const struct resampler *r)
 
 void resampler_take(struct resampler *r, float *dst, int n)
 {
-    if (dst)
+    if (dst && n > 0) /* nothing may have come yet: then there is no queue to copy from */
         memcpy(dst, r->queue + (size_t)r->start * AUDIO_CHANNELS,
                (size_t)n * AUDIO_CHANNELS * sizeof(float));
     r->start += n;
