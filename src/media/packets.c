@@ -91,9 +91,7 @@ static void drop_all(struct packets *p)
 
 static int open_demux(struct packets *p)
 {
-    demux_free(p->demux);
-    p->demux = NULL;
-    int r = demux_open(p->source, &p->demux);
+    int r = p->demux ? demux_rewind(p->demux) : demux_open(p->source, &p->demux);
     if (r < 0)
         return r;
     const AVCodecParameters *par = p->demux->par;
@@ -335,7 +333,7 @@ static int read_one(struct packets *p)
     struct packet k = { .av = av_packet_alloc() };
     if (!k.av)
         return -ENOMEM;
-    int r = demux_read(p->demux, k.av);
+    int r = demux_is_open(p->demux) ? demux_read(p->demux, k.av) : -EINTR;
     if (r <= 0) {
         p->at_end = r == 0;
         av_packet_free(&k.av);
@@ -478,13 +476,15 @@ static int start_over(struct packets *p)
     return open_demux(p);
 }
 
-/* Reads on until the first packet that has a place; true if that is early enough. */
-static bool landed_before(struct packets *p, int64_t sample)
+/* Reads on until the first packet that has a place. Returns 1 if that is early enough, 0, or -EINTR.
+ */
+static int landed_before(struct packets *p, int64_t sample)
 {
     while (p->cursor == p->last || slot(p, p->cursor)->sample < 0) {
         p->cursor = p->last;
-        if (read_one(p) <= 0)
-            return false;
+        int r = read_one(p);
+        if (r <= 0)
+            return r == -EINTR ? r : 0;
     }
     return slot(p, p->cursor)->sample <= sample;
 }
@@ -493,7 +493,9 @@ static int go_by_pts(struct packets *p, int64_t sample)
 {
     const AVStream *st = p->demux->stream;
     int rate = p->demux->par->sample_rate;
-    for (int64_t back = 0; back < (int64_t)rate * 64; back = back * 4 + rate) {
+    /* HLS goes to the packet behind what it is asked for. */
+    int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
+    for (int64_t back = first_back; back < (int64_t)rate * 64; back = back * 4 + rate) {
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;
@@ -502,10 +504,12 @@ static int go_by_pts(struct packets *p, int64_t sample)
         p->next_number = -1;
         p->at_end = false;
         int64_t pts = (int64_t)floor(((double)raw + p->first_time) / rate / av_q2d(st->time_base));
-        if (demux_seek(p->demux, pts) < 0)
-            return start_over(p);
-        if (landed_before(p, sample))
-            return 0;
+        int r = demux_seek(p->demux, pts);
+        if (r < 0)
+            return r == -EINTR ? r : start_over(p);
+        r = landed_before(p, sample);
+        if (r != 0)
+            return r < 0 ? r : 0;
     }
     return start_over(p);
 }
@@ -537,6 +541,11 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
     int64_t from = sample > warm_up ? sample - warm_up : 0;
     if (go_kept(p, from))
         return 0;
+    if (!demux_is_open(p->demux)) { /* an attempt to open it anew was given up */
+        int r = start_over(p);
+        if (r < 0)
+            return r;
+    }
     if (!p->calibrated || from < p->demux->par->sample_rate)
         return start_over(p);
     if (p->times != DEMUX_TIMES_NONE)
@@ -583,5 +592,7 @@ size_t packets_kept_bytes(const struct packets *p)
 
 bool packets_can_seek(const struct packets *p)
 {
-    return source_size(p->source) >= 0;
+    if (p->demux->endless)
+        return false;
+    return source_can_seek(p->source) || source_is_hls(p->source);
 }
