@@ -64,11 +64,12 @@ static int interrupted(void *arg)
 
 /* While a remote source is being opened, each look at another place would cost a request: only
  * those containers look that cannot do without. */
-static bool may_look_around(struct source *s)
+static bool may_look_around(AVIOContext *io)
 {
     uint8_t p[8];
     char name[5] = "";
-    if (source_read_at(s, p, sizeof p, 0) != (ssize_t)sizeof p)
+    int n = avio_read(io, p, sizeof p);
+    if (avio_seek(io, 0, SEEK_SET) != 0 || n != (int)sizeof p) /* it is all in the buffer */
         return false;
     memcpy(name, memcmp(p, "RIFF", 4) == 0 ? p : p + 4, 4);
     return strcmp(name, "RIFF") == 0 || av_match_list(name, remote_seekers, ',') != 0;
@@ -78,7 +79,7 @@ static void prepare_remote(AVFormatContext *c, struct demux *d)
 {
     c->opaque = d->source;
     if (!source_is_hls(d->source)) {
-        c->pb->seekable = source_can_seek(d->source) && may_look_around(d->source);
+        c->pb->seekable = source_can_seek(d->source) && may_look_around(c->pb);
         c->flags |= AVFMT_FLAG_IGNIDX; /* MP4: no look behind the media for more of it */
         return;
     }
@@ -96,7 +97,8 @@ static AVFormatContext *new_context(struct demux *d)
     if (!c)
         return NULL;
     c->pb = source_rewind(s);
-    c->format_whitelist = source_is_hls(s) ? av_asprintf("%s,hls", containers) : av_strdup(containers);
+    c->format_whitelist =
+        source_is_hls(s) ? av_asprintf("%s,hls", containers) : av_strdup(containers);
     c->protocol_whitelist = av_strdup("none");
     if (!c->pb || !c->format_whitelist || !c->protocol_whitelist) {
         avformat_free_context(c);
@@ -200,6 +202,9 @@ static void note_duration(struct demux *d)
     if (d->guessed < 0)
         d->guessed = in_samples(d, d->context->duration, AV_TIME_BASE_Q);
     else if (d->context->duration_estimation_method == AVFMT_DURATION_FROM_STREAM)
+        d->declared = d->guessed;
+    if (source_is_remote(d->source) &&
+        d->context->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
         d->declared = d->guessed;
     if (d->endless)
         d->guessed = d->declared = -1;

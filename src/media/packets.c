@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 #include "base/log.h"
+#include "media/flac_frame.h"
 #include "media/opus_head.h"
 
 #include <libavcodec/avcodec.h>
@@ -45,6 +46,7 @@ struct packets {
     int64_t next_sample; /* Opus only: places follow from the packets themselves */
     int64_t next_skip;
     bool at_end;
+    bool fresh; /* nothing was read since it was opened */
     /* what is remembered: a circle of `capacity` (a power of two), positions free-running */
     struct packet *kept;
     uint32_t capacity;
@@ -101,6 +103,7 @@ static int open_demux(struct packets *p)
     p->next_sample = 0;
     p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
     p->at_end = false;
+    p->fresh = true;
     return 0;
 }
 
@@ -173,29 +176,10 @@ static void place_raw(struct packets *p, struct packet *k, int64_t raw)
         k->number = p->first_number + raw / p->frame;
 }
 
-/* A FLAC frame bears its own number, which no container can get wrong. Returns −1 if it does not.
- */
-static int64_t flac_frame_sample(const struct packets *p, const AVPacket *av)
-{
-    if (av->size < 12 || av->data[0] != 0xff || (av->data[1] & 0xfe) != 0xf8)
-        return -1;
-    bool counts_samples = (av->data[1] & 1) != 0;
-    const uint8_t *at = av->data + 4; /* a number in the manner of UTF-8, up to 7 bytes long */
-    int n_more = 0;
-    while (n_more < 7 && (at[0] & (0x80 >> n_more)) != 0)
-        n_more++;
-    if (n_more == 1)
-        return -1;
-    int64_t number = n_more == 0 ? at[0] : at[0] & (0x7f >> n_more);
-    for (int i = 1; i < n_more; i++)
-        number = number << 6 | (at[i] & 0x3f);
-    return counts_samples ? number : number * p->grid;
-}
-
 static void place_by_pts(struct packets *p, struct packet *k)
 {
     if (p->demux->par->codec_id == AV_CODEC_ID_FLAC) {
-        int64_t raw = flac_frame_sample(p, k->av);
+        int64_t raw = flac_frame_sample(k->av, p->grid);
         if (raw >= 0)
             place_raw(p, k, raw);
         return;
@@ -333,6 +317,7 @@ static int read_one(struct packets *p)
     struct packet k = { .av = av_packet_alloc() };
     if (!k.av)
         return -ENOMEM;
+    p->fresh = false;
     int r = demux_is_open(p->demux) ? demux_read(p->demux, k.av) : -EINTR;
     if (r <= 0) {
         p->at_end = r == 0;
@@ -472,11 +457,14 @@ static bool go_kept(struct packets *p, int64_t sample)
 
 static int start_over(struct packets *p)
 {
+    if (p->fresh && demux_is_open(p->demux))
+        return 0;
     drop_all(p);
     return open_demux(p);
 }
 
-/* Reads on until the first packet that has a place. Returns 1 if that is early enough, 0, or -EINTR.
+/* Reads on until the first packet that has a place. Returns 1 if that is early enough, 0, or
+ * -EINTR.
  */
 static int landed_before(struct packets *p, int64_t sample)
 {
@@ -500,6 +488,7 @@ static int go_by_pts(struct packets *p, int64_t sample)
         if (raw <= 0)
             break;
         drop_all(p);
+        p->fresh = false;
         p->placing = PLACE_PTS;
         p->next_number = -1;
         p->at_end = false;

@@ -159,12 +159,22 @@ static bool is_urgent(const struct serve *s, const struct wmsg *m)
     return m->type == WMSG_CLOSE;
 }
 
+static bool must_give_up(const struct serve *s)
+{
+    bool urgent = s->done || s->n_heard == SERVE_HEARD_MAX;
+    for (unsigned i = 0; i < s->n_heard; i++)
+        urgent = urgent || is_urgent(s, &s->heard[i].m);
+    return urgent;
+}
+
 static int wait_for_source(struct source *source, int timeout_ms, void *arg)
 {
     struct serve *s = arg;
     enum ring_worker_state before = s->state;
     struct pollfd p[2] = { { .fd = s->sock, .events = POLLIN },
                            { .fd = source_poll_fd(source), .events = POLLIN } };
+    if (must_give_up(s))
+        return -EINTR;
     if (poll(p, 2, 0) == 0) {
         serve_set_state(s, RING_WORKER_WAITING_SOURCE);
         (void)poll(p, 2, timeout_ms);
@@ -172,13 +182,7 @@ static int wait_for_source(struct source *source, int timeout_ms, void *arg)
     }
     while (!s->done && s->n_heard < SERVE_HEARD_MAX && take_one(s))
         ;
-    if (s->done || s->n_heard == SERVE_HEARD_MAX)
-        return -EINTR;
-    for (unsigned i = 0; i < s->n_heard; i++) {
-        if (is_urgent(s, &s->heard[i].m))
-            return -EINTR;
-    }
-    return 0;
+    return must_give_up(s) ? -EINTR : 0;
 }
 
 struct source_wait serve_source_wait(struct serve *s)

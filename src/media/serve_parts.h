@@ -50,9 +50,9 @@ struct serve {
     struct wmsg_render how; /* what is being rendered */
     int64_t resume_pos;     /* [samples] of the next frame to be made */
     bool gave_up;           /* waiting for its source, for a command's sake */
-    uint32_t n_made;    /* frames of this render */
-    bool filled;        /* the depth was reached once */
-    struct frame frame; /* made, but there was no room for it */
+    uint32_t n_made;        /* frames of this render */
+    bool filled;            /* the depth was reached once */
+    struct frame frame;     /* made, but there was no room for it */
     bool frame_waits;
     /* commands */
     struct heard heard[SERVE_HEARD_MAX]; /* and not acted on yet, in order */

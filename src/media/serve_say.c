@@ -41,8 +41,8 @@ void serve_refuse_render(struct serve *s, const struct wmsg_render *render, enum
     serve_send(s, &m);
 }
 
-void serve_say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos,
-                       bool passes, bool late)
+void serve_say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos, bool passes,
+                      bool late)
 {
     struct track_info info;
     track_get_info(track, &info);

@@ -80,8 +80,8 @@ void source_set_fiber(struct source *s, struct fiber *f);
 void source_set_aborting(struct source *s, bool aborting);
 bool source_is_aborting(const struct source *s);
 
-/* Whoever ran a fiber that yielded waits here for what it waits for, and runs it again. Returns 0 or
- * -EINTR. */
+/* Whoever ran a fiber that yielded waits here for what it waits for, and runs it again. Returns 0
+ * or -EINTR. */
 int source_wait_more(struct source *s);
 
 /* Waits for a while, as a read would; to be called by who must wait for time to pass. */
