@@ -139,13 +139,6 @@ bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_recor
     return true;
 }
 
-bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
-{
-    struct ring_record r;
-    return ring_newest(c, lane, &r) && r.gen == gen &&
-           (r.flags & (RING_END | RING_JOIN)) == RING_END;
-}
-
 uint32_t ring_frames_made(const struct ring_consumer *c)
 {
     return atomic_load_explicit(&c->header->frames_made, memory_order_relaxed);

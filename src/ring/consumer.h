@@ -27,9 +27,6 @@ void ring_pop(struct ring_consumer *c, unsigned lane);
 /* Takes every record of the lane that has been written so far. */
 void ring_discard(struct ring_consumer *c, unsigned lane);
 
-/* True if the newest record of the lane ends the render `gen` and nothing is to follow it. */
-bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen);
-
 /* Copies the newest record of the lane. Returns false if there is none, or it makes no sense. */
 bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record);
 
