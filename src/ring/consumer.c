@@ -106,6 +106,14 @@ int ring_peek(struct ring_consumer *c, unsigned lane, struct ring_record *ret_re
     return 1;
 }
 
+bool ring_may_end(const struct ring_consumer *c, unsigned lane)
+{
+    if (claimed_fill(c, lane) == 0)
+        return false;
+    uint32_t oldest = c->lane[lane].read & (c->shape.n_slots - 1);
+    return (c->lane[lane].records[oldest].flags & RING_END) != 0;
+}
+
 static void publish_read(struct ring_consumer *c, unsigned lane, uint32_t read)
 {
     c->lane[lane].read = read;

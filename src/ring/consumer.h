@@ -21,6 +21,10 @@ const struct ring_shape *ring_consumer_shape(const struct ring_consumer *c);
 int ring_peek(struct ring_consumer *c, unsigned lane, struct ring_record *ret_record,
               const uint8_t **ret_packet);
 
+/* Whether the lane's oldest record looks like an end: cheaper than ring_peek, which has the word.
+ */
+bool ring_may_end(const struct ring_consumer *c, unsigned lane);
+
 /* Takes the record that the last ring_peek of this lane showed. */
 void ring_pop(struct ring_consumer *c, unsigned lane);
 

@@ -161,6 +161,12 @@ void play_hear_last_words(struct play *p);
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);
 void play_took(struct play *p);
 
+/* rt: false if play_peek would surely not say PLAY_OVER now, nor have anything else to do. */
+static inline bool play_may_be_over(const struct play *p)
+{
+    return p->rendering || p->relic.ring || ring_may_end(p->rt.ring, p->rt.lane);
+}
+
 /* rt: rings the worker's bell if it waits for room that play_took has made. */
 void play_wake_worker(struct play *p);
 
