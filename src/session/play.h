@@ -37,9 +37,10 @@ struct waiter {
     enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
     struct origin origin;
     double level;
+    uint32_t render; /* the number of the render that it waits for */
 };
 
-enum { PLAY_WAITERS_MAX = 64 };
+enum { PLAY_WAITERS_MAX = 256 };
 
 struct play {
     const struct play_ops *ops;
@@ -105,7 +106,10 @@ struct play {
     bool rendering;
     bool render_unsent; /* the worker did not take it yet */
     struct wmsg_render render;
-    float heard_gain; /* of the frames being delivered */
+    uint32_t render_number; /* counts the renders that were asked for */
+    unsigned n_late;        /* in a row that came after the frame they were to begin with */
+    int64_t changed_pos;    /* [samples at 48 kHz] where the last change began */
+    float heard_gain;       /* of the frames being delivered; `volume` may be ahead of it */
     struct waiter *waiters;
     unsigned n_waiters;
 };
@@ -177,14 +181,22 @@ void play_check(struct play *p);
 bool play_await_frame(struct play *p);
 
 /* Both start a render, or change what OPEN will ask for. The caller notes who waits for it; where
- * they return true there is nothing to wait for. */
+ * they return true there is nothing to wait for. A volume that comes while a render is under way is
+ * rendered when that one is in force: however fast they come, each change is ramped and is heard.
+ */
 bool play_seek(struct play *p, int64_t pos);
 bool play_set_volume(struct play *p, double volume);
 
-/* Notes a waiter for the render under way. Returns 0, -ENOBUFS or -ENOMEM. */
+/* Frames leave in another flow now, or do not: a change that waits for its frame need not. */
+void play_flow_changed(struct play *p);
+
+/* Notes a waiter for the render that serves it. Returns 0, -ENOBUFS or -ENOMEM. */
 int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
                     double level);
+
+/* Takes one waiter: any, or one whose render is in force. Returns NULL when there is none. */
 struct waiter *play_take_waiter(struct play *p);
+struct waiter *play_take_served(struct play *p);
 
 /* [samples at 48 kHz] of the next frame, never beyond the duration. */
 int64_t play_position(const struct play *p);

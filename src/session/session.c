@@ -15,11 +15,11 @@ void session_say(const struct session *s, const struct play *p, struct event *e,
     s->all->deps.event(e, answer, p->client.number, s->all->deps.arg);
 }
 
-/* Everybody who waits for a render gets what the session has to say, now that it is in force. */
+/* Everybody who waits for what is in force now gets what the session has to say. */
 static void answer_waiters(struct session *s, struct play *p)
 {
     struct waiter *w;
-    while ((w = play_take_waiter(p)) != NULL) {
+    while ((w = play_take_served(p)) != NULL) {
         struct event e = { .type = EVENT_SEEKED, .position = play_position(p) };
         if (w->type == COMMAND_VOLUME)
             e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
@@ -279,6 +279,8 @@ static void spend_credit(struct session *s)
 void session_update(struct session *s)
 {
     enum outlet_flow flow = flow_of(s);
+    if (s->current)
+        play_flow_changed(s->current);
     if (flow == OUTLET_PACED)
         player_join(s->all->player, &s->slot);
     else
