@@ -241,6 +241,7 @@ int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg,
     w->next_play = 0;
     w->user = *user;
     w->user_arg = arg;
+    log_debug("pool", "worker %u (process %d) opens play %u", w->id, (int)w->pid, open->play);
     worker_move(w, WORKER_BUSY);
     return 0;
 }
