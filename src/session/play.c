@@ -130,7 +130,7 @@ static void on_worker(struct worker *w, void *arg)
 
 void play_get_worker(struct play *p)
 {
-    p->job = pool_get_worker(p->pool, on_worker, p);
+    p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
     if (!p->job)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
 }
@@ -223,9 +223,7 @@ static void on_worker_died(const char *why, void *arg)
     if (play_recover(p, ring))
         return;
     play_disown(p);
-    char text[128];
-    (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
-    p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
+    play_lose(p, why);
 }
 
 /* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
@@ -327,6 +325,8 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         return broken(p);
     if (changed > 0)
         p->ops->applied(p);
+    if (n == 0 && p->relic.lost)
+        p->ops->look_soon(p); /* to say what became of it */
     if (n == 0 || play_holds_end(p))
         return PLAY_EMPTY;
     if ((r.flags & RING_END) && p->rendering)
@@ -401,6 +401,13 @@ static int look(struct play *p)
     return n;
 }
 
+bool play_is_spent(struct play *p)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    return p->relic.lost && peek_current(p, &r, &packet) <= 0;
+}
+
 void play_check(struct play *p)
 {
     if (!p->worker || !p->opened)
@@ -438,7 +445,7 @@ static void start_render(struct play *p, int64_t pos, bool exact)
         .exact = exact && p->ready,
     };
     p->rendering = true;
-    p->relic.drain = false;
+    p->relic.drain = p->relic.lost = false;
     if (!p->worker) {
         if (!p->job)
             play_get_worker(p);
