@@ -179,6 +179,12 @@ static void on_opened(struct play *p, const struct wmsg *m)
         play_check(p);
 }
 
+/* Clients are promised a sentence, whatever the worker sends. */
+static const char *said(const struct wmsg *m)
+{
+    return m->text[0] != '\0' ? m->text : "the worker gives no reason";
+}
+
 static void on_message(const struct wmsg *m, void *arg)
 {
     struct play *p = arg;
@@ -192,19 +198,19 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
-        p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {
-            p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
             p->rendering = false;
             p->volume = (double)p->heard_gain;
-            p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->refused(p, (enum tutti_error)m->failed.code, said(m));
         }
         break;
     case WMSG_WARNING:
-        p->ops->warning(p, (enum tutti_warning)m->warning.code, m->text);
+        p->ops->warning(p, (enum tutti_warning)m->warning.code, said(m));
         break;
     case WMSG_TITLE:
         set_title(p, m->text);
@@ -478,7 +484,7 @@ bool play_set_volume(struct play *p, double volume)
     bool changed = (float)volume != (float)p->volume;
     p->volume = volume;
     if ((!p->worker && !p->ready) || !changed)
-        return !p->rendering || !p->ready;
+        return !p->rendering || p->relic.drain || !p->ready;
     if (p->ready || p->rendering)
         play_render_anew(p);
     else

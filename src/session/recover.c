@@ -38,6 +38,7 @@ void play_lose(struct play *p, const char *why)
     }
     p->relic.lost = true;
     p->rendering = p->relic.drain = false;
+    p->ops->refused(p, TUTTI_E_WORKER_CRASHED, p->relic.why);
     p->ops->look_soon(p);
 }
 
@@ -134,8 +135,11 @@ bool play_recover(struct play *p, struct ring_consumer *ring)
         return false;
     p->ops->warning(p, TUTTI_W_WORKER_RESTARTED, "the worker died; another one takes over");
     bool complete = known && ((r.flags & RING_END) || r.play != p->serial);
-    if (complete && !(p->rendering && !p->relic.drain))
+    if (complete && !(p->rendering && !p->relic.drain)) {
+        p->rendering = p->relic.drain = false;
+        p->ops->applied(p);
         return true; /* all frames are there: nobody is needed to finish */
+    }
     if (p->ready)
         plan_render(p, known ? &r : NULL);
     play_get_worker(p);

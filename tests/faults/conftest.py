@@ -14,6 +14,7 @@ _e2e = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_e2e)
 
 # pylint: disable=wrong-import-position
+import places  # noqa: E402
 import table  # noqa: E402
 from house import House, songs_in  # noqa: E402
 
@@ -29,10 +30,16 @@ def songs(media):
     return songs_in(media)
 
 
-@pytest.fixture(scope="module")
-def house(media, songs):
-    """A daemon with sixty channels that play, whose workers obey the module's RULES."""
-    with House(media, songs) as one:
+@pytest.fixture(scope="session")
+def doomed(media):
+    """Sources that are the end of the worker that opens them: name → path."""
+    return places.sources(media)
+
+
+@pytest.fixture(scope="session")
+def house(media, songs, doomed):
+    """A daemon with sixty channels that play, a dozen of which may be hurt."""
+    with House(media, songs, rules=places.rules(doomed)) as one:
         yield one
 
 

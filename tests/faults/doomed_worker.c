@@ -5,12 +5,14 @@
  *
  *     SIZE WHEN ACTION TIMES
  *
- * WHEN is `open`, or the position [samples at 48 kHz] of the frame that is never put. ACTION is one
- * of those in doom(). TIMES counts over all workers. Every other source is served honestly. The
- * file `mutations` beside the program counts what hostile workers have done.
+ * WHEN is `open`, or the position [samples at 48 kHz] of the frame that is never put; with a `+`
+ * behind it, none from there on is. ACTION is one of those in doom(). TIMES counts over all
+ * workers. Every other source is served honestly. The file `mutations` beside the program counts
+ * what hostile workers have done.
  */
 #include "doomed.h"
 
+#include "base/audio.h"
 #include "base/fd.h"
 
 #include <fcntl.h>
@@ -27,7 +29,7 @@ enum { RULES_MAX = 64, AT_OPEN = -1, EATEN_AT_ONCE = 16 << 20 };
 
 struct rule {
     int64_t size;
-    int64_t when;
+    int64_t when, until;
     char action[16];
     int *times_left; /* shared by all workers */
 };
@@ -77,6 +79,7 @@ static void read_rules(const char *path)
             break;
         r->size = size;
         r->when = strcmp(when, "open") == 0 ? AT_OPEN : atoll(when);
+        r->until = strchr(when, '+') ? INT64_MAX : r->when + AUDIO_FRAME_SAMPLES;
         n_rules++;
     }
     (void)fclose(file);
@@ -177,8 +180,7 @@ int __wrap_ring_put(struct ring_producer *p, unsigned lane, const struct ring_re
 {
     for (unsigned i = 0; i < 2; i++) {
         const struct rule *r = armed[i].rule;
-        if (r && record->play == armed[i].play && record->pos >= r->when &&
-            record->pos < r->when + 960)
+        if (r && record->play == armed[i].play && record->pos >= r->when && record->pos < r->until)
             doom(r);
     }
     return __real_ring_put(p, lane, record, bytes);

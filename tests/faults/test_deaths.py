@@ -1,14 +1,11 @@
 """Workers that die while sixty channels play: what their own listener hears of it, and that nobody else does."""
 import signal
-import threading
-import traceback
 
 import pytest
 
-import figures
 import table
-from house import House, Rule
-from lib import frames_of, procs, sound
+from house import play_scenes
+from lib import frames_of, sound
 from lib.catalogue import TRANSCODED, PASSED
 from lib.media import Recipe
 
@@ -107,48 +104,23 @@ SCENES = {
 }
 
 
-class Scene:
-    """One victim, hurt in a thread of its own."""
-
-    def __init__(self, house, name, number):
-        self.house, self.name = house, name
-        self.kind, self.hurt = SCENES[name]
-        self.path = victims_song(house.media, self.kind, number)
-        self.problem = None
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self):
-        try:
-            self.victim = self.house.victim(self.path)
-            self.hurt(self.victim)
-            self.end = self.victim.end()
-        except BaseException:  # pylint: disable=broad-except
-            self.problem = traceback.format_exc()
-
-
 @pytest.fixture(scope="module")
 def scenes(house):
-    """All of them at once, as it happens when a machine is in trouble."""
-    playing = {name: Scene(house, name, number) for number, name in enumerate(SCENES)}
-    for scene in playing.values():
-        scene.thread.join()
-    return playing
+    return play_scenes(house, {name: (victims_song(house.media, kind, number), hurt)
+                               for number, (name, (kind, hurt)) in enumerate(SCENES.items())})
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_nothing_is_lost(house, scenes, name):
-    scene = scenes[name]
-    assert scene.problem is None, scene.problem
+    scene, kind = scenes[name], SCENES[name][0]
+    got = scene.judge(kind)
     run, end = scene.victim.run, scene.end
     assert end["type"] == "finished", end
-    run.check()
-    got = figures.of(run, scene.path, scene.kind)
-    table.add(name, scene.kind, got.lost, got.repeated, got.shift, got.gap_ms, house.ear.missed(), "plays on")
+    table.add(name, kind, got.lost, got.repeated, got.shift, got.gap_ms, house.ear.missed(), "plays on")
     assert (got.lost, got.repeated, got.shift) == (0, 0, 0), got
     assert got.worst > 0.7, f"a frame that is not what it should be: {got}"
     assert end["frames"] == len(run.frames)
-    if scene.kind in PASSED or TRANSCODED[scene.kind].exact:
+    if kind in PASSED or TRANSCODED[kind].exact:
         assert len(run.frames) == frames_of(len(sound.reference(scene.path)))
     restarted = scene.victim.codes()
     assert set(restarted) <= {"worker_restarted"}
