@@ -160,7 +160,7 @@ static void on_worker(struct worker *w, void *arg)
 
 void play_get_worker(struct play *p)
 {
-    p->job = pool_get_worker(p->pool, on_worker, p);
+    p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
     if (!p->job)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
 }
@@ -209,6 +209,12 @@ static void on_opened(struct play *p, const struct wmsg *m)
         play_check(p);
 }
 
+/* Clients are promised a sentence, whatever the worker sends. */
+static const char *said(const struct wmsg *m)
+{
+    return m->text[0] != '\0' ? m->text : "the worker gives no reason";
+}
+
 static void on_message(const struct wmsg *m, void *arg)
 {
     struct play *p = arg;
@@ -222,19 +228,19 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
-        p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {
-            p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
             p->rendering = p->awaits_next = false;
             p->volume = (double)p->heard_gain;
-            p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->refused(p, (enum tutti_error)m->failed.code, said(m));
         }
         break;
     case WMSG_WARNING:
-        p->ops->warning(p, (enum tutti_warning)m->warning.code, m->text);
+        p->ops->warning(p, (enum tutti_warning)m->warning.code, said(m));
         break;
     case WMSG_TITLE:
         set_title(p, m->text);
@@ -253,9 +259,7 @@ static void on_worker_died(const char *why, void *arg)
     if (play_recover(p, ring))
         return;
     play_disown(p);
-    char text[128];
-    (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
-    p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
+    play_lose(p, why);
 }
 
 /* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
@@ -384,6 +388,8 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         return broken(p);
     if (changed > 0)
         p->ops->applied(p);
+    if (n == 0 && p->relic.lost)
+        p->ops->look_soon(p); /* to say what became of it */
     if (n == 0 || play_holds(p, &r))
         return PLAY_EMPTY;
     if ((r.flags & RING_END) && p->rendering)
@@ -458,6 +464,13 @@ static int look(struct play *p)
     return n;
 }
 
+bool play_is_spent(struct play *p)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    return p->relic.lost && peek_current(p, &r, &packet) <= 0;
+}
+
 void play_check(struct play *p)
 {
     if (!p->worker || !p->opened)
@@ -496,7 +509,7 @@ static void start_render(struct play *p, int64_t pos, bool exact)
     };
     p->rendering = true;
     p->render_number++;
-    p->relic.drain = false;
+    p->relic.drain = p->relic.lost = false;
     if (!p->worker) {
         if (!p->job)
             play_get_worker(p);
@@ -536,7 +549,7 @@ bool play_set_volume(struct play *p, double volume)
     bool changed = (float)volume != (float)p->volume;
     p->volume = volume;
     if ((!p->worker && !p->ready) || !changed)
-        return !p->rendering || !p->ready;
+        return !p->rendering || p->relic.drain || !p->ready;
     if (p->ready && p->rendering && p->worker && !p->relic.drain)
         return false;
     if (p->ready || p->rendering)

@@ -40,7 +40,7 @@ struct waiter {
     uint32_t render; /* the number of the render that it waits for */
 };
 
-enum { PLAY_WAITERS_MAX = 256 };
+enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = 128 };
 
 struct play {
     const struct play_ops *ops;
@@ -96,10 +96,12 @@ struct play {
         struct ring_consumer *ring; /* owned; NULL when none died */
         bool drain;                 /* take all of it before the new worker's frames */
         bool broken;                /* it makes no sense: as if empty */
+        bool lost;                  /* nobody takes over: with its last frame the play fails */
         unsigned deaths;            /* in a row at the same place of the media */
         uint32_t made_before;       /* frames of this worker that are none of this play's */
         unsigned n_restarts;        /* since window_ns */
         uint64_t window_ns;
+        char why[PLAY_WHY_MAX]; /* lost: what is said then */
     } relic;
 
     /* a render on its way into the other lane */
@@ -150,6 +152,13 @@ bool play_holds(const struct play *p, const struct ring_record *r);
 bool play_recover(struct play *p, struct ring_consumer *ring);
 void play_drop_relic(struct play *p);
 bool play_may_restart(struct play *p); /* counts; false when it was restarted too often of late */
+
+/* How long it may wait for another worker when too many die: half of what it has to play. */
+uint64_t play_patience_ms(const struct play *p);
+
+/* Nobody takes over. What the ring holds is heard first; `failed` follows when play_is_spent. */
+void play_lose(struct play *p, const char *why);
+bool play_is_spent(struct play *p);
 
 enum play_step {
     PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */

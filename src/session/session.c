@@ -134,6 +134,7 @@ static void forget_to_visit(struct session *s)
 }
 
 static void spend_credit(struct session *s);
+static void on_failed(struct play *p, enum tutti_error code, const char *why);
 
 /* What must not be done from inside a command or another session's turn, because it may end the
  * play and with it the session. */
@@ -143,6 +144,11 @@ static void on_visit(uv_idle_t *handle)
     (void)uv_idle_stop(handle);
     while (ss->to_visit) {
         struct session *s = ss->to_visit;
+        if (s->current && play_is_spent(s->current)) {
+            forget_to_visit(s);
+            on_failed(s->current, TUTTI_E_WORKER_CRASHED, s->current->relic.why);
+            continue;
+        }
         session_offer_next(s);
         if (s->current && s->current->rendering)
             play_check(s->current);
