@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MESSAGES_A_TURN = 16 };
+enum { MESSAGES_A_TURN = 16, LAST_WORDS_BYTES = 128 };
 
 struct worker {
     uv_loop_t *loop;
@@ -30,6 +31,7 @@ struct worker {
     void *user_arg;
     struct worker_pool_ops pool;
     const char *kill_why; /* set: dies at the next turn of the loop */
+    char last_words[LAST_WORDS_BYTES];
 };
 
 static const struct {
@@ -63,6 +65,8 @@ static void become_idle(struct worker *w)
 static void die(struct worker *w, const char *why)
 {
     bool borrowed = w->state == WORKER_BUSY;
+    if (w->pid > 0)
+        log_error("pool", "worker %d died: %s", (int)w->pid, why);
     worker_move(w, WORKER_DEAD);
     (void)uv_poll_stop(&w->poll);
     if (borrowed)
@@ -102,6 +106,10 @@ static bool take_message(struct worker *w, const struct wmsg *m)
         if (w->state == WORKER_BUSY && is_about_user(w, m))
             w->user.message(m, w->user_arg);
         return w->state != WORKER_DEAD;
+    case WMSG_DYING:
+        (void)text_sanitise(w->last_words, sizeof w->last_words, m->text);
+        die(w, w->last_words);
+        return false;
     default:
         break;
     }

@@ -11,12 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-bool filter_is_supported(void)
-{
-    uint32_t action = SECCOMP_RET_TRAP;
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-}
-
 static int add_call(scmp_filter_ctx ctx, const struct call *c, uint32_t action)
 {
     if (c->nr < 0) /* this machine has no such call */

@@ -11,9 +11,6 @@ struct filter {
     struct sock_fprog program;
 };
 
-/* True if the kernel takes such programs. */
-bool filter_is_supported(void);
-
 /* Returns 0 or negative errno. */
 int filter_init(struct filter *f, enum sandbox_profile profile);
 void filter_done(struct filter *f);

@@ -3,8 +3,7 @@
 #include "base/cleanup.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
-#include "sandbox/limits.h"
-#include "sandbox/relaxed.h"
+#include "sandbox/bounds.h"
 #include "sandbox/violation.h"
 
 #include <errno.h>
@@ -17,23 +16,6 @@ struct sandbox {
     struct filter filter;
     bool has_filter;
 };
-
-unsigned sandbox_walls(void)
-{
-    unsigned walls = 0;
-    if (sandbox_is_relaxed())
-        return 0;
-    if (filter_is_supported())
-        walls |= SANDBOX_SECCOMP;
-    if (landlock_version() > 0)
-        walls |= SANDBOX_LANDLOCK;
-    return walls;
-}
-
-const char *sandbox_wall_name(enum sandbox_wall wall)
-{
-    return wall == SANDBOX_SECCOMP ? "seccomp" : "Landlock";
-}
 
 static int prepare(struct sandbox *s, const struct sandbox_path *paths, size_t n_paths)
 {
@@ -89,7 +71,7 @@ void sandbox_free(struct sandbox *s)
 /* seccomp last: it forbids what the others take. */
 int sandbox_enter(struct sandbox *s)
 {
-    int r = limits_enter(s->profile);
+    int r = bounds_enter(s->profile);
     if (r == 0 && s->rules >= 0)
         r = landlock_enter(s->rules);
     close_rules(s);

@@ -52,6 +52,9 @@ unsigned sandbox_walls(void);
 /* The name of a wall, for people: "seccomp" or "Landlock". */
 const char *sandbox_wall_name(enum sandbox_wall wall);
 
+/* Why walls may be missing: "a build with a sanitizer", or what to look for in the kernel. */
+const char *sandbox_why_missing(void);
+
 struct sandbox;
 
 /* Works out the walls, so that entering them later takes a few system calls and no memory: the

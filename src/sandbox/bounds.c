@@ -1,4 +1,4 @@
-#include "sandbox/limits.h"
+#include "sandbox/bounds.h"
 
 #include "sandbox/relaxed.h"
 
@@ -106,7 +106,7 @@ static int drop_capabilities(void)
     return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-int limits_enter(enum sandbox_profile profile)
+int bounds_enter(enum sandbox_profile profile)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
