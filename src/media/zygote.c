@@ -133,7 +133,7 @@ static bool say_dying(const char *what, void *arg)
     const int *sock = arg;
     uint8_t bytes[WMSG_MAX];
     struct wmsg m = { .type = WMSG_DYING };
-    (void)strncpy(m.text, what, WMSG_TEXT_MAX);
+    memcpy(m.text, what, strnlen(what, WMSG_TEXT_MAX)); /* the rest is zero */
     return fd_send(*sock, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, MSG_DONTWAIT) == 0;
 }
 

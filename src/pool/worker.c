@@ -67,6 +67,8 @@ static void die(struct worker *w, const char *why)
     bool borrowed = w->state == WORKER_BUSY;
     if (w->pid > 0)
         log_error("pool", "worker %d died: %s", (int)w->pid, why);
+    else
+        log_error("pool", "a worker died as it was made: %s", why);
     worker_move(w, WORKER_DEAD);
     (void)uv_poll_stop(&w->poll);
     if (borrowed)
@@ -219,8 +221,7 @@ void worker_spawned(struct worker *w, int32_t result)
     if (w->state != WORKER_SPAWNING || w->pid > 0)
         return;
     if (result <= 0) {
-        log_error("pool", "cannot make a worker: %s", strerror(-result));
-        die(w, "it could not be made");
+        die(w, strerror(-result));
         return;
     }
     w->pid = result;

@@ -78,7 +78,7 @@ static void add_file(struct programs *p, const char *file, const char *home)
         add_directory(p, path, home);
 }
 
-/* "#!/home/x/venv/bin/python3" leads to that file and, by its links, to where Python lives. What
+/* "#!VENV/bin/python3" leads to that file and, by its links, to where Python lives. What
  * "#!/usr/bin/env python3" leads to is in PATH. */
 static void add_interpreter(struct programs *p, const char *file, const char *home)
 {
