@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "extract/locator.h"
 #include "extract/roots.h"
+#include "playout/priority.h"
 #include "pool/pool.h"
 #include "sandbox/sandbox.h"
 #include "server/audio.h"
@@ -324,6 +325,7 @@ static int start(struct daemon *d)
 
 static void run(struct daemon *d)
 {
+    log_info("daemon", "scheduling: %s", priority_raise());
     printf("ready control=%s audio=%s\n", d->paths.control, d->paths.audio);
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");

@@ -106,6 +106,14 @@ int ring_peek(struct ring_consumer *c, unsigned lane, struct ring_record *ret_re
     return 1;
 }
 
+bool ring_may_end(const struct ring_consumer *c, unsigned lane)
+{
+    if (claimed_fill(c, lane) == 0)
+        return false;
+    uint32_t oldest = c->lane[lane].read & (c->shape.n_slots - 1);
+    return (c->lane[lane].records[oldest].flags & RING_END) != 0;
+}
+
 static void publish_read(struct ring_consumer *c, unsigned lane, uint32_t read)
 {
     c->lane[lane].read = read;
@@ -137,13 +145,6 @@ bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_recor
         return false;
     *ret_record = r;
     return true;
-}
-
-bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
-{
-    struct ring_record r;
-    return ring_newest(c, lane, &r) && r.gen == gen &&
-           (r.flags & (RING_END | RING_JOIN)) == RING_END;
 }
 
 uint32_t ring_frames_made(const struct ring_consumer *c)

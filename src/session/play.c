@@ -198,7 +198,7 @@ static void on_message(const struct wmsg *m, void *arg)
         if (p->relic.ring) {
             p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
         } else if (p->rendering && m->failed.gen == p->render.gen) {
-            p->rendering = false;
+            p->rendering = p->awaits_next = false;
             p->volume = (double)p->heard_gain;
             p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
         }
@@ -266,6 +266,8 @@ static void change_lane(struct play *p, const struct ring_record *first)
     } else {
         ring_discard(p->rt.ring, p->rt.lane);
     }
+    if (p->successor && p->successor->opened)
+        p->awaits_next = false; /* this render ends with the join */
     p->rt.ring = worker_ring(p->worker);
     p->rendering = false;
     p->rt.lane = p->render.lane;
@@ -327,7 +329,7 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         return broken(p);
     if (changed > 0)
         p->ops->applied(p);
-    if (n == 0 || play_holds_end(p))
+    if (n == 0 || play_holds(p, &r))
         return PLAY_EMPTY;
     if ((r.flags & RING_END) && p->rendering)
         return PLAY_EMPTY; /* the render that is under way decides what comes after */

@@ -63,7 +63,7 @@ struct play {
     struct play *host;      /* whose worker has its source */
     struct play *successor; /* whose source this play's worker has */
     bool joins;             /* its worker went on with the successor's frames */
-    bool awaits_next;       /* its last frame waits for the source of the next play */
+    bool awaits_next;       /* its last frame waits until it can be made with the next play */
 
     /* on the way to the first frame: at most one of these */
     struct locate_request *locating;
@@ -132,15 +132,15 @@ void play_promote(struct play *p);
 
 /* For join.c: the message that opens this play; asking the pool; making from the next frame on anew
  * what may have been made already; letting go of the worker that has this play's source; seeing to
- * it that the current play's end is a join; letting go of the successor; whether the last frame,
- * which the next play will share, is held back until it can be made. */
+ * it that the current play's end is a join; letting go of the successor; whether a record is held
+ * back, because the next play will share the last frame and is being opened yet. */
 struct wmsg play_open_message(const struct play *p);
 void play_get_worker(struct play *p);
 void play_render_anew(struct play *p);
 void play_leave_host(struct play *next);
 void play_make_join(struct play *p, bool late);
 void play_disown(struct play *p);
-bool play_holds_end(const struct play *p);
+bool play_holds(const struct play *p, const struct ring_record *r);
 
 /* recover.c: the worker died. Returns true if the play goes on with another one. */
 bool play_recover(struct play *p, struct ring_consumer *ring);
@@ -160,6 +160,12 @@ void play_hear_last_words(struct play *p);
 /* rt: looks at the next frame. */
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);
 void play_took(struct play *p);
+
+/* rt: false if play_peek would surely not say PLAY_OVER now, nor have anything else to do. */
+static inline bool play_may_be_over(const struct play *p)
+{
+    return p->rendering || p->relic.ring || ring_may_end(p->rt.ring, p->rt.lane);
+}
 
 /* rt: rings the worker's bell if it waits for room that play_took has made. */
 void play_wake_worker(struct play *p);

@@ -229,6 +229,8 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
         bool delivered = deliver_frame(s);
         n += delivered;
         bool gone;
+        if (delivered && !play_may_be_over(s->current))
+            continue;
         if (settle_if_over(s, &gone)) {
             if (gone || flow_of(s) != OUTLET_PACED)
                 return n;
