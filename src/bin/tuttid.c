@@ -8,6 +8,7 @@
 #include "extract/roots.h"
 #include "playout/priority.h"
 #include "pool/pool.h"
+#include "sandbox/relaxed.h"
 #include "sandbox/sandbox.h"
 #include "server/audio.h"
 #include "server/client.h"
@@ -33,6 +34,7 @@ enum {
     EXIT_USAGE = 100,  /* bad usage or configuration */
     EXIT_SYSTEM = 111, /* the system refused something */
     CONNECTIONS_MAX = 2048,
+    SANITIZER_SLOWER = 5,
     END_PATIENCE_MS = 1800, /* after this the loop is left, whatever is still open */
 };
 
@@ -181,6 +183,7 @@ static int start_pool(struct daemon *d)
         .warm = d->config.warm_workers,
         .idle_ms = (uint64_t)(d->config.worker_idle_s * 1000),
         .ring = ring_shape_for((uint32_t)lround(d->config.buffer_s * AUDIO_FRAMES_PER_S)),
+        .slower = sandbox_is_relaxed() ? SANITIZER_SLOWER : 1,
     };
     int r = pool_new(&d->loop, &config, &d->pool);
     return r < 0 ? complain(EXIT_SYSTEM, d->worker_path, r) : 0;
