@@ -527,8 +527,7 @@ static void serve_one(struct serve *s)
         wait_for_room(s);
         return;
     }
-    if (s->step == STEP_ENDED)
-        ring_set_state(&s->ring, RING_WORKER_WAITING_ROOM);
+    ring_set_state(&s->ring, RING_WORKER_IDLE);
     (void)hear_one(s, 0);
     hear_all(s);
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "pool/gate.h"
 #include "pool/reaper.h"
+#include "pool/watchdog.h"
 #include "pool/zygote.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@ enum {
     SHUTDOWN_PATIENCE_MS = 1000,
     HOUSEKEEPING_MS = 1000,
     DEATHS_A_SECOND = 10, /* that are made up for without delay, for ever */
+    SPAWN_S = 10,
 };
 
 struct member {
@@ -26,6 +28,8 @@ struct member {
     struct worker *worker;
     struct pool *pool;
     uint64_t closing_since_ms;
+    struct watch watch;
+    unsigned spawning; /* checks of the watchdog until its pid is known */
 };
 
 struct pool_job {
@@ -50,6 +54,9 @@ struct pool {
     struct gate gate;
     uv_timer_t held; /* jobs are held back until the gate opens, or they are due */
     uv_timer_t housekeeping;
+    uv_timer_t watchdog;
+    struct watch_limits limits;
+    unsigned turn;   /* of the watchdog */
     uv_idle_t serve; /* runs jobs from the loop, never from inside a caller */
     bool shutting_down;
     unsigned open_handles;
@@ -329,6 +336,35 @@ static void on_housekeeping(uv_timer_t *timer)
         (void)uv_timer_stop(timer);
 }
 
+static void watch_spawning(struct pool *p, struct member *m)
+{
+    unsigned slower = p->config.slower;
+    if (++m->spawning == slower * SPAWN_S * 1000 / WATCH_INTERVAL_MS)
+        zygote_kick(p->zygote); /* its death is told, and with it goes this member */
+}
+
+/* worker_kill takes effect from the loop, so that the list stays as it is. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct pool *p = timer->data;
+    struct member *m;
+    p->turn++;
+    DL_FOREACH(p->workers, m)
+    {
+        pid_t pid = worker_pid(m->worker);
+        if (pid <= 0) {
+            watch_spawning(p, m);
+            continue;
+        }
+        struct watch_pulse pulse = worker_pulse(m->worker);
+        bool timed = watch_wants_time(&m->watch, &pulse, p->turn + worker_id(m->worker));
+        uint64_t cpu_ns = timed ? watch_cpu_ns(pid) : 0;
+        const char *why = watch_judge(&m->watch, &pulse, cpu_ns, &p->limits);
+        if (why)
+            worker_kill(m->worker, why);
+    }
+}
+
 /* Something has changed: look at jobs, warm workers and idle ones from the loop. */
 static void maintain(struct pool *p)
 {
@@ -361,6 +397,8 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
     p->config = *config;
     p->gate = (struct gate){ .per_s = DEATHS_A_SECOND,
                              .burst = config->max_seats + config->warm + DEATHS_A_SECOND };
+    p->config.slower = config->slower > 0 ? config->slower : 1;
+    p->limits = watch_limits_for(p->config.slower);
     int r = reaper_new(loop, on_reaped, p, &p->reaper);
     if (r < 0)
         return r;
@@ -375,7 +413,9 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
     (void)uv_timer_init(loop, &p->held);
     (void)uv_timer_init(loop, &p->housekeeping);
     (void)uv_idle_init(loop, &p->serve);
-    p->held.data = p->housekeeping.data = p->serve.data = p;
+    (void)uv_timer_init(loop, &p->watchdog);
+    p->held.data = p->housekeeping.data = p->watchdog.data = p->serve.data = p;
+    (void)uv_timer_start(&p->watchdog, on_watch, WATCH_INTERVAL_MS, WATCH_INTERVAL_MS);
     maintain(p);
     *ret_pool = TAKE_PTR(p);
     return 0;
@@ -402,8 +442,9 @@ static void on_shutdown_step(uv_idle_t *handle)
         return;
     zygote_free(p->zygote);
     reaper_free(p->reaper);
-    p->open_handles = 3;
+    p->open_handles = 4;
     uv_close((uv_handle_t *)&p->held, on_pool_closed);
+    uv_close((uv_handle_t *)&p->watchdog, on_pool_closed);
     uv_close((uv_handle_t *)&p->serve, on_pool_closed);
     uv_close((uv_handle_t *)&p->housekeeping, on_pool_closed);
 }

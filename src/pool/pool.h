@@ -25,6 +25,7 @@ struct pool_config {
     unsigned warm;    /* idle workers kept ready */
     uint64_t idle_ms; /* an idle worker beyond the warm ones leaves after this */
     struct ring_shape ring;
+    unsigned slower; /* how many times slower than usual workers are (sanitizers); 0 is 1 */
 };
 
 struct pool_counts {

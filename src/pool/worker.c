@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 
 enum {
     MESSAGES_A_TURN = 16,
+    LAST_WORDS_BYTES = 128,
     WORDS_BURST = 50, /* warnings and titles, each of which goes to clients … */
     WORD_MS = 100,    /* … and one more in this time, for ever */
 };
@@ -29,12 +31,16 @@ struct worker {
     uint32_t gen;
     uint32_t play;
     uint32_t next_play; /* 0: none */
+    uint32_t n_messages;
+    uint32_t asked_at;    /* progress when it was last asked for frames … */
+    uint32_t frames_then; /* … and the frames made until then */
     uint64_t idle_since_ms;
     uint64_t words_until_ms;     /* what was said lately is paid for by then */
     struct worker_user_ops user; /* while BUSY */
     void *user_arg;
     struct worker_pool_ops pool;
     const char *kill_why; /* set: dies at the next turn of the loop */
+    char last_words[LAST_WORDS_BYTES];
 };
 
 static const struct {
@@ -68,6 +74,10 @@ static void become_idle(struct worker *w)
 static void die(struct worker *w, const char *why)
 {
     bool borrowed = w->state == WORKER_BUSY;
+    if (w->pid > 0)
+        log_error("pool", "worker %d died: %s", (int)w->pid, why);
+    else
+        log_error("pool", "a worker died as it was made: %s", why);
     worker_move(w, WORKER_DEAD);
     (void)uv_poll_stop(&w->poll);
     if (borrowed)
@@ -128,6 +138,10 @@ static bool take_message(struct worker *w, const struct wmsg *m)
         if (w->state == WORKER_BUSY && is_about_user(w, m))
             w->user.message(m, w->user_arg);
         return w->state != WORKER_DEAD;
+    case WMSG_DYING:
+        (void)text_sanitise(w->last_words, sizeof w->last_words, m->text);
+        die(w, w->last_words);
+        return false;
     default:
         break;
     }
@@ -157,6 +171,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             die(w, "it sent a message that makes no sense");
             return;
         }
+        w->n_messages++;
         if (!take_message(w, &m))
             return;
     }
@@ -236,8 +251,7 @@ void worker_spawned(struct worker *w, int32_t result)
     if (w->state != WORKER_SPAWNING || w->pid > 0)
         return;
     if (result <= 0) {
-        log_error("pool", "cannot make a worker: %s", strerror(-result));
-        die(w, "it could not be made");
+        die(w, strerror(-result));
         return;
     }
     w->pid = result;
@@ -252,6 +266,17 @@ static int send_message(struct worker *w, const struct wmsg *m, int fd)
     return fd_send(w->sock, bytes, len, &fd, fd >= 0 ? 1 : 0, MSG_DONTWAIT);
 }
 
+static uint32_t progress(const struct worker *w)
+{
+    return ring_frames_made(w->ring) + w->n_messages;
+}
+
+static void ask(struct worker *w)
+{
+    w->asked_at = progress(w);
+    w->frames_then = ring_frames_made(w->ring);
+}
+
 int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg, struct wmsg *open,
                 int source_fd)
 {
@@ -262,6 +287,7 @@ int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg,
         die(w, "it does not listen");
         return r;
     }
+    ask(w);
     w->play = open->play;
     w->next_play = 0;
     w->user = *user;
@@ -284,7 +310,10 @@ int worker_render(struct worker *w, struct wmsg_render *render)
 {
     render->gen = ++w->gen;
     struct wmsg m = { .type = WMSG_RENDER, .play = w->play, .render = *render };
-    return send_message(w, &m, -1);
+    int r = send_message(w, &m, -1);
+    if (r == 0)
+        ask(w);
+    return r;
 }
 
 int worker_next(struct worker *w, struct wmsg *next, int source_fd)
@@ -348,6 +377,34 @@ struct ring_consumer *worker_take_ring(struct worker *w)
 enum worker_state worker_state(const struct worker *w)
 {
     return w->state;
+}
+
+/* One that was rung is expected to do something; it says "waiting for room" until it does. */
+static bool may_rest(const struct worker *w)
+{
+    if (w->state == WORKER_SPAWNING)
+        return false;
+    if (w->state != WORKER_BUSY)
+        return true;
+    switch (ring_worker_state(w->ring)) {
+    case RING_WORKER_WAITING_SOURCE:
+        return true;
+    case RING_WORKER_IDLE:
+        return progress(w) != w->asked_at;
+    case RING_WORKER_WAITING_ROOM:
+        return progress(w) != w->asked_at && ring_producer_sleeps(w->ring);
+    default:
+        return false;
+    }
+}
+
+struct watch_pulse worker_pulse(const struct worker *w)
+{
+    return (struct watch_pulse){
+        .progress = progress(w),
+        .may_rest = may_rest(w),
+        .has_begun = ring_frames_made(w->ring) != w->frames_then,
+    };
 }
 
 uint32_t worker_id(const struct worker *w)

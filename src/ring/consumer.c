@@ -179,6 +179,11 @@ bool ring_consumer_wait(struct ring_consumer *c, unsigned lane)
     return claimed_fill(c, lane) == 0;
 }
 
+bool ring_producer_sleeps(const struct ring_consumer *c)
+{
+    return atomic_load_explicit(&c->header->producer_sleeps, memory_order_relaxed) != 0;
+}
+
 enum ring_worker_state ring_worker_state(const struct ring_consumer *c)
 {
     uint32_t s = atomic_load_explicit(&c->header->worker_state, memory_order_relaxed);

@@ -48,6 +48,9 @@ bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane);
  * record in this lane already; the bell may ring all the same. */
 bool ring_consumer_wait(struct ring_consumer *c, unsigned lane);
 
+/* True while the producer says that it sleeps until its bell is rung; only a hint. */
+bool ring_producer_sleeps(const struct ring_consumer *c);
+
 /* What the worker says it does; only a hint. */
 enum ring_worker_state ring_worker_state(const struct ring_consumer *c);
 

@@ -60,7 +60,7 @@ _Static_assert(offsetof(struct ring_record, pos) == 16, "shared between processe
 
 /* What a worker is doing, for the daemon's judgement when it dies or hangs. */
 enum ring_worker_state {
-    RING_WORKER_IDLE,
+    RING_WORKER_IDLE, /* nothing, until it is told something */
     RING_WORKER_OPENING,
     RING_WORKER_DECODING,
     RING_WORKER_WAITING_ROOM,
