@@ -6,7 +6,10 @@
 #include "config/config.h"
 #include "extract/locator.h"
 #include "extract/roots.h"
+#include "playout/priority.h"
 #include "pool/pool.h"
+#include "sandbox/relaxed.h"
+#include "sandbox/sandbox.h"
 #include "server/audio.h"
 #include "server/client.h"
 #include "server/control.h"
@@ -31,6 +34,7 @@ enum {
     EXIT_USAGE = 100,  /* bad usage or configuration */
     EXIT_SYSTEM = 111, /* the system refused something */
     CONNECTIONS_MAX = 2048,
+    SANITIZER_SLOWER = 5,
     END_PATIENCE_MS = 1800, /* after this the loop is left, whatever is still open */
 };
 
@@ -68,7 +72,8 @@ static void on_pool_gone(void *arg)
     audio_free(d->audio);
     sessions_free(d->sessions);
     controls_finish(&d->controls);
-    uv_close((uv_handle_t *)&d->patience, NULL);
+    /* It goes on: a client that does not read what was said last must not hold up the end. */
+    uv_unref((uv_handle_t *)&d->patience);
 }
 
 /* Sessions say goodbye while their clients still listen; then processes, then connections go. */
@@ -151,6 +156,25 @@ static int find_worker(struct daemon *d)
     return EXIT_SYSTEM;
 }
 
+/* Workers do without the walls that the kernel cannot put up, which is said once. */
+static int check_sandbox(struct daemon *d)
+{
+    static const enum sandbox_wall walls[] = { SANDBOX_SECCOMP, SANDBOX_LANDLOCK };
+    unsigned standing = sandbox_walls();
+    for (size_t i = 0; i < sizeof walls / sizeof walls[0]; i++) {
+        if (standing & walls[i])
+            continue;
+        if (d->config.require_sandbox) {
+            log_error("daemon", "require-sandbox: there is no %s here (%s)",
+                      sandbox_wall_name(walls[i]), sandbox_why_missing());
+            return EXIT_SYSTEM;
+        }
+        log_warn("daemon", "there is no %s here (%s): workers do without that wall",
+                 sandbox_wall_name(walls[i]), sandbox_why_missing());
+    }
+    return 0;
+}
+
 static int start_pool(struct daemon *d)
 {
     static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -161,6 +185,7 @@ static int start_pool(struct daemon *d)
         .warm = d->config.warm_workers,
         .idle_ms = (uint64_t)(d->config.worker_idle_s * 1000),
         .ring = ring_shape_for((uint32_t)lround(d->config.buffer_s * AUDIO_FRAMES_PER_S)),
+        .slower = sandbox_is_relaxed() ? SANITIZER_SLOWER : 1,
     };
     int r = pool_new(&d->loop, &config, &d->pool);
     return r < 0 ? complain(EXIT_SYSTEM, d->worker_path, r) : 0;
@@ -291,8 +316,8 @@ static void watch_signals(struct daemon *d)
 static int start(struct daemon *d)
 {
     int (*const steps[])(struct daemon *) = {
-        resolve_paths, open_roots,     find_worker,  start_listening,
-        start_pool,    start_sessions, start_server,
+        resolve_paths,   open_roots, find_worker,    check_sandbox,
+        start_listening, start_pool, start_sessions, start_server,
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int status = steps[i](d);
@@ -305,6 +330,7 @@ static int start(struct daemon *d)
 
 static void run(struct daemon *d)
 {
+    log_info("daemon", "scheduling: %s", priority_raise());
     printf("ready control=%s audio=%s\n", d->paths.control, d->paths.audio);
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");

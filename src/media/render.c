@@ -331,7 +331,7 @@ static int encode_frame(struct render *r, struct frame *ret)
     if (len < 0)
         return len;
     r->alone = false;
-    return put_frame(r, r->packet, len, 0, ret);
+    return put_frame(r, r->packet, len, r->padded ? RING_TAIL : 0, ret);
 }
 
 int render_next(struct render *r, struct frame *ret)

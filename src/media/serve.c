@@ -18,6 +18,7 @@
 enum {
     KEEP_BYTES_PER_FRAME = 300 * 1000 / 250, /* 0.3 MB at the default depth of 5 s */
     START_FRAMES = 8,                        /* made before the consumer is told of the first */
+    RUN_FRAMES_MAX = 100,                    /* made in one run once the ring was full */
     FILL_STEP_FRAMES = 10,                   /* towards the depth, made in one go … */
     FILL_PAUSE_MS = 50,                      /* … then others may have the processor */
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
@@ -469,13 +470,15 @@ static bool render_run(struct serve *s)
     return true;
 }
 
-/* Room is announced when the ring holds no more than this. A frame that found no room although the
- * depth was not reached (its bytes did not fit) waits until a quarter of what is there was taken.
- */
+/* Room is announced when the ring holds no more than this: two fifths of the depth are made in one
+ * run, at most two seconds, so that what the run needs is fetched into the processor's caches once.
+ * A frame that found no room although the depth was not reached (its bytes did not fit) waits until
+ * a quarter of what is there was taken. */
 static uint32_t low_water(const struct serve *s)
 {
     uint32_t depth = s->open.depth_frames;
-    uint32_t low = depth >= 2 * AUDIO_FRAMES_PER_S ? depth - AUDIO_FRAMES_PER_S : depth / 2;
+    uint32_t run = 2 * depth / 5 < RUN_FRAMES_MAX ? 2 * depth / 5 : RUN_FRAMES_MAX;
+    uint32_t low = depth - (run > 0 ? run : 1);
     uint32_t fill = ring_producer_fill(&s->ring, s->lane);
     if (s->frame_waits && fill > 0 && low > (fill - 1) - fill / 4)
         low = (fill - 1) - fill / 4;
@@ -524,8 +527,7 @@ static void serve_one(struct serve *s)
         wait_for_room(s);
         return;
     }
-    if (s->step == STEP_ENDED)
-        ring_set_state(&s->ring, RING_WORKER_WAITING_ROOM);
+    ring_set_state(&s->ring, RING_WORKER_IDLE);
     (void)hear_one(s, 0);
     hear_all(s);
 }

@@ -10,6 +10,7 @@
 #ifndef TUTTI_POOL_WORKER_H
 #define TUTTI_POOL_WORKER_H
 
+#include "pool/watchdog.h"
 #include "proto/wmsg.h"
 #include "ring/consumer.h"
 
@@ -92,6 +93,9 @@ struct ring_consumer *worker_ring(struct worker *w);
 /* In `died`: the ring becomes the caller's, who may go on reading what lies in it. */
 struct ring_consumer *worker_take_ring(struct worker *w);
 enum worker_state worker_state(const struct worker *w);
+
+/* What the watchdog judges it by. */
+struct watch_pulse worker_pulse(const struct worker *w);
 uint32_t worker_id(const struct worker *w);
 pid_t worker_pid(const struct worker *w);
 

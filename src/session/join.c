@@ -7,8 +7,6 @@
 
 #include "base/cleanup.h"
 
-enum { LAST_RECORDS = 2 }; /* the last frame and the end */
-
 void play_host(struct play *p, struct play *next)
 {
     if (p->successor == next)
@@ -27,16 +25,19 @@ void play_host(struct play *p, struct play *next)
 /* The worker has the next source, but may have come to the end of the current one before it did. */
 void play_make_join(struct play *p, bool late)
 {
+    if (late) {
+        play_render_anew(p); /* the last frame waits until it is there */
+        return;
+    }
     p->awaits_next = false;
-    if (late)
-        play_render_anew(p);
+    p->ops->look_soon(p); /* what was held may go */
 }
 
-bool play_holds_end(const struct play *p)
+/* The frame says itself that it is of the last ones: its end marker may be on its way yet. */
+bool play_holds(const struct play *p, const struct ring_record *r)
 {
-    return p->awaits_next && !p->rendering && !p->relic.ring &&
-           ring_consumer_fill(p->rt.ring, p->rt.lane) <= LAST_RECORDS &&
-           ring_is_ended(p->rt.ring, p->rt.lane, p->rt.gen);
+    bool last = (r->flags & RING_TAIL) || (r->flags & (RING_END | RING_JOIN)) == RING_END;
+    return last && p->awaits_next && !p->relic.ring;
 }
 
 /* The worker is lost, or the play is over without a join: the successor will have its own worker.

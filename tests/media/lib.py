@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 RATE, FRAME, LOOKAHEAD = 48000, 960, 312
-PASSED, END = 2, 1
+PASSED, END, TAIL = 2, 1, 8
 
 _opus = ctypes.CDLL("libopus.so.0")
 _opus.opus_decoder_create.restype = ctypes.c_void_p

@@ -294,6 +294,23 @@ static void a_slow_consumer(void **state)
     (void)close(sock);
 }
 
+/* Two ticks of five hundred channels leave in one write each, though nobody has read yet. */
+static void a_large_batch_leaves_at_once(void **state)
+{
+    int sock = add_connection();
+    enum { N = 500, LEN = 200 };
+    f.len = 0;
+    for (uint32_t tick = 0; tick < 2; tick++) {
+        for (uint64_t channel = 1; channel <= N; channel++)
+            put(f.client[0], channel, tick, LEN);
+        audio_flush(f.audio);
+    }
+    assert_true(read_more(sock)); /* without a turn of the loop: what waits would be missing */
+    assert_int_equal(f.len, 2 * N * (FRAME_HEAD_BYTES + LEN));
+    assert_int_equal(audio_dropped(f.audio), 0);
+    (void)close(sock);
+}
+
 static void too_many_connections(void **state)
 {
     int socks[6];
@@ -316,6 +333,7 @@ int main(void)
         TEST(lines_that_close),
         TEST(credit),
         TEST(a_slow_consumer),
+        TEST(a_large_batch_leaves_at_once),
         TEST(too_many_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
