@@ -165,7 +165,8 @@ void play_get_worker(struct play *p)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
 }
 
-static void on_located(enum tutti_error error, const char *why, int fd, void *arg)
+static void on_located(enum tutti_error error, const char *why, const struct located *found,
+                       void *arg)
 {
     struct play *p = arg;
     p->locating = NULL;
@@ -173,7 +174,7 @@ static void on_located(enum tutti_error error, const char *why, int fd, void *ar
         p->ops->failed(p, error, why);
         return;
     }
-    p->source_fd = fd;
+    p->source_fd = found->fd;
     if (p->waits_turn)
         p->ops->located(p);
     else
