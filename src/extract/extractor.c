@@ -19,7 +19,6 @@ enum {
     QUEUE_MAX = 10000,
     HELPER_REQUESTS_MAX = 100,
     HELPER_IDLE_MS = 300000,
-    PREFIX_MAX = 16,
 };
 
 /* Something that is being looked for, on behalf of all who asked for it meanwhile. */
@@ -274,22 +273,6 @@ static void on_version(const char *version, void *arg)
     version_note(x->tools.version, version);
 }
 
-/* The command line that confines what follows it. */
-static const char **make_prefix(const char *confine, const char *helper)
-{
-    const char **prefix = calloc(PREFIX_MAX, sizeof *prefix);
-    if (!prefix || !confine)
-        return prefix;
-    size_t n = 0;
-    prefix[n++] = confine;
-    if (helper) {
-        prefix[n++] = "--read";
-        prefix[n++] = helper;
-    }
-    prefix[n++] = "--";
-    return prefix;
-}
-
 static void release(struct extractor *x)
 {
     if (--x->n_open > 0)
@@ -297,7 +280,7 @@ static void release(struct extractor *x)
     cache_free(x->cache);
     free(x->tools.program);
     free(x->tools.proxy);
-    free(x->tools.prefix);
+    free(x->tools.confine);
     free(x->tools.env);
     free(x->helper_path);
     free(x);
@@ -324,16 +307,16 @@ static int fill(struct extractor *x, const struct extractor_config *config)
         .loop = config->loop,
         .program = copy_text(config->program, &ok),
         .proxy = copy_text(config->proxy, &ok),
-        .prefix = make_prefix(config->confine_path, x->helper_path),
+        .confine = copy_text(config->confine_path, &ok),
         .env = ytdlp_environment(),
         .timeout_ms = config->timeout_ms,
     };
     x->cache = cache_new(CACHE_MAX);
-    if (!ok || !x->tools.prefix || !x->tools.env || !x->cache)
+    if (!ok || !x->tools.env || !x->cache)
         return -ENOMEM;
     struct helpers_config helpers = {
         .loop = config->loop,
-        .prefix = x->tools.prefix,
+        .confine = x->tools.confine,
         .script = x->helper_path,
         .proxy = x->tools.proxy,
         .env = x->tools.env,

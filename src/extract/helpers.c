@@ -183,14 +183,44 @@ static const struct child_ops ops = { .output = on_output, .ended = on_ended };
 
 /* ---- the beginning of one ---- */
 
+/* Where a program's libraries are: ~/.local for ~/.local/bin/x, a virtual environment for its
+ * bin/python. NULL when that is the root or somebody's home, which hold more than programs. */
+static const char *installation(const char *program, char path[PATH_MAX])
+{
+    const char *home = getenv("HOME");
+    (void)snprintf(path, PATH_MAX, "%s", program);
+    for (unsigned i = 0; i < 2; i++) {
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path)
+            return NULL;
+        *slash = '\0';
+    }
+    return home && strcmp(path, home) == 0 ? NULL : path;
+}
+
+static size_t add_readable(const char **argv, size_t n, const char *path)
+{
+    if (path) {
+        argv[n++] = "--read";
+        argv[n++] = path;
+    }
+    return n;
+}
+
 static int start_child(struct helper *h, const char *python)
 {
     const struct helpers_config *config = &h->owner->config;
     const char *argv[ARGS_MAX];
-    char timeout[16];
+    char timeout[16], near_python[PATH_MAX], near_program[PATH_MAX];
     size_t n = 0;
-    for (; config->prefix && config->prefix[n] && n < ARGS_MAX - 6; n++)
-        argv[n] = config->prefix[n];
+    if (config->confine) {
+        argv[n++] = config->confine;
+        n = add_readable(argv, n, config->script);
+        n = add_readable(argv, n, h->program);
+        n = add_readable(argv, n, installation(python, near_python));
+        n = add_readable(argv, n, installation(h->program, near_program));
+        argv[n++] = "--";
+    }
     (void)snprintf(timeout, sizeof timeout, "%u", config->socket_timeout_s);
     argv[n++] = python;
     argv[n++] = config->script;

@@ -15,9 +15,9 @@ struct helpers;
 
 struct helpers_config {
     uv_loop_t *loop;
-    const char *const *prefix; /* of the command line, ending with NULL: what confines it */
-    const char *script;        /* tutti_extract.py */
-    const char *proxy;         /* or NULL */
+    const char *confine; /* the program that confines others; NULL: they run as they are */
+    const char *script;  /* tutti_extract.py */
+    const char *proxy;   /* or NULL */
     char *const *env;
     unsigned socket_timeout_s;
     unsigned requests_max; /* that one answers before another takes its place */

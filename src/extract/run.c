@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ARGV_MAX = 64 };
+enum { ARGV_MAX = YTDLP_ARGS_MAX + 2 };
 
 struct run {
     const struct run_tools *tools;
@@ -206,8 +206,10 @@ static void start_program(struct run *r)
     const char *argv[ARGV_MAX];
     char number[16];
     size_t n = 0;
-    for (; tools->prefix && tools->prefix[n] && n < ARGV_MAX - YTDLP_ARGS_MAX; n++)
-        argv[n] = tools->prefix[n];
+    if (tools->confine) {
+        argv[n++] = tools->confine;
+        argv[n++] = "--";
+    }
     struct ytdlp_call call = {
         .program = r->program,
         .version = tools->version,

@@ -24,7 +24,7 @@ struct run_tools {
     struct helpers *helpers; /* or NULL */
     char *program;           /* as configured; NULL: from PATH */
     char *proxy;             /* or NULL */
-    const char **prefix;     /* of a command line, ending with NULL: what confines it */
+    char *confine;           /* the program that confines others; NULL: they run as they are */
     char **env;
     uint64_t timeout_ms;
     char version[YTDLP_VERSION_MAX]; /* of yt-dlp; "" while it is unknown */

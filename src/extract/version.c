@@ -15,7 +15,7 @@ enum {
     DELAY_MS = 2000, /* after the start, when others have more urgent things to do */
     PATIENCE_MS = 30000,
     OUTPUT_MAX = 4096,
-    ARGV_MAX = 32,
+    ARGV_MAX = 8,
 };
 
 struct version_check {
@@ -83,8 +83,10 @@ static void on_time(uv_timer_t *timer)
                  tools->program ? " at " : "", tools->program ? tools->program : "", RUN_ADVICE);
         return;
     }
-    for (; tools->prefix && tools->prefix[n] && n < ARGV_MAX - 4; n++)
-        argv[n] = tools->prefix[n];
+    if (tools->confine) {
+        argv[n++] = tools->confine;
+        argv[n++] = "--";
+    }
     argv[n++] = program;
     argv[n++] = "--ignore-config";
     argv[n++] = "--version";
