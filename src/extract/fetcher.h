@@ -85,12 +85,12 @@ int fetch_source_new(struct fetcher *f, const char *url, const char *headers, bo
 /* Ends it; NULL is fine. Whoever reads from its descriptor comes to the end of file. */
 void fetch_source_free(struct fetch_source *s);
 
-/* From now on these are called instead. What happened before is not told again, but for a failure
- * or a change that was: the new owner hears of it. */
+/* From now on these are called instead. What happened before is not told again, but for what still
+ * holds: that it failed, changed, or waits for another link. */
 void fetch_source_set_ops(struct fetch_source *s, const struct fetch_source_ops *ops);
 
 /* A new descriptor of the worker's end, the caller's; or negative errno. */
-int fetch_source_fd(const struct fetch_source *s);
+int fetch_source_fd(struct fetch_source *s);
 
 /* A new link for the same resource, in answer to `expired`. Returns 0 or -EINVAL, as above. */
 int fetch_source_relink(struct fetch_source *s, const char *url, const char *headers);
