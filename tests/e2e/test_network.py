@@ -3,7 +3,6 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -25,7 +24,7 @@ RECIPES = {
     "webm": Recipe("webm", "-c:a libopus -b:a 96k", samples=SECONDS * 48000),
     "flac": Recipe("flac", "-c:a flac", samples=SECONDS * 48000),
 }
-OPTIONS = ("--allow-private-hosts", "--stall-timeout", "0.4", "--connect-timeout", "2", "--give-up", "4")
+OPTIONS = ("--allow-private-hosts", "--stall-timeout", "0.4", "--connect-timeout", "2", "--give-up", "6")
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +120,15 @@ def test_a_lost_connection_is_not_heard(bot, serve, undisturbed, kind, how):
     }[how]
     played = bot.play_through(url)
     check_same(played, undisturbed(kind))
-    assert "source_reconnected" in warnings(bot, played.end["play_id"])
+    if how != "reset":  # which may take the very first bytes with it: nothing was lost then
+        assert "source_reconnected" in warnings(bot, played.end["play_id"])
 
 
-def test_a_length_that_is_a_lie_is_no_silent_end(bot, serve, undisturbed):
-    """More is promised than there is: it is asked for again and again, then the play fails."""
+def test_a_length_that_is_a_lie(bot, serve, undisturbed):
+    """More is promised than there is. Asked for the rest, the server names the true length."""
     url, resource = serve("mp3")
     resource.lie = 10000
-    played = bot.play_through(url)
-    assert played.end["type"] == "error" and played.end["code"] == "source_failed", played.end
-    assert played.packets[:500] == undisturbed("mp3")[:500]
+    check_same(bot.play_through(url), undisturbed("mp3"))
 
 
 def test_a_server_that_goes_away_ends_the_play_after_what_is_in_hand(bot, serve, undisturbed):
@@ -165,18 +163,19 @@ def test_a_file_that_changed_is_opened_anew_at_the_place(bot, serve, media, undi
     url, resource = serve("mp3")
     packets = undisturbed("mp3")
     resource.script = [dict(cut=120000)]
+    resource.guard = lambda request: 503 if request.range[0] and resource.etag == '"one"' else None
     ready = bot.start(url, paused=True)
     other = Path(media.make("net-other", RECIPES["mp3"]._replace(seed=7))).read_bytes()
     resource.data, resource.etag = other, '"two"'
     bot.audio.credit(ready["channel"], PLENTY)
-    bot.control.request("resume", channel_id=str(ready["channel"])) if hasattr(bot.control, "request") else \
-        bot.control.expect("resumed", "resume", channel_id=str(ready["channel"]))
+    bot.control.expect("resumed", "resume", channel_id=str(ready["channel"]))
     end = bot.control.terminal(ready["play_id"])
     run = bot.audio.wait_ends(ready["channel"])
     assert end["type"] == "finished"
     run.check()
     assert len(run.packets) == len(packets)
-    assert run.packets[:200] == packets[:200] and run.packets[-100:] != packets[-100:]
+    same = [a == b for a, b in zip(run.packets, packets)]
+    assert 200 < same.index(False) < 400 and not any(same[450:])
     assert "source_reconnected" in warnings(bot, ready["play_id"])
 
 
@@ -270,7 +269,9 @@ def test_a_command_in_a_stall_takes_effect_at_once(bot, serve, command):
 
 def test_a_dry_source_is_said_and_waited_for(paced_bot, serve, undisturbed):
     url, resource = serve("mp3")
-    resource.script = [dict(cut=50000), dict(delay=5, status=503), dict()]
+    resource.script = [dict(cut=50000)]
+    back = time.monotonic() + 5
+    resource.guard = lambda request: 503 if request.range[0] and time.monotonic() < back else None
     ready = paced_bot.start(url)
     end = paced_bot.control.terminal(ready["play_id"], 40)
     run = paced_bot.audio.wait_ends(ready["channel"])
@@ -302,7 +303,7 @@ def test_next_over_the_network_joins(bot, serve, server, undisturbed):
 def test_a_next_that_never_answers_holds_nothing_up(paced_bot, serve, undisturbed):
     first, _ = serve("opus")
     second, resource = serve("opus")
-    resource.script = [dict(stall=3000)] * 50
+    resource.script = [dict(stall=3000)] + [dict(stall=0)] * 50
     ready = paced_bot.start(first, position=SECONDS - 4)
     tag = paced_bot.control.send("play", channel_id=str(ready["channel"]), url=second, next=True)
     assert paced_bot.control.terminal(ready["play_id"])["type"] == "finished"
@@ -343,9 +344,8 @@ def test_radio(bot, server, media):
     channel = str(ready["channel"])
     assert ready["duration"] is None
     bot.audio.credit(ready["channel"], PLENTY)
-    title = bot.control.event("title", play_id=ready["play_id"]) if hasattr(bot.control, "event") else None
     bot.audio.wait_frames(ready["channel"], 150)
     assert bot.control.expect("error", "seek", channel_id=channel, position=100)["code"] == "not_seekable"
     bot.control.expect("stopped", "stop", channel_id=channel)
     titles = [e["title"] for e in bot.control.events if e["type"] == "title"]
-    assert "Another" in titles + [ready.get("title"), title]
+    assert "Another" in titles + [ready.get("title")]
