@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import DEADLINE, opus, procs
+from lib import opus
 from lib.client import PLENTY, Client
 from lib.media import Recipe
 
