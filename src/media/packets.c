@@ -31,6 +31,7 @@ struct packets {
     struct demux *demux;
     enum demux_times times;
     bool is_opus;
+    bool lost;     /* opening it again has failed: `demux` still tells, but cannot be read */
     bool lossless; /* as large as PCM, nearly: read again rather than kept */
     /* calibration, from the first frame of the first pass */
     bool calibrated;
@@ -91,11 +92,13 @@ static void drop_all(struct packets *p)
 
 static int open_demux(struct packets *p)
 {
-    demux_free(p->demux);
-    p->demux = NULL;
-    int r = demux_open(p->source, &p->demux);
+    struct demux *demux;
+    int r = demux_open(p->source, &demux);
+    p->lost = r < 0;
     if (r < 0)
         return r;
+    demux_free(p->demux);
+    p->demux = demux;
     const AVCodecParameters *par = p->demux->par;
     p->is_opus = par->codec_id == AV_CODEC_ID_OPUS;
     p->placing = PLACE_LEAD;
@@ -330,6 +333,8 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
 
 static int read_one(struct packets *p)
 {
+    if (p->lost)
+        return -EIO;
     if (p->last - p->first == p->capacity && grow(p) < 0)
         return -ENOMEM;
     struct packet k = { .av = av_packet_alloc() };
@@ -472,10 +477,13 @@ static bool go_kept(struct packets *p, int64_t sample)
     return false;
 }
 
+/* What is kept is let go only when there is more to come. */
 static int start_over(struct packets *p)
 {
-    drop_all(p);
-    return open_demux(p);
+    int r = open_demux(p);
+    if (r == 0)
+        drop_all(p);
+    return r;
 }
 
 /* Reads on until the first packet that has a place; true if that is early enough. */
@@ -493,7 +501,7 @@ static int go_by_pts(struct packets *p, int64_t sample)
 {
     const AVStream *st = p->demux->stream;
     int rate = p->demux->par->sample_rate;
-    for (int64_t back = 0; back < (int64_t)rate * 64; back = back * 4 + rate) {
+    for (int64_t back = 0; !p->lost && back < (int64_t)rate * 64; back = back * 4 + rate) {
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;

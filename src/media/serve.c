@@ -21,7 +21,8 @@ enum {
     RUN_FRAMES_MAX = 100,                    /* made in one run once the ring was full */
     FILL_STEP_FRAMES = 10,                   /* towards the depth, made in one go … */
     FILL_PAUSE_MS = 50,                      /* … then others may have the processor */
-    BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
+    FORGET_EVERY_FRAMES = 50,
+    BURST_FRAMES = 25, /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
 };
@@ -56,6 +57,7 @@ struct serve {
     /* commands */
     bool has_render; /* the newest, not begun yet */
     struct wmsg_render next;
+    struct wmsg_render how; /* the one that is being rendered */
     bool in_burst;
     uint64_t burst_until_ns;
     uint64_t polled_ns;
@@ -119,7 +121,7 @@ static void refuse_render(struct serve *s, enum tutti_error code)
 {
     struct wmsg m = { .type = WMSG_RENDER_FAILED, .play = s->play };
     m.failed.code = (uint32_t)code;
-    m.failed.gen = s->next.gen;
+    m.failed.gen = s->how.gen;
     put_text(&m, error_text(code));
     send_message(s, &m);
 }
@@ -194,15 +196,25 @@ static void tell_cut(struct serve *s, uint32_t play)
     send_message(s, &m);
 }
 
+static enum tutti_error error_for(int r)
+{
+    if (r == -EBADMSG || r == -ENODATA)
+        return TUTTI_E_DECODE_FAILED;
+    return r == -ENOMEM ? TUTTI_E_INTERNAL : TUTTI_E_SOURCE_FAILED;
+}
+
+/* A seek that cannot be done leaves the play where it is: the daemon plays what lies ready and asks
+ * for what comes after that. Anything else ends the play. */
 static void render_failed(struct serve *s, int r)
 {
+    enum tutti_error code = error_for(r);
     log_info("worker", "rendering failed: %s", strerror(-r));
-    if (r == -EBADMSG || r == -ENODATA)
-        fail(s, TUTTI_E_DECODE_FAILED, error_text(TUTTI_E_DECODE_FAILED));
-    else if (r == -ENOMEM)
-        fail(s, TUTTI_E_INTERNAL, "out of memory");
-    else
-        fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+    if (s->announced && !s->how.exact && s->n_made == 0) {
+        refuse_render(s, code);
+        s->step = STEP_ENDED;
+    } else {
+        fail(s, code, code == TUTTI_E_INTERNAL ? "out of memory" : error_text(code));
+    }
 }
 
 /* Opens the source that was handed over. Returns the track, or NULL with what to tell the client.
@@ -243,6 +255,7 @@ static void begin_open(struct serve *s, int fd)
         return;
     }
     s->lane = s->open.render.lane;
+    s->how = s->open.render;
     s->n_made = 0;
     s->filled = false;
     int r = render_begin(s->render, s->track, s->play, &s->open.render, &s->open.hint);
@@ -362,6 +375,7 @@ static void hear_all(struct serve *s)
 static void begin_render(struct serve *s, uint64_t now_ns)
 {
     s->has_render = false;
+    s->how = s->next;
     s->in_burst = true;
     s->burst_until_ns = now_ns + QUIET_NS;
     struct track_info info;
@@ -459,6 +473,8 @@ static bool render_run(struct serve *s)
             forget_delivered(s);
             return false;
         }
+        if (s->n_made % FORGET_EVERY_FRAMES == 0)
+            forget_delivered(s); /* a consumer that takes everything at once never lets us rest */
         if (gives_way(s, fill))
             return false;
         uint64_t now_ns = clock_now_ns();

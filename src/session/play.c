@@ -215,6 +215,19 @@ static const char *said(const struct wmsg *m)
     return m->text[0] != '\0' ? m->text : "the worker gives no reason";
 }
 
+/* What is heard goes on as if nothing had been asked for. */
+static void take_back_render(struct play *p, enum tutti_error code, const char *why)
+{
+    p->rendering = false;
+    p->volume = (double)p->heard_gain;
+    p->ops->refused(p, code, why);
+    /* A source that cannot be sought is where it was, any other is to be brought back. */
+    if (code != TUTTI_E_NOT_SEEKABLE)
+        play_render_anew(p);
+    else if (p->awaits_next && p->successor && p->successor->opened)
+        play_make_join(p, true);
+}
+
 static void on_message(const struct wmsg *m, void *arg)
 {
     struct play *p = arg;
@@ -228,15 +241,15 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
+        if (p->host && !p->opened)
+            play_disown(p->host); /* nothing was made of it, and nothing need be made anew */
         p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {
             p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
-            p->rendering = p->awaits_next = false;
-            p->volume = (double)p->heard_gain;
-            p->ops->refused(p, (enum tutti_error)m->failed.code, said(m));
+            take_back_render(p, (enum tutti_error)m->failed.code, said(m));
         }
         break;
     case WMSG_WARNING:

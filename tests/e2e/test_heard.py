@@ -3,10 +3,13 @@
 Credit flow decides which frame is the last before a command; all that was granted is heard before
 its answer, so that what comes after the answer is what the listener hears next.
 """
+import os
+import time
+
 import numpy as np
 import pytest
 
-from lib import FRAME, LOOKAHEAD, frames_of, ogg, seams, sound
+from lib import DEADLINE, FRAME, LOOKAHEAD, frames_of, ogg, seams, sound
 from lib.client import PLENTY, Client
 from lib.daemon import Daemon
 
@@ -247,3 +250,28 @@ def test_fast_slider(client, media, kind):
     settled = seams.loudness(wave)[(20 + AT_ONCE) * 4:]
     assert settled == pytest.approx(levels[-1] * np.sqrt(0.5) * 0.3, rel=0.1)
     assert len(one.finish().frames) == frames_of(6 * SECOND)
+
+
+def test_a_seek_that_fails(client, media):
+    """It gets its error, and the play goes on where it is, with no frame missing."""
+    whole = seams.chirp(20 * SECOND)
+    path = media.of("spoilt.mp3", whole, "-c:a libmp3lame -b:a 128k")
+    source = sound.reference(path)
+    one = Listening(client, path)
+    one.take(500)
+    full = time.monotonic() + DEADLINE
+    while client.session(one.channel)["buffered"] < 4.5:
+        assert time.monotonic() < full, "the ring is not filled"
+        time.sleep(0.02)
+    with open(path, "r+b") as file:  # who would seek to the start finds no music there
+        file.write(bytes(os.path.getsize(path)))
+    tags = client.control.send_together(("volume", {"channel_id": str(one.channel), "level": 0.5}),
+                                        ("seek", {"channel_id": str(one.channel), "position": 0.1}))
+    answers = [client.control.answer(tag) for tag in tags]
+    assert answers[1]["type"] == "error" and answers[1]["code"] == "decode_failed", answers
+    one.take(50)
+    assert one.position() == pytest.approx(550 * FRAME / SECOND, abs=0.0015)
+    heard = seams.aligned(client.audio.runs[one.channel][0].packets)
+    like = seams.likeness(heard, source)[2:548]
+    assert like.min() > 0.9, "what goes on is not what was there"
+    one.tell("stopped", "stop")
