@@ -452,6 +452,8 @@ static void forget_delivered(struct serve *s)
     int64_t waiting = ring_producer_fill(&s->ring, s->lane);
     int64_t pos = s->frame.record.pos - waiting * AUDIO_FRAME_SAMPLES;
     track_forget(s->track, pos - AUDIO_RATE / 2);
+    log_debug("worker", "%zu bytes of packets are kept",
+              packets_kept_bytes(track_packets(s->track)));
 }
 
 /* On the way to its depth a worker that has enough in hand gives way now and then: when dozens of
