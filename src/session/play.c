@@ -249,7 +249,11 @@ static void on_message(const struct wmsg *m, void *arg)
         if (p->relic.ring) {
             p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
-            take_back_render(p, (enum tutti_error)m->failed.code, said(m));
+            /* Only a seek may fail: one that is made to take a seek back must not fail for ever. */
+            if (p->render.exact)
+                p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
+            else
+                take_back_render(p, (enum tutti_error)m->failed.code, said(m));
         }
         break;
     case WMSG_WARNING:
