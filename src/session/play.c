@@ -1,10 +1,7 @@
 #include "session/play.h"
 
 #include "base/cleanup.h"
-#include "base/log.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
