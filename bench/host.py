@@ -92,6 +92,11 @@ class SystemCalls:
         return int(match.group(1)) if match else None
 
 
+def available_mb():
+    match = re.search(r"^MemAvailable:\s+(\d+)", read("/proc/meminfo"), re.M)
+    return int(match.group(1)) // 1024 if match else 0
+
+
 def load():
     return os.getloadavg()[0]
 

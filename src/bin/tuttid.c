@@ -72,7 +72,8 @@ static void on_pool_gone(void *arg)
     audio_free(d->audio);
     sessions_free(d->sessions);
     controls_finish(&d->controls);
-    uv_close((uv_handle_t *)&d->patience, NULL);
+    /* It goes on: a client that does not read what was said last must not hold up the end. */
+    uv_unref((uv_handle_t *)&d->patience);
 }
 
 /* Sessions say goodbye while their clients still listen; then processes, then connections go. */

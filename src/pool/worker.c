@@ -12,7 +12,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MESSAGES_A_TURN = 16, LAST_WORDS_BYTES = 128 };
+enum {
+    MESSAGES_A_TURN = 16,
+    LAST_WORDS_BYTES = 128,
+    WORDS_BURST = 50, /* warnings and titles, each of which goes to clients … */
+    WORD_MS = 100,    /* … and one more in this time, for ever */
+};
 
 struct worker {
     uv_loop_t *loop;
@@ -30,6 +35,7 @@ struct worker {
     uint32_t asked_at;    /* progress when it was last asked for frames … */
     uint32_t frames_then; /* … and the frames made until then */
     uint64_t idle_since_ms;
+    uint64_t words_until_ms;     /* what was said lately is paid for by then */
     struct worker_user_ops user; /* while BUSY */
     void *user_arg;
     struct worker_pool_ops pool;
@@ -86,6 +92,23 @@ static bool is_about_user(const struct worker *w, const struct wmsg *m)
            (m->play == w->next_play && w->next_play != 0);
 }
 
+static bool is_word(const struct wmsg *m)
+{
+    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
+}
+
+/* A worker that somebody else has taken over must not drown the clients in what it says. */
+static bool says_too_much(struct worker *w, const struct wmsg *m)
+{
+    if (!is_word(m))
+        return false;
+    uint64_t now_ms = uv_now(w->loop);
+    if (w->words_until_ms < now_ms)
+        w->words_until_ms = now_ms;
+    w->words_until_ms += WORD_MS;
+    return w->words_until_ms > now_ms + (uint64_t)WORDS_BURST * WORD_MS;
+}
+
 /* Returns false if the worker has died of the message. */
 static bool take_message(struct worker *w, const struct wmsg *m)
 {
@@ -108,6 +131,10 @@ static bool take_message(struct worker *w, const struct wmsg *m)
     case WMSG_RENDER_FAILED:
     case WMSG_WARNING:
     case WMSG_TITLE:
+        if (says_too_much(w, m)) {
+            die(w, "it says too much");
+            return false;
+        }
         if (w->state == WORKER_BUSY && is_about_user(w, m))
             w->user.message(m, w->user_arg);
         return w->state != WORKER_DEAD;
@@ -150,11 +177,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
-static bool is_word(const struct wmsg *m)
-{
-    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
-}
-
 void worker_hear_words(struct worker *w)
 {
     uint8_t bytes[WMSG_MAX];
@@ -167,6 +189,10 @@ void worker_hear_words(struct worker *w)
             !(is_word(&m) || m.type == WMSG_BELL))
             return;
         (void)fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
+        if (says_too_much(w, &m)) {
+            worker_kill(w, "it says too much");
+            return;
+        }
         if (is_word(&m) && is_about_user(w, &m))
             w->user.message(&m, w->user_arg);
     }
@@ -266,6 +292,7 @@ int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg,
     w->next_play = 0;
     w->user = *user;
     w->user_arg = arg;
+    log_debug("pool", "worker %u (process %d) opens play %u", w->id, (int)w->pid, open->play);
     worker_move(w, WORKER_BUSY);
     return 0;
 }

@@ -8,15 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 /* Beyond any recording: what a worker claims past this is nonsense. */
 static const int64_t pos_max = INT64_MAX / 4;
 
-enum { AWAIT_TRIES = 4 };
+enum {
+    AWAIT_TRIES = 4,
+    LATE_MAX = 6,      /* then a change begins 64 frames ahead, or where the ring ends */
+    CHANGE_FRAMES = 3, /* at the least between two changes of volume while frames leave */
+};
 
 static void on_message(const struct wmsg *m, void *arg);
 static void on_worker_died(const char *why, void *arg);
+
+static void start_render(struct play *p, int64_t pos, bool exact);
 
 static const struct worker_user_ops user_ops = { .message = on_message, .died = on_worker_died };
 
@@ -92,6 +97,29 @@ struct wmsg play_open_message(const struct play *p)
     };
 }
 
+/* The pacer takes frames while a render is being made. */
+static bool is_running(const struct play *p)
+{
+    return !p->paused && p->client.outlet->flow == OUTLET_PACED;
+}
+
+/* Where what is heard is to change: at the next frame, or so far ahead that its first frame, which
+ * bears the ramp, can be made before it is due; and not so soon after the last change that encoder
+ * and listener's decoder are not yet at one again. */
+static int64_t change_pos(const struct play *p)
+{
+    if (!is_running(p) || (float)p->volume == p->heard_gain)
+        return p->rt.next_pos;
+    int64_t fill = ring_consumer_fill(p->rt.ring, p->rt.lane);
+    int64_t since = (p->rt.next_pos - p->changed_pos) / AUDIO_FRAME_SAMPLES;
+    int64_t ahead = INT64_C(1) << p->n_late;
+    if (since >= 0 && ahead < CHANGE_FRAMES - since)
+        ahead = CHANGE_FRAMES - since;
+    if (ahead >= fill)
+        ahead = fill > 0 ? fill - 1 : 0;
+    return p->rt.next_pos + ahead * AUDIO_FRAME_SAMPLES;
+}
+
 static void on_worker(struct worker *w, void *arg)
 {
     struct play *p = arg;
@@ -102,6 +130,8 @@ static void on_worker(struct worker *w, void *arg)
     }
     struct wmsg m = play_open_message(p);
     if (p->ready) { /* it takes over from a dead one */
+        if (p->render.exact && !p->relic.drain)
+            p->render.pos = change_pos(p);
         m.open.render = p->render;
         m.open.render.lane = 0;
     }
@@ -130,7 +160,7 @@ static void on_worker(struct worker *w, void *arg)
 
 void play_get_worker(struct play *p)
 {
-    p->job = pool_get_worker(p->pool, on_worker, p);
+    p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
     if (!p->job)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
 }
@@ -179,6 +209,12 @@ static void on_opened(struct play *p, const struct wmsg *m)
         play_check(p);
 }
 
+/* Clients are promised a sentence, whatever the worker sends. */
+static const char *said(const struct wmsg *m)
+{
+    return m->text[0] != '\0' ? m->text : "the worker gives no reason";
+}
+
 static void on_message(const struct wmsg *m, void *arg)
 {
     struct play *p = arg;
@@ -192,19 +228,19 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
-        p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {
-            p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
             p->rendering = p->awaits_next = false;
             p->volume = (double)p->heard_gain;
-            p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->refused(p, (enum tutti_error)m->failed.code, said(m));
         }
         break;
     case WMSG_WARNING:
-        p->ops->warning(p, (enum tutti_warning)m->warning.code, m->text);
+        p->ops->warning(p, (enum tutti_warning)m->warning.code, said(m));
         break;
     case WMSG_TITLE:
         set_title(p, m->text);
@@ -223,9 +259,7 @@ static void on_worker_died(const char *why, void *arg)
     if (play_recover(p, ring))
         return;
     play_disown(p);
-    char text[128];
-    (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
-    p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
+    play_lose(p, why);
 }
 
 /* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
@@ -272,21 +306,46 @@ static void change_lane(struct play *p, const struct ring_record *first)
     p->rendering = false;
     p->rt.lane = p->render.lane;
     p->rt.gen = p->render.gen;
-    p->rt.next_pos = first->pos;
+    p->rt.next_pos = p->changed_pos = first->pos;
     p->heard_gain = p->render.gain;
+    p->n_late = 0;
     worker_wake(p->worker, p->rt.lane);
+    if (p->ready && (float)p->volume != p->heard_gain)
+        start_render(p, change_pos(p), true); /* it was changed again meanwhile */
+}
+
+/* True while the old lane has frames that come before the new one's first. */
+static bool plays_on(struct play *p)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    if (!p->relic.drain && !(p->render.exact && p->rt.next_pos < p->render.pos))
+        return false;
+    int n = peek_current(p, &r, &packet);
+    return n > 0 && (p->relic.drain || !(r.flags & RING_END));
+}
+
+/* The frame that was to bear the ramp has left without it. */
+static bool came_too_late(const struct play *p)
+{
+    return p->render.exact && p->render.gain != p->render.gain_from &&
+           p->rt.next_pos > p->render.pos;
 }
 
 /* Leaves the old lane at the first frame that both have; new frames that were delivered already are
- * dropped. A seek leaves it at the new lane's first frame. Returns 1 if the lane was changed. */
+ * dropped, unless they bear a ramp: then it is made anew, farther ahead. A seek leaves the old lane
+ * at the new lane's first frame. Returns 1 if the lane was changed. */
 static int try_change_lane(struct play *p)
 {
     struct ring_record r;
     const uint8_t *packet;
-    if (!p->rendering || !p->worker)
+    if (!p->rendering || !p->worker || plays_on(p))
         return 0;
-    if (p->relic.drain && peek_current(p, &r, &packet) > 0)
+    if (came_too_late(p)) {
+        p->n_late += p->n_late < LATE_MAX;
+        start_render(p, change_pos(p), true);
         return 0;
+    }
     for (;;) {
         int n = peek_lane(worker_ring(p->worker), p->render.lane, p->render.gen, &r, &packet);
         if (n <= 0)
@@ -329,6 +388,8 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         return broken(p);
     if (changed > 0)
         p->ops->applied(p);
+    if (n == 0 && p->relic.lost)
+        p->ops->look_soon(p); /* to say what became of it */
     if (n == 0 || play_holds(p, &r))
         return PLAY_EMPTY;
     if ((r.flags & RING_END) && p->rendering)
@@ -403,6 +464,13 @@ static int look(struct play *p)
     return n;
 }
 
+bool play_is_spent(struct play *p)
+{
+    struct ring_record r;
+    const uint8_t *packet;
+    return p->relic.lost && peek_current(p, &r, &packet) <= 0;
+}
+
 void play_check(struct play *p)
 {
     if (!p->worker || !p->opened)
@@ -440,7 +508,8 @@ static void start_render(struct play *p, int64_t pos, bool exact)
         .exact = exact && p->ready,
     };
     p->rendering = true;
-    p->relic.drain = false;
+    p->render_number++;
+    p->relic.drain = p->relic.lost = false;
     if (!p->worker) {
         if (!p->job)
             play_get_worker(p);
@@ -453,10 +522,17 @@ static void start_render(struct play *p, int64_t pos, bool exact)
 
 void play_render_anew(struct play *p)
 {
-    if (p->ready && !p->rendering)
+    if (p->rendering && !p->render.exact)
+        start_render(p, p->render.pos, false);
+    else if (p->rendering || p->ready)
+        start_render(p, change_pos(p), true);
+}
+
+void play_flow_changed(struct play *p)
+{
+    if (p->ready && p->rendering && p->render.exact && !p->relic.drain && !is_running(p) &&
+        p->render.pos > p->rt.next_pos)
         start_render(p, p->rt.next_pos, true);
-    else if (p->rendering)
-        start_render(p, p->render.exact ? p->rt.next_pos : p->render.pos, p->render.exact);
 }
 
 bool play_seek(struct play *p, int64_t pos)
@@ -473,36 +549,14 @@ bool play_set_volume(struct play *p, double volume)
     bool changed = (float)volume != (float)p->volume;
     p->volume = volume;
     if ((!p->worker && !p->ready) || !changed)
-        return !p->rendering || !p->ready;
+        return !p->rendering || p->relic.drain || !p->ready;
+    if (p->ready && p->rendering && p->worker && !p->relic.drain)
+        return false;
     if (p->ready || p->rendering)
         play_render_anew(p);
     else
         start_render(p, p->rt.next_pos, false);
     return !p->ready;
-}
-
-int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
-                    double level)
-{
-    if (p->n_waiters >= PLAY_WAITERS_MAX)
-        return -ENOBUFS;
-    struct waiter *w = calloc(1, sizeof *w);
-    if (!w)
-        return -ENOMEM;
-    *w = (struct waiter){ .type = type, .origin = *origin, .level = level };
-    LL_APPEND(p->waiters, w);
-    p->n_waiters++;
-    return 0;
-}
-
-struct waiter *play_take_waiter(struct play *p)
-{
-    struct waiter *w = p->waiters;
-    if (w) {
-        LL_DELETE(p->waiters, w);
-        p->n_waiters--;
-    }
-    return w;
 }
 
 int64_t play_position(const struct play *p)

@@ -37,9 +37,10 @@ struct waiter {
     enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
     struct origin origin;
     double level;
+    uint32_t render; /* the number of the render that it waits for */
 };
 
-enum { PLAY_WAITERS_MAX = 64 };
+enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = 128 };
 
 struct play {
     const struct play_ops *ops;
@@ -95,17 +96,22 @@ struct play {
         struct ring_consumer *ring; /* owned; NULL when none died */
         bool drain;                 /* take all of it before the new worker's frames */
         bool broken;                /* it makes no sense: as if empty */
+        bool lost;                  /* nobody takes over: with its last frame the play fails */
         unsigned deaths;            /* in a row at the same place of the media */
         uint32_t made_before;       /* frames of this worker that are none of this play's */
         unsigned n_restarts;        /* since window_ns */
         uint64_t window_ns;
+        char why[PLAY_WHY_MAX]; /* lost: what is said then */
     } relic;
 
     /* a render on its way into the other lane */
     bool rendering;
     bool render_unsent; /* the worker did not take it yet */
     struct wmsg_render render;
-    float heard_gain; /* of the frames being delivered */
+    uint32_t render_number; /* counts the renders that were asked for */
+    unsigned n_late;        /* in a row that came after the frame they were to begin with */
+    int64_t changed_pos;    /* [samples at 48 kHz] where the last change began */
+    float heard_gain;       /* of the frames being delivered; `volume` may be ahead of it */
     struct waiter *waiters;
     unsigned n_waiters;
 };
@@ -147,6 +153,13 @@ bool play_recover(struct play *p, struct ring_consumer *ring);
 void play_drop_relic(struct play *p);
 bool play_may_restart(struct play *p); /* counts; false when it was restarted too often of late */
 
+/* How long it may wait for another worker when too many die: half of what it has to play. */
+uint64_t play_patience_ms(const struct play *p);
+
+/* Nobody takes over. What the ring holds is heard first; `failed` follows when play_is_spent. */
+void play_lose(struct play *p, const char *why);
+bool play_is_spent(struct play *p);
+
 enum play_step {
     PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */
     PLAY_EMPTY,  /* it is not there yet */
@@ -177,14 +190,22 @@ void play_check(struct play *p);
 bool play_await_frame(struct play *p);
 
 /* Both start a render, or change what OPEN will ask for. The caller notes who waits for it; where
- * they return true there is nothing to wait for. */
+ * they return true there is nothing to wait for. A volume that comes while a render is under way is
+ * rendered when that one is in force: however fast they come, each change is ramped and is heard.
+ */
 bool play_seek(struct play *p, int64_t pos);
 bool play_set_volume(struct play *p, double volume);
 
-/* Notes a waiter for the render under way. Returns 0, -ENOBUFS or -ENOMEM. */
+/* Frames leave in another flow now, or do not: a change that waits for its frame need not. */
+void play_flow_changed(struct play *p);
+
+/* Notes a waiter for the render that serves it. Returns 0, -ENOBUFS or -ENOMEM. */
 int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
                     double level);
+
+/* Takes one waiter: any, or one whose render is in force. Returns NULL when there is none. */
 struct waiter *play_take_waiter(struct play *p);
+struct waiter *play_take_served(struct play *p);
 
 /* [samples at 48 kHz] of the next frame, never beyond the duration. */
 int64_t play_position(const struct play *p);

@@ -6,21 +6,47 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
+
 enum {
     NEW_FRAMES_MIN = 25,  /* a worker that made fewer died at the same place again */
     DEATHS_SKIP = 2,      /* at the same place: what lies there is skipped … */
     DEATHS_MAX = 3,       /* … or the play is given up */
     SKIP_SAMPLES = 72000, /* [samples at 48 kHz] 1.5 s */
-    RESTARTS_MAX = 10,    /* of one play in a window, whatever the worker says of itself */
+    UNHEARD_PATIENCE_MS = 2000,
+    RESTARTS_MAX = 10, /* of one play in a window, whatever the worker says of itself */
 };
 
 #define RESTART_WINDOW_NS (10 * NS_PER_S)
+
+uint64_t play_patience_ms(const struct play *p)
+{
+    if (p->relic.n_restarts == 0)
+        return 0;
+    if (!p->ready)
+        return UNHEARD_PATIENCE_MS;
+    return (uint64_t)play_buffered(p) * 1000 / AUDIO_RATE / 2;
+}
+
+void play_lose(struct play *p, const char *why)
+{
+    (void)snprintf(p->relic.why, sizeof p->relic.why, "the worker of this channel is lost: %s",
+                   why);
+    if (!p->ready || !p->relic.ring) {
+        p->ops->failed(p, TUTTI_E_WORKER_CRASHED, p->relic.why);
+        return;
+    }
+    p->relic.lost = true;
+    p->rendering = p->relic.drain = false;
+    p->ops->refused(p, TUTTI_E_WORKER_CRASHED, p->relic.why);
+    p->ops->look_soon(p);
+}
 
 void play_drop_relic(struct play *p)
 {
     ring_consumer_free(p->relic.ring);
     p->relic.ring = NULL;
-    p->relic.drain = p->relic.broken = false;
+    p->relic.drain = p->relic.broken = p->relic.lost = false;
 }
 
 /* A death while waiting (for room, for data) says nothing about the media; one while opening does
@@ -109,8 +135,11 @@ bool play_recover(struct play *p, struct ring_consumer *ring)
         return false;
     p->ops->warning(p, TUTTI_W_WORKER_RESTARTED, "the worker died; another one takes over");
     bool complete = known && ((r.flags & RING_END) || r.play != p->serial);
-    if (complete && !(p->rendering && !p->relic.drain))
+    if (complete && !(p->rendering && !p->relic.drain)) {
+        p->rendering = p->relic.drain = false;
+        p->ops->applied(p);
         return true; /* all frames are there: nobody is needed to finish */
+    }
     if (p->ready)
         plan_render(p, known ? &r : NULL);
     play_get_worker(p);
