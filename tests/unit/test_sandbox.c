@@ -265,10 +265,10 @@ static bool holds(const struct programs *p, const char *path)
 static void what_a_program_needs_is_found(void **state)
 {
     struct programs p = { .n_paths = 0 };
-    programs_add_path(&p, "/opt/x/bin:/home/u/bin:/home/u/.local/bin/::relative:/", "/home/u");
-    static const char *const with[] = { "/opt/x/bin", "/opt/x", "/home/u/bin", "/home/u/.local/bin",
-                                        "/home/u/.local" };
-    static const char *const without[] = { "/", "", "/home/u", "/home", "relative" };
+    programs_add_path(&p, "/opt/x/bin:/users/u/bin:/users/u/.local/bin/::relative:/", "/users/u");
+    static const char *const with[] = { "/opt/x/bin", "/opt/x", "/users/u/bin",
+                                        "/users/u/.local/bin", "/users/u/.local" };
+    static const char *const without[] = { "/", "", "/users/u", "/users", "relative" };
     for (size_t i = 0; i < LENGTH_OF(with); i++)
         ROW_TRUE(with[i], holds(&p, with[i]));
     for (size_t i = 0; i < LENGTH_OF(without); i++)
@@ -285,7 +285,7 @@ static void what_a_program_needs_is_found(void **state)
     int len = snprintf(text, sizeof text, "#! %s -E\nexit\n", venv);
     assert_int_equal(write(fd, text, (size_t)len), len);
     (void)close(fd);
-    programs_add_program(&p, script, "/home/u");
+    programs_add_program(&p, script, "/users/u");
     char *shell = realpath("/bin/sh", NULL);
     assert_true(holds(&p, script) && holds(&p, venv) && holds(&p, shell));
     free(shell);
