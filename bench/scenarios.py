@@ -28,7 +28,7 @@ def micro(build):
     """What the inner pieces cost, each in a loop of its own."""
     return [json.loads(subprocess.run([build / "bench" / "micro", piece], check=True, capture_output=True,
                                       text=True, timeout=60).stdout)
-            for piece in ("ring", "pacer", "frames", "deliver", "commands")]
+            for piece in ("ring", "pacer", "frames", "deliver", "cold", "commands")]
 
 
 class Timer:
