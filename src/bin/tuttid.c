@@ -128,7 +128,8 @@ static int open_roots(struct daemon *d)
         log_error("daemon", "media-root %s: %s", list->item[bad], strerror(-r));
         return EXIT_USAGE;
     }
-    d->locator = locator_new(&d->loop, d->roots);
+    struct locator_config config = { .loop = &d->loop, .roots = d->roots };
+    d->locator = locator_new(&config);
     return d->locator ? 0 : complain(EXIT_SYSTEM, "locator", -ENOMEM);
 }
 

@@ -7,8 +7,7 @@
 #include <string.h>
 
 struct locator {
-    uv_loop_t *loop;
-    const struct roots *roots;
+    struct locator_config config;
 };
 
 struct locate_request {
@@ -23,11 +22,11 @@ struct locate_request {
     int fd;
 };
 
-struct locator *locator_new(uv_loop_t *loop, const struct roots *roots)
+struct locator *locator_new(const struct locator_config *config)
 {
     struct locator *l = calloc(1, sizeof *l);
     if (l)
-        *l = (struct locator){ .loop = loop, .roots = roots };
+        *l = (struct locator){ .config = *config };
     return l;
 }
 
@@ -45,8 +44,13 @@ static void open_file(uv_work_t *work)
 static void on_opened(uv_work_t *work, int status)
 {
     struct locate_request *q = work->data;
-    if (q->fn && status == 0)
-        q->fn(q->error, q->why, TAKE_FD(q->fd), q->arg);
+    struct located found = { .kind = LOCATED_FILE, .fd = q->fd, .duration = -1 };
+    if (q->fn && status == 0 && q->error == TUTTI_OK) {
+        q->fd = -1;
+        q->fn(TUTTI_OK, "", &found, q->arg);
+    } else if (q->fn && status == 0) {
+        q->fn(q->error, q->why, NULL, q->arg);
+    }
     if (q->fd >= 0)
         (void)close(q->fd);
     free(q->path);
@@ -70,9 +74,9 @@ static enum tutti_error start_file(struct locator *l, char *path, locate_fn fn, 
         return refuse(TUTTI_E_INTERNAL, "out of memory", ret_why);
     }
     *q = (struct locate_request){
-        .work.data = q, .roots = l->roots, .path = path, .fn = fn, .arg = arg, .fd = -1
+        .work.data = q, .roots = l->config.roots, .path = path, .fn = fn, .arg = arg, .fd = -1
     };
-    (void)uv_queue_work(l->loop, &q->work, open_file, on_opened);
+    (void)uv_queue_work(l->config.loop, &q->work, open_file, on_opened);
     *ret_request = q;
     return TUTTI_OK;
 }
@@ -87,12 +91,19 @@ enum tutti_error locator_start(struct locator *l, const char *url, locate_fn fn,
         return refuse(TUTTI_E_INTERNAL, "out of memory", ret_why);
     if (kind == URL_UNSUPPORTED)
         return refuse(TUTTI_E_UNSUPPORTED_URL, why, ret_why);
-    if (roots_count(l->roots) == 0) {
+    if (roots_count(l->config.roots) == 0) {
         free(path);
         return refuse(TUTTI_E_FORBIDDEN_URL,
                       "local files are refused: start the daemon with --media-root DIR", ret_why);
     }
     return start_file(l, path, fn, arg, ret_request, ret_why);
+}
+
+enum tutti_error locator_relink(struct locator *l, const char *url, struct fetch_source *source,
+                                relink_fn fn, void *arg, struct locate_request **ret_request,
+                                char ret_why[LOCATE_WHY_MAX])
+{
+    return refuse(TUTTI_E_UNSUPPORTED_URL, "this source has no page", ret_why);
 }
 
 void locator_cancel(struct locate_request *q)

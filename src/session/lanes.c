@@ -165,8 +165,14 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         p->ops->applied(p);
     if (n == 0 && p->relic.lost)
         p->ops->look_soon(p); /* to say what became of it */
-    if (n == 0 || play_holds(p, &r))
+    if (n == 0)
+        play_note_dry(p);
+    if (n == 0 || play_refills(p))
         return PLAY_EMPTY;
+    if (play_holds(p, &r)) {
+        p->n_held++;
+        return PLAY_EMPTY;
+    }
     if ((r.flags & RING_END) && p->rendering)
         return PLAY_EMPTY; /* the render that is under way decides what comes after */
     p->rt.next_pos = r.pos;
@@ -269,6 +275,9 @@ void play_check(struct play *p)
  * that is under way. */
 static void start_render(struct play *p, int64_t pos, bool exact)
 {
+    if (play_is_failing(p))
+        return;
+    p->net.refills = false;
     p->render = (struct wmsg_render){
         .pos = pos,
         .gain = (float)p->volume,
@@ -306,6 +315,10 @@ void play_flow_changed(struct play *p)
 
 bool play_seek(struct play *p, int64_t pos)
 {
+    if (play_is_failing(p)) {
+        p->ops->refused(p, p->relic.code, p->relic.why);
+        return false;
+    }
     if (!p->ready)
         p->rt.next_pos = pos;
     if (p->worker || p->ready)
@@ -317,6 +330,8 @@ bool play_set_volume(struct play *p, double volume)
 {
     bool changed = (float)volume != (float)p->volume;
     p->volume = volume;
+    if (play_is_failing(p))
+        return true;
     if ((!p->worker && !p->ready) || !changed)
         return !p->rendering || p->relic.drain || !p->ready;
     if (p->ready && p->rendering && p->worker && !p->relic.drain)

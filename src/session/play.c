@@ -38,7 +38,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->paused = request->paused;
     p->volume = request->volume;
     p->rt.next_pos = request->position;
-    p->duration = -1;
+    p->duration = p->net.duration = -1;
     p->source_fd = -1;
     return p;
 }
@@ -57,8 +57,7 @@ void play_free(struct play *p)
     if (p->worker)
         pool_release_worker(p->pool, p->worker);
     play_drop_relic(p);
-    if (p->source_fd >= 0)
-        (void)close(p->source_fd);
+    play_drop_source(p);
     free(p->title);
     free(p->url);
     free(p);
@@ -128,31 +127,31 @@ void play_get_worker(struct play *p)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
 }
 
-static void on_located(enum tutti_error error, const char *why, int fd, void *arg)
+static void on_located(enum tutti_error error, const char *why, const struct located *found,
+                       void *arg)
 {
     struct play *p = arg;
     p->locating = NULL;
     if (error != TUTTI_OK) {
-        p->ops->failed(p, error, why);
+        p->net.reopens = false;
+        play_lose(p, error, why);
         return;
     }
-    p->source_fd = fd;
+    play_take_found(p, found);
     if (p->waits_turn)
         p->ops->located(p);
     else
         play_get_worker(p);
 }
 
-enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
+enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
     return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
 }
 
-static void set_title(struct play *p, const char *title)
+enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
-    char *copy = title[0] != '\0' ? strdup(title) : NULL;
-    free(p->title);
-    p->title = copy;
+    return play_locate(p, ret_why);
 }
 
 static void on_opened(struct play *p, const struct wmsg *m)
@@ -165,7 +164,8 @@ static void on_opened(struct play *p, const struct wmsg *m)
     p->duration = m->opened.duration;
     p->seekable = m->opened.seekable;
     p->passthrough = p->passes = m->opened.passthrough;
-    set_title(p, m->text);
+    play_set_title(p, m->text);
+    play_add_found(p);
     if (p->host)
         play_make_join(p->host, m->opened.late);
     else
@@ -204,6 +204,10 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
+        if (p->net.source && !p->host) {
+            play_lose(p, (enum tutti_error)m->failed.code, said(m));
+            break;
+        }
         if (p->host && !p->opened)
             play_disown(p->host); /* nothing was made of it, and nothing need be made anew */
         p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
@@ -223,7 +227,7 @@ static void on_message(const struct wmsg *m, void *arg)
         p->ops->warning(p, (enum tutti_warning)m->warning.code, said(m));
         break;
     case WMSG_TITLE:
-        set_title(p, m->text);
+        play_set_title(p, m->text);
         p->ops->title(p);
         break;
     default:
@@ -239,32 +243,13 @@ static void on_worker_died(const char *why, void *arg)
     if (play_recover(p, ring))
         return;
     play_disown(p);
-    play_lose(p, why);
+    char text[PLAY_WHY_MAX];
+    (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
+    play_lose(p, TUTTI_E_WORKER_CRASHED, text);
 }
 
 void play_hear_last_words(struct play *p)
 {
     if (p->worker)
         worker_hear_words(p->worker);
-}
-
-int64_t play_position(const struct play *p)
-{
-    if (p->duration >= 0 && p->rt.next_pos > p->duration)
-        return p->duration;
-    return p->rt.next_pos;
-}
-
-int64_t play_buffered(const struct play *p)
-{
-    if (!p->ready)
-        return 0;
-    return (int64_t)ring_consumer_fill(p->rt.ring, p->rt.lane) * AUDIO_FRAME_SAMPLES;
-}
-
-const char *play_state_name(const struct play *p)
-{
-    if (!p->ready)
-        return "extracting";
-    return p->paused ? "paused" : "streaming";
 }

@@ -321,7 +321,8 @@ int main(int argc, char **argv)
     (void)uv_loop_init(&f.loop);
     int r = roots_new((const char *const[]){ directory }, 1, &f.roots, &bad);
     assert(r == 0);
-    f.locator = locator_new(&f.loop, f.roots);
+    struct locator_config locator = { .loop = &f.loop, .roots = f.roots };
+    f.locator = locator_new(&locator);
     struct sessions_deps deps = { .loop = &f.loop,
                                   .locator = f.locator,
                                   .config = { .depth_frames = 25, .bitrate = 128000 },
