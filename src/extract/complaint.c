@@ -61,7 +61,7 @@ static const struct row {
     { { "" }, NULL, true },
 };
 
-/* The line to judge, its colours and its prefix taken off, in small letters in *lower. */
+/* The line that tells, without the prefix. */
 static const char *find_line(const char *text, size_t *ret_len)
 {
     const char *found = NULL;
@@ -73,8 +73,14 @@ static const char *find_line(const char *text, size_t *ret_len)
         *ret_len = strcspn(found, "\n");
         return found;
     }
-    *ret_len = strlen(text);
-    return text;
+    /* A failure of Python's tells in its last line what it was. */
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        len--;
+    const char *line = len > 0 ? memrchr(text, '\n', len) : NULL;
+    line = line ? line + 1 : text;
+    *ret_len = (size_t)(text + len - line);
+    return line;
 }
 
 /* Leaves out what "ESC [ … letter" encloses. */

@@ -8,8 +8,8 @@ enum { COMPLAINT_MAX = 200 };
 
 /*
  * Reads what yt-dlp wrote on standard error (any text will do): the last line that begins with
- * "ERROR:", else all of it. Writes one printable line. Returns true if the reason may be that this
- * yt-dlp is too old for the site.
+ * "ERROR:", else the last line. Writes one printable line. Returns true if the reason may be that
+ * this yt-dlp is too old for the site.
  */
 bool complaint_read(const char *text, char ret_why[COMPLAINT_MAX]);
 

@@ -38,19 +38,21 @@ typedef void (*extract_fn)(enum tutti_error error, const char *why, const struct
 
 struct extractor_config {
     uv_loop_t *loop;
-    const char *program;     /* yt-dlp; NULL: from PATH */
-    const char *helper_path; /* the helper's script; NULL: the program alone is used */
-    const char *proxy;       /* NULL: what the environment says */
-    unsigned jobs;           /* at a time */
-    uint64_t timeout_ms;     /* for one extraction */
+    const char *program;      /* yt-dlp; NULL: from PATH */
+    const char *helper_path;  /* the helpers' script; NULL: the program alone is used */
+    const char *confine_path; /* the program that confines the others; NULL: they run as they are */
+    const char *proxy;        /* NULL: what the environment says */
+    unsigned jobs;            /* at a time */
+    uint64_t timeout_ms;      /* for one extraction */
 };
 
-/* The texts are copied. Looks for the program and its version, which is logged when it is old or
- * missing; does not wait for either. Returns 0 or negative errno. */
+/* The texts are copied. Soon after, and without anybody waiting, looks whether there is a yt-dlp
+ * and how old it is, which is logged when something is to be done about it. Returns 0 or negative
+ * errno. */
 int extractor_new(const struct extractor_config *config, struct extractor **ret_extractor);
 
-/* Ends every process. Every request must have been answered or cancelled. Closes libuv handles, so
- * that the loop must run once more; NULL is fine. */
+/* Ends every process. Every request must have been answered or cancelled. The memory goes when the
+ * loop has collected them; NULL is fine. */
 void extractor_free(struct extractor *x);
 
 /* Finds the stream behind `what`, a page's URL or a search term, which the caller has checked. With

@@ -6,7 +6,7 @@
 #include "extract/url.h"
 #include "proto/fetch_text.h"
 
-#include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -254,6 +254,28 @@ enum tutti_error found_read_text(const char *s, size_t len, struct found *ret, c
     enum tutti_error error = found_read(info, ret, ret_why);
     json_decref(info);
     return error;
+}
+
+static char *copy_text(const char *s, bool *ok)
+{
+    char *copy = s ? strdup(s) : NULL;
+    *ok = *ok && (!s || copy);
+    return copy;
+}
+
+int found_copy(const struct found *f, struct found *ret)
+{
+    bool ok = true;
+    struct found copy = *f;
+    copy.url = copy_text(f->url, &ok);
+    copy.headers = copy_text(f->headers, &ok);
+    copy.title = copy_text(f->title, &ok);
+    copy.thumbnail = copy_text(f->thumbnail, &ok);
+    if (ok)
+        *ret = copy;
+    else
+        found_done(&copy);
+    return ok ? 0 : -ENOMEM;
 }
 
 void found_done(struct found *f)

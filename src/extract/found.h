@@ -35,6 +35,9 @@ enum tutti_error found_read(const json_t *info, struct found *ret, const char **
 enum tutti_error found_read_text(const char *text, size_t len, struct found *ret,
                                  const char **ret_why);
 
+/* Returns 0 or -ENOMEM; *ret is to be given to found_done. */
+int found_copy(const struct found *f, struct found *ret);
+
 void found_done(struct found *f);
 
 #endif

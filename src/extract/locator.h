@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct address_policy;
 struct extractor;
 struct fetch_source;
 struct fetcher;
@@ -34,7 +35,7 @@ struct located {
     int fd; /* the callee's from now on */
     struct fetch_source
         *source;           /* the callee's from now on, which sets its own ops; NULL: a file */
-    const char *title;     /* of the page; NULL where there is none */
+    const char *title;     /* of the page or the radio station, or NULL */
     const char *thumbnail; /* an http(s) URL, or NULL */
     int64_t duration;      /* [samples at 48 kHz] as the page declares; −1 unknown */
     bool is_live;
@@ -53,8 +54,9 @@ typedef void (*relink_fn)(enum tutti_error error, const char *why, void *arg);
 struct locator_config {
     uv_loop_t *loop;
     const struct roots *roots;
-    struct fetcher *fetcher;     /* NULL: there is no network */
-    struct extractor *extractor; /* NULL: pages and search terms are refused */
+    struct fetcher *fetcher;             /* NULL: there is no network */
+    struct extractor *extractor;         /* NULL: pages and search terms are refused */
+    const struct address_policy *policy; /* which hosts may be asked for */
 };
 
 /* NULL without memory. */

@@ -229,6 +229,12 @@ static bool is_search(const char *url)
     return site > 6 && strncmp(url + site - 6, "search", 6) == 0;
 }
 
+bool url_is_search_for_one(const char *url)
+{
+    size_t letters = strspn(url, "abcdefghijklmnopqrstuvwxyz");
+    return is_search(url) && (url[letters] == ':' || strncmp(url + letters, "1:", 2) == 0);
+}
+
 static int classify_search(const char *url, enum url_kind *ret_kind, char **ret_term,
                            const char **ret_why)
 {

@@ -37,6 +37,9 @@ bool url_is_http(const char *url);
 /* The host of such a URL, small letters, without brackets and final dot. False if it has none. */
 bool url_http_host(const char *url, char ret_host[URL_HOST_MAX + 1]);
 
+/* True for a search term that asks for one result: "ytsearch:…", "ytsearch1:…". */
+bool url_is_search_for_one(const char *url);
+
 /* The Unix time [s] at which a link says that it expires (expire=, Expires= and the like), or 0. */
 int64_t url_expiry(const char *url);
 
