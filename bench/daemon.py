@@ -19,7 +19,7 @@ PATIENCE_S = 60
 class Daemon:
     """Use as a context manager. CPU and memory are those of tuttid and all its processes."""
 
-    def __init__(self, build, media, channels, options=()):
+    def __init__(self, build, media, channels, options=(), frames_max=4_000_000):
         self.base = tempfile.TemporaryDirectory(prefix="tutti-bench-")
         self.dir = Path(self.base.name)
         dropped = ("RUNTIME_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC")
@@ -34,7 +34,7 @@ class Daemon:
             raise RuntimeError(f"tuttid did not start: {(self.dir / 'log').read_text()}")
         self.pid = self.process.pid
         self.control = Control(self.dir / "run" / "control.sock")
-        self.listener = Listener(build, self.dir, self.control.client)
+        self.listener = Listener(build, self.dir, self.control.client, frames_max)
 
     def __enter__(self):
         return self
@@ -103,7 +103,7 @@ class Control:
 
 
 class Listener:
-    def __init__(self, build, folder, client, frames_max=4_000_000):
+    def __init__(self, build, folder, client, frames_max):
         self.out = folder / "notes"
         self.process = subprocess.Popen(
             [build / "bench" / "listen", folder / "run" / "audio.sock", client, str(frames_max), self.out],

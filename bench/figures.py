@@ -19,7 +19,7 @@ def lateness_ns(notes):
     """How late each frame was read, against the daemon's own schedule of absolute deadlines.
 
     The schedule is one for all channels (phases 5 ms apart, then every 20 ms), but the receiver is
-    not told when it began: the earliest frame of the whole run is taken to have been on time. A
+    not told when it began: the earliest frame is taken to have been on time. A
     timer that is compared with it has its own earliest tick subtracted as well.
     """
     frames = notes[notes["len"] > 0]
@@ -50,6 +50,17 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
 
 
-def histogram(late_ns, edges_us):
-    counts, _ = np.histogram(np.asarray(late_ns) / 1000, bins=edges_us)
-    return [int(n) for n in counts]
+CURVE = [0, 1, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99, 100]
+
+
+def curve_us(late_ns):
+    """Pairs of a percentage and the lateness [µs] that so many frames stay below, for a plot."""
+    return [[q, round(float(v) / 1000, 1)] for q, v in zip(CURVE, np.percentile(late_ns, CURVE))] if len(late_ns) else []
+
+
+def line(xs, ys):
+    """The straight line through points, and how much of their spread it explains (R²)."""
+    slope, base = np.polyfit(xs, ys, 1)
+    rest = np.asarray(ys) - (slope * np.asarray(xs) + base)
+    spread_ = np.asarray(ys) - np.mean(ys)
+    return {"slope": float(slope), "base": float(base), "r2": float(1 - np.sum(rest ** 2) / np.sum(spread_ ** 2))}

@@ -67,6 +67,14 @@ def memory_kb(pid):
             "private": kb(rollup, "Private_Dirty") + kb(rollup, "Private_Clean")}
 
 
+def scheduling(pid):
+    """What the process has of the precedence that it asked for."""
+    if os.sched_getscheduler(pid) & 0xff == os.SCHED_FIFO:
+        return "real-time"
+    nice = os.getpriority(os.PRIO_PROCESS, pid)
+    return f"nice {nice}" if nice else "ordinary"
+
+
 class SystemCalls:
     """Counts the system calls of one process over a while, by perf or else by strace."""
 
@@ -90,6 +98,11 @@ class SystemCalls:
         pattern = r"^(\d+),.*sys_enter" if self.tool == "perf" else r"(\d+)(?:\s+\d+)? total$"
         match = re.search(pattern, text, re.M)
         return int(match.group(1)) if match else None
+
+
+def available_mb():
+    match = re.search(r"^MemAvailable:\s+(\d+)", read("/proc/meminfo"), re.M)
+    return int(match.group(1)) // 1024 if match else 0
 
 
 def load():

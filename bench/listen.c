@@ -1,7 +1,8 @@
 /*
  * The receiving end of the audio socket: attaches for a client, notes when each frame came, and
- * writes the notes when its standard input is closed. It reads in large pieces, and touches its
- * memory beforehand, so as to disturb little.
+ * writes the notes when its standard input is closed. It reads in large pieces, touches its memory
+ * beforehand, so as to disturb little, and runs with the daemon's precedence, so as not to be late
+ * itself.
  *
  *   listen SOCKET CLIENT FRAMES_MAX OUT
  *
@@ -9,6 +10,8 @@
  * OUT, a `struct note` for each frame, and OUT.sleep, what a thread of this process that only
  * sleeps until every fifth millisecond was late by [ns, u32]: so late is this harness itself.
  */
+#include "playout/priority.h"
+
 #include <endian.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -69,6 +72,7 @@ static void *pages(size_t size)
 
 static void *sleeper(void *arg)
 {
+    (void)priority_raise();
     uint64_t next_ns = now_ns() + SLEEP_NS;
     for (size_t i = 0; i < SLEEPS_MAX; i++, next_ns += SLEEP_NS) {
         struct timespec at = { .tv_sec = (time_t)(next_ns / 1000000000U),
@@ -157,6 +161,7 @@ int main(int argc, char **argv)
     pthread_t thread;
     if (pthread_create(&thread, NULL, sleeper, NULL) != 0)
         die("pthread_create");
+    (void)priority_raise();
     int fd = attach(argv[1], argv[2]);
     struct pollfd wait[2] = { { .fd = fd, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
     bool open = true;

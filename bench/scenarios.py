@@ -12,8 +12,7 @@ import host
 from daemon import Daemon
 
 SYSCALLS_S = 3
-BUFFER_S = 5  # a worker is ahead of what is heard by the depth of its ring, and is done so much earlier
-EDGES_US = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 1e9]
+LEAD_S = 4  # rings are full by then
 
 
 def yardstick(build, way, path, seconds):
@@ -23,6 +22,13 @@ def yardstick(build, way, path, seconds):
                          check=True, capture_output=True, text=True).stdout
     found = json.loads(out)
     return (found["cpu_ns"] - found["cpu_1s_ns"]) / (found["media_s"] - 1)
+
+
+def micro(build):
+    """What the inner pieces cost, each in a loop of its own."""
+    return [json.loads(subprocess.run([build / "bench" / "micro", piece], check=True, capture_output=True,
+                                      text=True, timeout=60).stdout)
+            for piece in ("ring", "pacer", "frames", "deliver", "cold", "commands")]
 
 
 class Timer:
@@ -48,21 +54,25 @@ def _start(daemon, path, channels):
     return first
 
 
-def _finish(daemon, channels):
-    frames = 0
-    for _ in range(channels):
-        frames += daemon.control.wait(lambda e: e["type"] == "finished", 600)["frames"]
-    return frames
+class Hogs:
+    """As many busy processes as there are cores, at the usual priority; they end by themselves, too."""
+
+    def __init__(self, n, seconds):
+        self.running = [subprocess.Popen(["timeout", str(seconds + 30), "sh", "-c", "while :; do :; done"])
+                        for _ in range(n)]
+        if n:
+            time.sleep(1)
+
+    def end(self):
+        for process in self.running:
+            process.terminate()
+        for process in self.running:
+            process.wait()
 
 
-def _look(daemon, channels):
-    """In the middle of a play: memory, system calls and wake-ups."""
+def _count_calls(daemon, channels):
+    """System calls and wake-ups of tuttid and of one worker, for three seconds."""
     pids = daemon.processes()
-    memory = {}
-    for role, members in pids.items():
-        each = [host.memory_kb(pid) for pid in members]
-        memory[role] = {key: sum(m[key] for m in each) / 1024 for key in ("pss", "tables", "private")}
-        memory[role]["processes"] = len(members)
     busy = max(pids["worker"], key=host.cpu_ns)
     watched = {"tuttid": pids["tuttid"][0], "worker": busy}
     before = {role: host.wakeups(pid) for role, pid in watched.items()}
@@ -72,65 +82,78 @@ def _look(daemon, channels):
     seconds = time.monotonic() - started
     frames = {"tuttid": channels * 50, "worker": 50}
     return {
-        "memory_mb": memory,
         "syscalls_per_frame": {r: n and n / (SYSCALLS_S * frames[r]) for r, n in calls.items()},
         "wakeups_per_frame": {r: (host.wakeups(watched[r]) - n) / (seconds * frames[r]) for r, n in before.items()},
     }
 
 
-def window(seconds):
-    """When CPU time is counted in a play of so many seconds: (from, to).
+def _memory(daemon):
+    """{role: {pss, tables, private [MB], processes}}"""
+    memory = {}
+    for role, members in daemon.processes().items():
+        each = [host.memory_kb(pid) for pid in members]
+        memory[role] = {key: sum(m[key] for m in each) / 1024 for key in ("pss", "tables", "private")}
+        memory[role]["processes"] = len(members)
+    return memory
 
-    Rings are full by then and no worker is done. The length is a multiple of ten seconds, in which
-    every worker, woken each time a fixed part of its ring is empty, has done whole runs of work.
+
+def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False):
+    """Plays one file in so many channels at once and looks at `window_s` seconds of it, in real time.
+
+    The window begins when rings are full. Its length should be a multiple of ten seconds, in which every worker,
+    woken each time a fixed part of its ring is empty, has done whole runs of work.
     """
-    length = (seconds - BUFFER_S - 3) // 10 * 10
-    return seconds - BUFFER_S - length, seconds - BUFFER_S
-
-
-def play(build, path, channels, seconds):
-    """One play of a file in so many channels at once, from start to end, in real time."""
-    with Daemon(build, path.parent, channels) as daemon:
-        before = daemon.sum(host.cpu_ns)
-        timer = Timer(build, daemon.dir, seconds)
-        started = time.monotonic()
+    frames_max = int(channels * 50 * (window_s + lead_s + 40 + channels / 50)) + 100_000
+    with Daemon(build, path.parent, channels, frames_max=frames_max) as daemon:
         first = _start(daemon, path, channels)
-        found = {"channels": channels, "seconds": seconds, "load": host.load()}
-        begin_s, end_s = window(seconds)
-        _sleep_until(started + begin_s)
-        at_begin, begin = daemon.sum(host.cpu_ns), time.monotonic()
-        _sleep_until(started + (begin_s + end_s - SYSCALLS_S) / 2)
-        found.update(_look(daemon, channels))
-        _sleep_until(started + end_s)
-        at_end, end = daemon.sum(host.cpu_ns), time.monotonic()
-        found["cpu_per_channel_ns"] = {role: (n - at_begin[role]) / (end - begin) / channels
-                                       for role, n in at_end.items()}
-        found["cpu_per_channel_ns"]["all"] = sum(found["cpu_per_channel_ns"].values())
-        found["start_cpu_ms"] = {role: (n - before[role]) / 1e6 for role, n in at_begin.items()}
-        found["frames"] = _finish(daemon, channels)
-        stats = daemon.control.stats()
+        time.sleep(lead_s)
+        noise = Hogs(hogs, window_s)
+        try:
+            found, ticks, span_ns = _look(build, daemon, channels, window_s, calls)
+        finally:
+            noise.end()
+        found["memory_mb"] = _memory(daemon)
         notes, sleeper = daemon.listener.notes()
-        ticks = timer.late_ns()
-    late = figures.lateness_ns(notes)
+    late = figures.lateness_ns(notes[(notes["at_ns"] >= span_ns[0]) & (notes["at_ns"] <= span_ns[1])])
+    ticks_above = ticks - ticks.min()
     found.update(
-        first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes), frames_stats=stats["frames"],
+        channels=channels, hogs=hogs, first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes[notes["at_ns"] <= span_ns[1]]),
         lateness_us={"received": figures.quantiles_us(late), "harness": figures.quantiles_us(sleeper),
-                     "daemon": stats["lateness_us"], "timer": figures.quantiles_us(ticks),
-                     "timer_above_own_earliest": figures.quantiles_us(ticks - ticks.min())},
-        histogram={"edges_us": EDGES_US, "received": figures.histogram(late, EDGES_US),
-                   "timer": figures.histogram(ticks, EDGES_US)})
+                     "daemon": found.pop("daemon_us"), "timer": figures.quantiles_us(ticks),
+                     "timer_above_own_earliest": figures.quantiles_us(ticks_above)},
+        curve_us={"received": figures.curve_us(late), "timer": figures.curve_us(ticks_above)})
     return found
+
+
+def _look(build, daemon, channels, window_s, calls):
+    """The window itself: what is to be known of it, the bare timer's lateness, and when it was."""
+    earlier = daemon.control.stats()
+    at_begin, begin_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
+    timer = Timer(build, daemon.dir, window_s)
+    found = _count_calls(daemon, channels) if calls else {}
+    _sleep_until(begin_ns / 1e9 + window_s)
+    at_end, end_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
+    stats = daemon.control.stats()
+    cost = {role: (n - at_begin[role]) * 1e9 / (end_ns - begin_ns) / channels for role, n in at_end.items()}
+    found.update(
+        load=host.load(), cpu_per_channel_ns={**cost, "all": sum(cost.values())},
+        frames={key: n - earlier["frames"][key] for key, n in stats["frames"].items()},
+        start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
+    return found, timer.late_ns(), (begin_ns, end_ns)
 
 
 def _sleep_until(then):
     time.sleep(max(0, then - time.monotonic()))
 
 
+def memory_total(run):
+    """Share of memory plus page tables of all processes [MB]."""
+    return sum(m["pss"] + m["tables"] for m in run["memory_mb"].values())
+
+
 def memory_slope(small, large):
-    """Memory of a further channel [MB]: share of memory plus page tables, everything counted."""
-    def total(run):
-        return sum(m["pss"] + m["tables"] for m in run["memory_mb"].values())
-    return (total(large) - total(small)) / (large["channels"] - small["channels"])
+    """Memory of a further channel [MB], everything counted."""
+    return (memory_total(large) - memory_total(small)) / (large["channels"] - small["channels"])
 
 
 def _ffmpeg(path, seconds, start=0.0):

@@ -4,11 +4,14 @@
  *
  *   yardstick decode FILE SECONDS            decode + resample + libopus, the daemon's settings
  *   yardstick demux FILE SECONDS             read packets and do nothing with them
- *   yardstick timer MICROSECONDS SECONDS OUT a timerfd loop; its lateness [ns, u32] goes to OUT
+ *   yardstick timer MICROSECONDS SECONDS OUT a timerfd loop, with the daemon's precedence; its
+ * lateness [ns, u32] goes to OUT
  *
  * CPU time is told twice, at the first second of media and at the end, so that start-up can be
  * taken out: cost = (cpu_ns − cpu_1s_ns) / (media_s − 1).
  */
+#include "playout/priority.h"
+
 #include <inttypes.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -171,7 +174,7 @@ static void run_demux(const char *path, double seconds)
     print_cost(&l);
 }
 
-/* Absolute deadlines, set anew at each tick as the daemon's pacer does. */
+/* Absolute deadlines, set anew at each tick as the daemon's pacer does, and with its precedence. */
 static void run_timer(uint64_t period_ns, double seconds, const char *path)
 {
     size_t n = (size_t)(seconds * 1e9 / (double)period_ns);
@@ -181,6 +184,7 @@ static void run_timer(uint64_t period_ns, double seconds, const char *path)
     if (!late || fd < 0 || !out)
         die("the timer loop cannot be set up");
     memset(late, 0xff, n * sizeof *late); /* its pages are there before the first tick */
+    (void)priority_raise();
     uint64_t next_ns = clock_ns(CLOCK_MONOTONIC) + period_ns;
     for (size_t i = 0; i < n; i++, next_ns += period_ns) {
         struct itimerspec at = { .it_value = { .tv_sec = (time_t)(next_ns / 1000000000U),

@@ -40,6 +40,6 @@ _tuttid() {
         --config --runtime-dir --control --audio --socket-group --max-workers --warm-workers
         --worker-idle --client-grace --buffer --bitrate --complexity --media-root
         --allow-private-hosts --allow-host --http-proxy --extract-proxy --connect-timeout
-        --stall-timeout --give-up --yt-dlp --extract-jobs --extract-timeout --log-level
-        --log-format --version --help' -- "$cur")
+        --stall-timeout --give-up --yt-dlp --extract-jobs --extract-timeout
+        --require-sandbox --log-level --log-format --version --help' -- "$cur")
 } && complete -F _tuttid tuttid

@@ -9,13 +9,13 @@ enum { KEEP_BYTES = 16384, FIRST_BYTES = 512 };
 
 void buf_init(struct buf *b, size_t limit)
 {
-    *b = (struct buf){ .limit = limit };
+    *b = (struct buf){ .limit = limit, .keep = KEEP_BYTES };
 }
 
 void buf_done(struct buf *b)
 {
     free(b->data);
-    *b = (struct buf){ .limit = b->limit };
+    *b = (struct buf){ .limit = b->limit, .keep = b->keep };
 }
 
 static int buf_grow(struct buf *b, size_t need)
@@ -72,7 +72,7 @@ void buf_consume(struct buf *b, size_t len)
     if (b->start < b->end)
         return;
     b->start = b->end = 0;
-    if (b->capacity > KEEP_BYTES) {
+    if (b->capacity > b->keep) {
         free(b->data);
         b->data = NULL;
         b->capacity = 0;

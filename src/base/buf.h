@@ -11,8 +11,11 @@ struct buf {
     size_t end;
     size_t capacity; /* [bytes] allocated */
     size_t limit;    /* [bytes] that may wait at once */
+    size_t keep;     /* [bytes] that an emptied buffer does not give back */
 };
 
+/* An emptied buffer keeps a little memory; one that is filled time and again may be told to keep
+ * more, by setting `keep`. */
 void buf_init(struct buf *b, size_t limit);
 void buf_done(struct buf *b);
 
@@ -34,7 +37,8 @@ void buf_commit(struct buf *b, size_t len);
 /* Returns 0, -ENOBUFS at the limit, or -ENOMEM; on failure nothing has changed. */
 int buf_append(struct buf *b, const void *bytes, size_t len);
 
-/* Forgets the first `len` bytes (len ≤ buf_len). An emptied buffer gives large memory back. */
+/* Forgets the first `len` bytes (len ≤ buf_len). An emptied buffer gives back more than it
+ * is to keep. */
 void buf_consume(struct buf *b, size_t len);
 
 #endif

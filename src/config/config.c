@@ -62,6 +62,8 @@ static const struct option_row rows[] = {
     { "extract-jobs", COUNT, AT(extract_jobs), 1, 64, "N", "extractors at a time (4)" },
     { "extract-timeout", SECONDS, AT(extract_timeout_s), 0.1, 3600, "SECONDS",
       "for one extraction (20)" },
+    { "require-sandbox", FLAG, AT(require_sandbox), 0, 0, NULL,
+      "refuse to start where this kernel lacks a wall around the workers" },
     { "log-level", LEVEL, AT(log_level), 0, 0, "LEVEL", "error, warn, info or debug (info)" },
     { "log-format", FORMAT, AT(log_format), 0, 0, "text|json",
       "of the lines on standard error (text)" },

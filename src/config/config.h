@@ -43,6 +43,7 @@ struct config {
     char *yt_dlp;
     unsigned extract_jobs;
     double extract_timeout_s;
+    bool require_sandbox;
     enum log_level log_level;
     enum log_format log_format;
 };

@@ -27,11 +27,23 @@ static uint64_t phase_deadline(const struct pacer *p, unsigned phase, uint64_t n
     return p->phase[phase].slots ? p->phase[phase].next_ns : first_deadline(p, phase, now_ns);
 }
 
-static uint8_t soonest_phase(const struct pacer *p, uint64_t now_ns)
+/* Each phase at work is fifty wake-ups a second, however few its sessions: one that has room is
+ * better than one that sleeps, and that is better than one that is full. */
+static unsigned phase_rank(const struct pacer *p, unsigned phase)
+{
+    unsigned n = p->phase[phase].n_slots;
+    return n == 0 ? 1 : n < PACER_PHASE_SLOTS ? 0 : n;
+}
+
+/* The best phase; among equals the one that comes next. */
+static uint8_t choose_phase(const struct pacer *p, uint64_t now_ns)
 {
     uint8_t best = 0;
     for (uint8_t i = 1; i < PACER_PHASES; i++) {
-        if (phase_deadline(p, i, now_ns) < phase_deadline(p, best, now_ns))
+        unsigned rank = phase_rank(p, i);
+        unsigned best_rank = phase_rank(p, best);
+        if (rank < best_rank ||
+            (rank == best_rank && phase_deadline(p, i, now_ns) < phase_deadline(p, best, now_ns)))
             best = i;
     }
     return best;
@@ -41,12 +53,13 @@ void pacer_join(struct pacer *p, struct pacer_slot *slot, uint64_t now_ns)
 {
     assert(!slot->joined);
     if (!slot->has_phase) {
-        slot->phase = soonest_phase(p, now_ns);
+        slot->phase = choose_phase(p, now_ns);
         slot->has_phase = true;
     }
     if (!p->phase[slot->phase].slots)
         p->phase[slot->phase].next_ns = first_deadline(p, slot->phase, now_ns);
     DL_APPEND(p->phase[slot->phase].slots, slot);
+    p->phase[slot->phase].n_slots++;
     slot->joined = true;
 }
 
@@ -57,6 +70,7 @@ void pacer_leave(struct pacer *p, struct pacer_slot *slot)
     if (p->cursor == slot)
         p->cursor = slot->next;
     DL_DELETE(p->phase[slot->phase].slots, slot);
+    p->phase[slot->phase].n_slots--;
     slot->joined = false;
 }
 

@@ -1,10 +1,10 @@
 /*
  * When frames are due. Pure: it is told the time and says which sessions owe how many frames.
  *
- * All deadlines lie on one absolute schedule: base + phase × 5 ms + k × 20 ms. A session joins the
- * phase that comes next and keeps it. Lateness below PACER_STALL_NS is caught up at once; a longer
- * one (a suspended machine, a stopped process) moves the schedule and is counted as a stall, so
- * that it is never answered with a burst.
+ * All deadlines lie on one absolute schedule: base + phase × 5 ms + k × 20 ms. A session joins a
+ * phase that is at work, or the one that comes next when those are full, and keeps it. Lateness
+ * below PACER_STALL_NS is caught up at once; a longer one (a suspended machine, a stopped process)
+ * moves the schedule and is counted as a stall, so that it is never answered with a burst.
  */
 #ifndef TUTTI_PLAYOUT_PACER_H
 #define TUTTI_PLAYOUT_PACER_H
@@ -17,7 +17,11 @@
 #define PACER_STALL_NS (UINT64_C(100) * 1000 * 1000)
 #define PACER_NEVER UINT64_MAX
 
-enum { PACER_PHASES = 4, PACER_CATCH_UP_MAX = 5 };
+enum {
+    PACER_PHASES = 4,
+    PACER_PHASE_SLOTS = 32, /* a further phase is opened when those at work have as many */
+    PACER_CATCH_UP_MAX = 5,
+};
 
 /* One session's place. Embedded in the session; the fields belong to pacer.c. */
 struct pacer_slot {
@@ -30,7 +34,8 @@ struct pacer_slot {
 struct pacer {
     struct {
         struct pacer_slot *slots; /* utlist */
-        uint64_t next_ns;         /* its deadline; meaningful while it has slots */
+        unsigned n_slots;
+        uint64_t next_ns; /* its deadline; meaningful while it has slots */
     } phase[PACER_PHASES];
     uint64_t base_ns; /* phase 0 is due at base + k × 20 ms */
     uint64_t n_stalls;

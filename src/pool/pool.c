@@ -2,7 +2,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "pool/gate.h"
 #include "pool/reaper.h"
+#include "pool/watchdog.h"
 #include "pool/zygote.h"
 
 #include <assert.h>
@@ -13,19 +15,28 @@
 #include <sys/wait.h>
 #include <utlist.h>
 
-enum { CLOSE_PATIENCE_MS = 5000, SHUTDOWN_PATIENCE_MS = 1000, HOUSEKEEPING_MS = 1000 };
+enum {
+    CLOSE_PATIENCE_MS = 5000,
+    SHUTDOWN_PATIENCE_MS = 1000,
+    HOUSEKEEPING_MS = 1000,
+    DEATHS_A_SECOND = 10, /* that are made up for without delay, for ever */
+    SPAWN_S = 10,
+};
 
 struct member {
     struct member *prev, *next;
     struct worker *worker;
     struct pool *pool;
     uint64_t closing_since_ms;
+    struct watch watch;
+    unsigned spawning; /* checks of the watchdog until its pid is known */
 };
 
 struct pool_job {
     struct pool_job *prev, *next;
     pool_got_fn got;
     void *arg;
+    uint64_t due_ms; /* it waits no longer than this for the gate */
 };
 
 struct pool {
@@ -40,7 +51,12 @@ struct pool {
     unsigned seats_taken;
     uint32_t next_id;
     uint64_t restarts;
+    struct gate gate;
+    uv_timer_t held; /* jobs are held back until the gate opens, or they are due */
     uv_timer_t housekeeping;
+    uv_timer_t watchdog;
+    struct watch_limits limits;
+    unsigned turn;   /* of the watchdog */
     uv_idle_t serve; /* runs jobs from the loop, never from inside a caller */
     bool shutting_down;
     unsigned open_handles;
@@ -108,6 +124,7 @@ static void on_worker_gone(struct worker *w, void *arg)
     struct member *m = arg;
     struct pool *p = m->pool;
     p->restarts++;
+    gate_note_death(&p->gate, uv_now(p->loop));
     drop_member(p, m);
     maintain(p);
 }
@@ -181,9 +198,8 @@ static void on_zygote_up(void *arg)
     maintain(arg);
 }
 
-static void finish_job(struct pool *p, struct worker *w)
+static void finish_job(struct pool *p, struct pool_job *job, struct worker *w)
 {
-    struct pool_job *job = p->jobs;
     pool_got_fn got = job->got;
     void *arg = job->arg;
     pool_cancel(p, job);
@@ -201,31 +217,86 @@ static struct worker *idle_worker(struct pool *p)
     return NULL;
 }
 
-static void serve_jobs(struct pool *p)
+/* The oldest job that need not wait for the gate. */
+static struct pool_job *ready_job(struct pool *p)
 {
-    struct worker *w;
-    while (p->jobs && (w = idle_worker(p)) != NULL)
-        finish_job(p, w);
-    while (p->jobs && zygote_is_hopeless(p->zygote))
-        finish_job(p, NULL);
+    uint64_t now_ms = uv_now(p->loop);
+    bool closed = gate_closed_ms(&p->gate, now_ms) > 0;
+    struct pool_job *job;
+    DL_FOREACH(p->jobs, job)
+    {
+        if (!closed || job->due_ms <= now_ms)
+            return job;
+    }
+    return NULL;
 }
 
-/* Keeps as many workers coming as jobs wait for, and the warm ones. */
+static unsigned count_ready(struct pool *p)
+{
+    uint64_t now_ms = uv_now(p->loop);
+    unsigned n_due = 0;
+    const struct pool_job *job;
+    if (gate_closed_ms(&p->gate, now_ms) == 0)
+        return p->n_jobs;
+    DL_FOREACH(p->jobs, job)
+    {
+        n_due += job->due_ms <= now_ms;
+    }
+    return n_due;
+}
+
+static void serve_jobs(struct pool *p)
+{
+    struct pool_job *job;
+    struct worker *w;
+    while ((job = ready_job(p)) != NULL && (w = idle_worker(p)) != NULL)
+        finish_job(p, job, w);
+    while (p->jobs && zygote_is_hopeless(p->zygote))
+        finish_job(p, p->jobs, NULL);
+}
+
+static void on_held(uv_timer_t *timer)
+{
+    maintain(timer->data);
+}
+
+/* Too many have died of late: comes back when the gate opens, or the first that waits is due. */
+static void hold_back(struct pool *p)
+{
+    uint64_t now_ms = uv_now(p->loop);
+    uint64_t wait_ms = gate_closed_ms(&p->gate, now_ms);
+    const struct pool_job *job;
+    if (wait_ms == 0)
+        return;
+    DL_FOREACH(p->jobs, job)
+    {
+        if (job->due_ms > now_ms && job->due_ms - now_ms < wait_ms)
+            wait_ms = job->due_ms - now_ms;
+    }
+    (void)uv_timer_start(&p->held, on_held, wait_ms, 0);
+}
+
+/* Keeps as many workers coming as jobs wait for, and the warm ones unless too many die. */
 static void spawn_wanted(struct pool *p)
 {
     unsigned spawning = count_in(p, WORKER_SPAWNING);
     unsigned closing = count_in(p, WORKER_CLOSING);
     unsigned idle = count_in(p, WORKER_IDLE);
     unsigned coming = spawning + closing;
+    unsigned wanted = count_ready(p);
     int r = 0;
-    while (r == 0 && coming < p->n_jobs) {
+    while (r == 0 && coming < wanted) {
         r = spawn_worker(p);
         coming++;
     }
-    bool starved = p->n_jobs > 0 && spawning + closing == 0;
+    bool starved = wanted > 0 && spawning + closing == 0;
     if (starved && r < 0 && r != -ENOTCONN && r != -EBUSY) {
         log_error("pool", "cannot make a worker: %s", strerror(-r));
-        finish_job(p, NULL);
+        finish_job(p, ready_job(p), NULL);
+    }
+    if (gate_closed_ms(&p->gate, uv_now(p->loop)) > 0) {
+        hold_back(p);
+        return;
     }
     for (unsigned n = idle + coming; r == 0 && n < p->config.warm + p->n_jobs; n++)
         r = spawn_worker(p);
@@ -265,6 +336,35 @@ static void on_housekeeping(uv_timer_t *timer)
         (void)uv_timer_stop(timer);
 }
 
+static void watch_spawning(struct pool *p, struct member *m)
+{
+    unsigned slower = p->config.slower;
+    if (++m->spawning == slower * SPAWN_S * 1000 / WATCH_INTERVAL_MS)
+        zygote_kick(p->zygote); /* its death is told, and with it goes this member */
+}
+
+/* worker_kill takes effect from the loop, so that the list stays as it is. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct pool *p = timer->data;
+    struct member *m;
+    p->turn++;
+    DL_FOREACH(p->workers, m)
+    {
+        pid_t pid = worker_pid(m->worker);
+        if (pid <= 0) {
+            watch_spawning(p, m);
+            continue;
+        }
+        struct watch_pulse pulse = worker_pulse(m->worker);
+        bool timed = watch_wants_time(&m->watch, &pulse, p->turn + worker_id(m->worker));
+        uint64_t cpu_ns = timed ? watch_cpu_ns(pid) : 0;
+        const char *why = watch_judge(&m->watch, &pulse, cpu_ns, &p->limits);
+        if (why)
+            worker_kill(m->worker, why);
+    }
+}
+
 /* Something has changed: look at jobs, warm workers and idle ones from the loop. */
 static void maintain(struct pool *p)
 {
@@ -295,6 +395,10 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
         return -ENOMEM;
     p->loop = loop;
     p->config = *config;
+    p->gate = (struct gate){ .per_s = DEATHS_A_SECOND,
+                             .burst = config->max_seats + config->warm + DEATHS_A_SECOND };
+    p->config.slower = config->slower > 0 ? config->slower : 1;
+    p->limits = watch_limits_for(p->config.slower);
     int r = reaper_new(loop, on_reaped, p, &p->reaper);
     if (r < 0)
         return r;
@@ -306,9 +410,12 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
         reaper_free(p->reaper);
         return r;
     }
+    (void)uv_timer_init(loop, &p->held);
     (void)uv_timer_init(loop, &p->housekeeping);
     (void)uv_idle_init(loop, &p->serve);
-    p->housekeeping.data = p->serve.data = p;
+    (void)uv_timer_init(loop, &p->watchdog);
+    p->held.data = p->housekeeping.data = p->watchdog.data = p->serve.data = p;
+    (void)uv_timer_start(&p->watchdog, on_watch, WATCH_INTERVAL_MS, WATCH_INTERVAL_MS);
     maintain(p);
     *ret_pool = TAKE_PTR(p);
     return 0;
@@ -335,7 +442,9 @@ static void on_shutdown_step(uv_idle_t *handle)
         return;
     zygote_free(p->zygote);
     reaper_free(p->reaper);
-    p->open_handles = 2;
+    p->open_handles = 4;
+    uv_close((uv_handle_t *)&p->held, on_pool_closed);
+    uv_close((uv_handle_t *)&p->watchdog, on_pool_closed);
     uv_close((uv_handle_t *)&p->serve, on_pool_closed);
     uv_close((uv_handle_t *)&p->housekeeping, on_pool_closed);
 }
@@ -373,13 +482,14 @@ void pool_give_seat(struct pool *p)
     p->seats_taken--;
 }
 
-struct pool_job *pool_get_worker(struct pool *p, pool_got_fn got, void *arg)
+struct pool_job *pool_get_worker(struct pool *p, uint64_t patience_ms, pool_got_fn got, void *arg)
 {
     struct pool_job *job = calloc(1, sizeof *job);
     if (!job)
         return NULL;
     job->got = got;
     job->arg = arg;
+    job->due_ms = uv_now(p->loop) + patience_ms;
     DL_APPEND(p->jobs, job);
     p->n_jobs++;
     maintain(p);

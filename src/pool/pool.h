@@ -25,6 +25,7 @@ struct pool_config {
     unsigned warm;    /* idle workers kept ready */
     uint64_t idle_ms; /* an idle worker beyond the warm ones leaves after this */
     struct ring_shape ring;
+    unsigned slower; /* how many times slower than usual workers are (sanitizers); 0 is 1 */
 };
 
 struct pool_counts {
@@ -48,9 +49,10 @@ void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg);
 int pool_take_seat(struct pool *p);
 void pool_give_seat(struct pool *p);
 
-/* Asks for a worker. `got` is called later, never from inside this call. Returns NULL without
- * memory. The job ends with that call or with pool_cancel. */
-struct pool_job *pool_get_worker(struct pool *p, pool_got_fn got, void *arg);
+/* Asks for a worker. `got` is called later, never from inside this call. While too many workers die
+ * the job is held back, for no longer than patience_ms. Returns NULL without memory. The job ends
+ * with that call or with pool_cancel. */
+struct pool_job *pool_get_worker(struct pool *p, uint64_t patience_ms, pool_got_fn got, void *arg);
 void pool_cancel(struct pool *p, struct pool_job *job);
 
 /* Gives back a worker that was opened. */

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +12,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MESSAGES_A_TURN = 16 };
+enum {
+    MESSAGES_A_TURN = 16,
+    LAST_WORDS_BYTES = 128,
+    WORDS_BURST = 50, /* warnings and titles, each of which goes to clients … */
+    WORD_MS = 100,    /* … and one more in this time, for ever */
+};
 
 struct worker {
     uv_loop_t *loop;
@@ -25,11 +31,16 @@ struct worker {
     uint32_t gen;
     uint32_t play;
     uint32_t next_play; /* 0: none */
+    uint32_t n_messages;
+    uint32_t asked_at;    /* progress when it was last asked for frames … */
+    uint32_t frames_then; /* … and the frames made until then */
     uint64_t idle_since_ms;
+    uint64_t words_until_ms;     /* what was said lately is paid for by then */
     struct worker_user_ops user; /* while BUSY */
     void *user_arg;
     struct worker_pool_ops pool;
     const char *kill_why; /* set: dies at the next turn of the loop */
+    char last_words[LAST_WORDS_BYTES];
 };
 
 static const struct {
@@ -63,6 +74,10 @@ static void become_idle(struct worker *w)
 static void die(struct worker *w, const char *why)
 {
     bool borrowed = w->state == WORKER_BUSY;
+    if (w->pid > 0)
+        log_error("pool", "worker %d died: %s", (int)w->pid, why);
+    else
+        log_error("pool", "a worker died as it was made: %s", why);
     worker_move(w, WORKER_DEAD);
     (void)uv_poll_stop(&w->poll);
     if (borrowed)
@@ -75,6 +90,23 @@ static bool is_about_user(const struct worker *w, const struct wmsg *m)
 {
     return m->type == WMSG_BELL || m->play == w->play ||
            (m->play == w->next_play && w->next_play != 0);
+}
+
+static bool is_word(const struct wmsg *m)
+{
+    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
+}
+
+/* A worker that somebody else has taken over must not drown the clients in what it says. */
+static bool says_too_much(struct worker *w, const struct wmsg *m)
+{
+    if (!is_word(m))
+        return false;
+    uint64_t now_ms = uv_now(w->loop);
+    if (w->words_until_ms < now_ms)
+        w->words_until_ms = now_ms;
+    w->words_until_ms += WORD_MS;
+    return w->words_until_ms > now_ms + (uint64_t)WORDS_BURST * WORD_MS;
 }
 
 /* Returns false if the worker has died of the message. */
@@ -99,9 +131,17 @@ static bool take_message(struct worker *w, const struct wmsg *m)
     case WMSG_RENDER_FAILED:
     case WMSG_WARNING:
     case WMSG_TITLE:
+        if (says_too_much(w, m)) {
+            die(w, "it says too much");
+            return false;
+        }
         if (w->state == WORKER_BUSY && is_about_user(w, m))
             w->user.message(m, w->user_arg);
         return w->state != WORKER_DEAD;
+    case WMSG_DYING:
+        (void)text_sanitise(w->last_words, sizeof w->last_words, m->text);
+        die(w, w->last_words);
+        return false;
     default:
         break;
     }
@@ -131,14 +171,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             die(w, "it sent a message that makes no sense");
             return;
         }
+        w->n_messages++;
         if (!take_message(w, &m))
             return;
     }
-}
-
-static bool is_word(const struct wmsg *m)
-{
-    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
 }
 
 void worker_hear_words(struct worker *w)
@@ -153,6 +189,10 @@ void worker_hear_words(struct worker *w)
             !(is_word(&m) || m.type == WMSG_BELL))
             return;
         (void)fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
+        if (says_too_much(w, &m)) {
+            worker_kill(w, "it says too much");
+            return;
+        }
         if (is_word(&m) && is_about_user(w, &m))
             w->user.message(&m, w->user_arg);
     }
@@ -211,8 +251,7 @@ void worker_spawned(struct worker *w, int32_t result)
     if (w->state != WORKER_SPAWNING || w->pid > 0)
         return;
     if (result <= 0) {
-        log_error("pool", "cannot make a worker: %s", strerror(-result));
-        die(w, "it could not be made");
+        die(w, strerror(-result));
         return;
     }
     w->pid = result;
@@ -227,6 +266,17 @@ static int send_message(struct worker *w, const struct wmsg *m, int fd)
     return fd_send(w->sock, bytes, len, &fd, fd >= 0 ? 1 : 0, MSG_DONTWAIT);
 }
 
+static uint32_t progress(const struct worker *w)
+{
+    return ring_frames_made(w->ring) + w->n_messages;
+}
+
+static void ask(struct worker *w)
+{
+    w->asked_at = progress(w);
+    w->frames_then = ring_frames_made(w->ring);
+}
+
 int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg, struct wmsg *open,
                 int source_fd)
 {
@@ -237,10 +287,12 @@ int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg,
         die(w, "it does not listen");
         return r;
     }
+    ask(w);
     w->play = open->play;
     w->next_play = 0;
     w->user = *user;
     w->user_arg = arg;
+    log_debug("pool", "worker %u (process %d) opens play %u", w->id, (int)w->pid, open->play);
     worker_move(w, WORKER_BUSY);
     return 0;
 }
@@ -258,7 +310,10 @@ int worker_render(struct worker *w, struct wmsg_render *render)
 {
     render->gen = ++w->gen;
     struct wmsg m = { .type = WMSG_RENDER, .play = w->play, .render = *render };
-    return send_message(w, &m, -1);
+    int r = send_message(w, &m, -1);
+    if (r == 0)
+        ask(w);
+    return r;
 }
 
 int worker_next(struct worker *w, struct wmsg *next, int source_fd)
@@ -275,6 +330,13 @@ static void must_hear(struct worker *w, enum wmsg_type type)
 {
     struct wmsg m = { .type = type, .play = w->next_play };
     if (send_message(w, &m, -1) < 0)
+        worker_kill(w, "it does not listen");
+}
+
+void worker_replace_source(struct worker *w, uint32_t play, int source_fd)
+{
+    struct wmsg m = { .type = WMSG_SOURCE, .play = play };
+    if (send_message(w, &m, source_fd) < 0)
         worker_kill(w, "it does not listen");
 }
 
@@ -322,6 +384,34 @@ struct ring_consumer *worker_take_ring(struct worker *w)
 enum worker_state worker_state(const struct worker *w)
 {
     return w->state;
+}
+
+/* One that was rung is expected to do something; it says "waiting for room" until it does. */
+static bool may_rest(const struct worker *w)
+{
+    if (w->state == WORKER_SPAWNING)
+        return false;
+    if (w->state != WORKER_BUSY)
+        return true;
+    switch (ring_worker_state(w->ring)) {
+    case RING_WORKER_WAITING_SOURCE:
+        return true;
+    case RING_WORKER_IDLE:
+        return progress(w) != w->asked_at;
+    case RING_WORKER_WAITING_ROOM:
+        return progress(w) != w->asked_at && ring_producer_sleeps(w->ring);
+    default:
+        return false;
+    }
+}
+
+struct watch_pulse worker_pulse(const struct worker *w)
+{
+    return (struct watch_pulse){
+        .progress = progress(w),
+        .may_rest = may_rest(w),
+        .has_begun = ring_frames_made(w->ring) != w->frames_then,
+    };
 }
 
 uint32_t worker_id(const struct worker *w)

@@ -10,6 +10,7 @@
 #ifndef TUTTI_POOL_WORKER_H
 #define TUTTI_POOL_WORKER_H
 
+#include "pool/watchdog.h"
 #include "proto/wmsg.h"
 #include "ring/consumer.h"
 
@@ -71,6 +72,9 @@ int worker_render(struct worker *w, struct wmsg_render *render);
  * worker knows nothing of it. */
 int worker_next(struct worker *w, struct wmsg *next, int source_fd);
 
+/* Sends SOURCE: the source of `play` (its own or the next one's) has a new descriptor. */
+void worker_replace_source(struct worker *w, uint32_t play, int source_fd);
+
 /* Sends DROP_NEXT. */
 void worker_drop_next(struct worker *w);
 
@@ -92,6 +96,9 @@ struct ring_consumer *worker_ring(struct worker *w);
 /* In `died`: the ring becomes the caller's, who may go on reading what lies in it. */
 struct ring_consumer *worker_take_ring(struct worker *w);
 enum worker_state worker_state(const struct worker *w);
+
+/* What the watchdog judges it by. */
+struct watch_pulse worker_pulse(const struct worker *w);
 uint32_t worker_id(const struct worker *w);
 pid_t worker_pid(const struct worker *w);
 

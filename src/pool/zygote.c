@@ -258,6 +258,14 @@ int zygote_spawn(struct zygote *z, uint32_t id, const struct ring_shape *shape, 
     return r == -EPIPE || r == -ECONNRESET ? -ENOTCONN : r;
 }
 
+void zygote_kick(struct zygote *z)
+{
+    if (!z->instance)
+        return;
+    log_error("pool", "the zygote does not answer");
+    (void)uv_process_kill(&z->instance->process, SIGKILL);
+}
+
 bool zygote_is_up(const struct zygote *z)
 {
     return z->instance != NULL;

@@ -44,6 +44,9 @@ void zygote_free(struct zygote *z);
 int zygote_spawn(struct zygote *z, uint32_t id, const struct ring_shape *shape, int sock,
                  int ring_fd);
 
+/* Ends a process that does not answer; another one is started, as after any death. */
+void zygote_kick(struct zygote *z);
+
 bool zygote_is_up(const struct zygote *z);
 
 /* True if it dies so fast, again and again, that waiting for it makes no sense. */

@@ -6,8 +6,8 @@
  *   daemon → zygote   SPAWN (+ the worker's end of its socketpair, + the ring's memfd)
  *   zygote → daemon   SPAWNED
  *   daemon → worker   OPEN (+ source descriptor)  RENDER  NEXT (+ source descriptor)  DROP_NEXT
- *                     JOINED  CLOSE  BELL
- *   worker → daemon   IDLE  OPENED  FAILED  RENDER_FAILED  WARNING  TITLE  BELL
+ *                     JOINED  CLOSE  BELL  SOURCE (+ source descriptor)
+ *   worker → daemon   IDLE  OPENED  FAILED  RENDER_FAILED  WARNING  TITLE  BELL  DYING
  *
  * A worker serves one play at a time: OPEN … CLOSE. After CLOSE it answers IDLE; everything it says
  * before that which names the old `play` is stale. FAILED ends the play: the worker waits for
@@ -38,6 +38,8 @@ enum wmsg_type {
     WMSG_NEXT,
     WMSG_DROP_NEXT,
     WMSG_JOINED,
+    WMSG_SOURCE, /* a play's source has a new descriptor: the fetcher died, another goes on */
+    WMSG_DYING, /* the text says of what: the last message there is */
     WMSG_TYPE_END
 };
 
@@ -117,7 +119,7 @@ struct wmsg {
         struct wmsg_warning warning;
     };
     char text[WMSG_TEXT_MAX +
-              1]; /* NUL-terminated; for OPENED, FAILED, RENDER_FAILED, WARNING, TITLE */
+              1]; /* NUL-terminated; for OPENED, FAILED, RENDER_FAILED, WARNING, TITLE, DYING */
 };
 
 /* Writes `m` as a message into bytes[0..size), size ≥ WMSG_MAX. Text beyond the limit is cut.

@@ -106,6 +106,14 @@ int ring_peek(struct ring_consumer *c, unsigned lane, struct ring_record *ret_re
     return 1;
 }
 
+bool ring_may_end(const struct ring_consumer *c, unsigned lane)
+{
+    if (claimed_fill(c, lane) == 0)
+        return false;
+    uint32_t oldest = c->lane[lane].read & (c->shape.n_slots - 1);
+    return (c->lane[lane].records[oldest].flags & RING_END) != 0;
+}
+
 static void publish_read(struct ring_consumer *c, unsigned lane, uint32_t read)
 {
     c->lane[lane].read = read;
@@ -139,13 +147,6 @@ bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_recor
     return true;
 }
 
-bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen)
-{
-    struct ring_record r;
-    return ring_newest(c, lane, &r) && r.gen == gen &&
-           (r.flags & (RING_END | RING_JOIN)) == RING_END;
-}
-
 uint32_t ring_frames_made(const struct ring_consumer *c)
 {
     return atomic_load_explicit(&c->header->frames_made, memory_order_relaxed);
@@ -176,6 +177,11 @@ bool ring_consumer_wait(struct ring_consumer *c, unsigned lane)
     atomic_thread_fence(memory_order_seq_cst);
     /* Not taken back where there is one: the other lane may be waited for. */
     return claimed_fill(c, lane) == 0;
+}
+
+bool ring_producer_sleeps(const struct ring_consumer *c)
+{
+    return atomic_load_explicit(&c->header->producer_sleeps, memory_order_relaxed) != 0;
 }
 
 enum ring_worker_state ring_worker_state(const struct ring_consumer *c)

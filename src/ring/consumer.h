@@ -21,14 +21,15 @@ const struct ring_shape *ring_consumer_shape(const struct ring_consumer *c);
 int ring_peek(struct ring_consumer *c, unsigned lane, struct ring_record *ret_record,
               const uint8_t **ret_packet);
 
+/* Whether the lane's oldest record looks like an end: cheaper than ring_peek, which has the word.
+ */
+bool ring_may_end(const struct ring_consumer *c, unsigned lane);
+
 /* Takes the record that the last ring_peek of this lane showed. */
 void ring_pop(struct ring_consumer *c, unsigned lane);
 
 /* Takes every record of the lane that has been written so far. */
 void ring_discard(struct ring_consumer *c, unsigned lane);
-
-/* True if the newest record of the lane ends the render `gen` and nothing is to follow it. */
-bool ring_is_ended(const struct ring_consumer *c, unsigned lane, uint32_t gen);
 
 /* Copies the newest record of the lane. Returns false if there is none, or it makes no sense. */
 bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record);
@@ -46,6 +47,9 @@ bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane);
 /* Asks for a bell at the producer's next record, in whichever lane. Returns false if there is a
  * record in this lane already; the bell may ring all the same. */
 bool ring_consumer_wait(struct ring_consumer *c, unsigned lane);
+
+/* True while the producer says that it sleeps until its bell is rung; only a hint. */
+bool ring_producer_sleeps(const struct ring_consumer *c);
 
 /* What the worker says it does; only a hint. */
 enum ring_worker_state ring_worker_state(const struct ring_consumer *c);

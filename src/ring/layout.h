@@ -31,6 +31,7 @@ enum ring_flag {
     RING_END = 1 << 0,         /* no packet: the source ends here; `pos` is its exact end */
     RING_PASSTHROUGH = 1 << 1, /* the packet is the source's own */
     RING_JOIN = 1 << 2,        /* with RING_END: the next play's frames follow in this lane */
+    RING_TAIL = 1 << 3,        /* silence fills the frame up: it would begin with a next play */
 };
 
 /* Where to open the source again so that the very next frame comes out: the packet that holds the
@@ -59,7 +60,7 @@ _Static_assert(offsetof(struct ring_record, pos) == 16, "shared between processe
 
 /* What a worker is doing, for the daemon's judgement when it dies or hangs. */
 enum ring_worker_state {
-    RING_WORKER_IDLE,
+    RING_WORKER_IDLE, /* nothing, until it is told something */
     RING_WORKER_OPENING,
     RING_WORKER_DECODING,
     RING_WORKER_WAITING_ROOM,

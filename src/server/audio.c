@@ -17,8 +17,10 @@
 #include <utlist.h>
 
 enum {
-    SOCKET_BUFFER_BYTES = 65536,
+    SOCKET_BUFFER_BYTES = 65536, /* at first: it grows with the batches */
+    SOCKET_BUFFER_MAX = 4 << 20,
     BATCH_BYTES_MAX = 8 << 20,
+    BATCH_KEEP_BYTES = 1 << 20, /* the frames of every tick must not be allocated anew */
     PIECES_A_WRITE = 64,
     CREDIT_CHANNELS_MAX = 16384, /* a client cannot make us remember more */
     CREDIT_MAX = 1 << 30,
@@ -48,6 +50,7 @@ struct audio_conn {
         struct buf batch;       /* frames taken since the last flush */
         struct outqueue *queue; /* frames that the socket did not take */
         bool dirty;             /* in the list of those to flush */
+        int socket_bytes;       /* asked for as the socket's buffer */
         uint64_t n_dropped;     /* since the last warning */
         uint64_t dropped_client, dropped_channel;
         uint64_t warned_ns;
@@ -218,9 +221,29 @@ static void warn_if_slow(struct audio_conn *c)
     c->all->config.slow(c->rt.dropped_client, c->rt.dropped_channel, n, c->all->config.arg);
 }
 
+static void set_socket_buffer(struct audio_conn *c, int bytes)
+{
+    /* The privileged way is not held to net.core.wmem_max. */
+    if (setsockopt(c->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    c->rt.socket_bytes = bytes;
+}
+
+/* The batch of a tick must fit behind one that was not read yet: hundreds of channels need more
+ * than a few do, for whom a small buffer tells a slow consumer soon. */
+static void fit_socket_buffer(struct audio_conn *c)
+{
+    int bytes = c->rt.socket_bytes;
+    while (bytes < SOCKET_BUFFER_MAX && buf_len(&c->rt.batch) > (size_t)bytes / 2)
+        bytes *= 2;
+    if (bytes != c->rt.socket_bytes)
+        set_socket_buffer(c, bytes);
+}
+
 static void flush_conn(struct audio_conn *c)
 {
     if (buf_len(&c->rt.batch) > 0) {
+        fit_socket_buffer(c);
         ssize_t n =
             send(c->fd, buf_head(&c->rt.batch), buf_len(&c->rt.batch), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -456,8 +479,6 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
 void audio_accept(struct audio *a, int fd)
 {
-    int size = SOCKET_BUFFER_BYTES;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     struct audio_conn *c = a->n_conns < a->config.max_connections ? calloc(1, sizeof *c) : NULL;
     struct outqueue *queue = c ? outqueue_new() : NULL;
     if (!queue || uv_poll_init(a->config.loop, &c->poll, fd) < 0) {
@@ -473,6 +494,8 @@ void audio_accept(struct audio *a, int fd)
     c->poll.data = c;
     buf_init(&c->lines, 2 * ATTACH_LINE_MAX + 1);
     buf_init(&c->rt.batch, BATCH_BYTES_MAX);
+    c->rt.batch.keep = BATCH_KEEP_BYTES;
+    set_socket_buffer(c, SOCKET_BUFFER_BYTES);
     DL_APPEND(a->conns, c);
     a->n_conns++;
     watch_writable(c, false);

@@ -7,12 +7,16 @@
 
 #include "base/cleanup.h"
 
-enum { LAST_RECORDS = 2 }; /* the last frame and the end */
+/* Sources from the network may take their time; who waits for the last frame any longer hears a gap
+ * in any case. */
+enum { HELD_TICKS_MAX = 50 };
 
 void play_host(struct play *p, struct play *next)
 {
     if (p->successor == next)
         return;
+    if (!p->awaits_next)
+        p->n_held = 0;
     p->awaits_next = next->locating != NULL;
     if (!p->worker || p->relic.ring || p->successor || next->source_fd < 0)
         return;
@@ -27,20 +31,23 @@ void play_host(struct play *p, struct play *next)
 /* The worker has the next source, but may have come to the end of the current one before it did. */
 void play_make_join(struct play *p, bool late)
 {
+    if (late) {
+        play_render_anew(p); /* the last frame waits until it is there */
+        return;
+    }
     p->awaits_next = false;
-    if (late)
-        play_render_anew(p);
+    p->ops->look_soon(p); /* what was held may go */
 }
 
-bool play_holds_end(const struct play *p)
+/* The frame says itself that it is of the last ones: its end marker may be on its way yet. */
+bool play_holds(const struct play *p, const struct ring_record *r)
 {
-    return p->awaits_next && !p->rendering && !p->relic.ring &&
-           ring_consumer_fill(p->rt.ring, p->rt.lane) <= LAST_RECORDS &&
-           ring_is_ended(p->rt.ring, p->rt.lane, p->rt.gen);
+    bool last = (r->flags & RING_TAIL) || (r->flags & (RING_END | RING_JOIN)) == RING_END;
+    return last && p->awaits_next && !p->relic.ring && p->n_held < HELD_TICKS_MAX;
 }
 
-/* The worker is lost, or the play is over without a join: the successor will have its own worker.
- */
+/* The worker is lost, has failed to open it, or the play is over without a join: the successor has
+ * nothing to do with the worker any more. */
 void play_disown(struct play *p)
 {
     if (!p->successor)

@@ -1,19 +1,10 @@
 #include "session/play.h"
 
 #include "base/cleanup.h"
-#include "base/log.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
-
-/* Beyond any recording: what a worker claims past this is nonsense. */
-static const int64_t pos_max = INT64_MAX / 4;
-
-enum { AWAIT_TRIES = 4 };
 
 static void on_message(const struct wmsg *m, void *arg);
 static void on_worker_died(const char *why, void *arg);
@@ -47,7 +38,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->paused = request->paused;
     p->volume = request->volume;
     p->rt.next_pos = request->position;
-    p->duration = -1;
+    p->duration = p->net.duration = -1;
     p->source_fd = -1;
     return p;
 }
@@ -66,8 +57,7 @@ void play_free(struct play *p)
     if (p->worker)
         pool_release_worker(p->pool, p->worker);
     play_drop_relic(p);
-    if (p->source_fd >= 0)
-        (void)close(p->source_fd);
+    play_drop_source(p);
     free(p->title);
     free(p->url);
     free(p);
@@ -102,6 +92,8 @@ static void on_worker(struct worker *w, void *arg)
     }
     struct wmsg m = play_open_message(p);
     if (p->ready) { /* it takes over from a dead one */
+        if (p->render.exact && !p->relic.drain)
+            p->render.pos = play_change_pos(p);
         m.open.render = p->render;
         m.open.render.lane = 0;
     }
@@ -130,36 +122,36 @@ static void on_worker(struct worker *w, void *arg)
 
 void play_get_worker(struct play *p)
 {
-    p->job = pool_get_worker(p->pool, on_worker, p);
+    p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
     if (!p->job)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
 }
 
-static void on_located(enum tutti_error error, const char *why, int fd, void *arg)
+static void on_located(enum tutti_error error, const char *why, const struct located *found,
+                       void *arg)
 {
     struct play *p = arg;
     p->locating = NULL;
     if (error != TUTTI_OK) {
-        p->ops->failed(p, error, why);
+        p->net.reopens = false;
+        play_lose(p, error, why);
         return;
     }
-    p->source_fd = fd;
+    play_take_found(p, found);
     if (p->waits_turn)
         p->ops->located(p);
     else
         play_get_worker(p);
 }
 
-enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
+enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
     return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
 }
 
-static void set_title(struct play *p, const char *title)
+enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
-    char *copy = title[0] != '\0' ? strdup(title) : NULL;
-    free(p->title);
-    p->title = copy;
+    return play_locate(p, ret_why);
 }
 
 static void on_opened(struct play *p, const struct wmsg *m)
@@ -172,11 +164,31 @@ static void on_opened(struct play *p, const struct wmsg *m)
     p->duration = m->opened.duration;
     p->seekable = m->opened.seekable;
     p->passthrough = p->passes = m->opened.passthrough;
-    set_title(p, m->text);
+    play_set_title(p, m->text);
+    play_add_found(p);
     if (p->host)
         play_make_join(p->host, m->opened.late);
     else
         play_check(p);
+}
+
+/* Clients are promised a sentence, whatever the worker sends. */
+static const char *said(const struct wmsg *m)
+{
+    return m->text[0] != '\0' ? m->text : "the worker gives no reason";
+}
+
+/* What is heard goes on as if nothing had been asked for. */
+static void take_back_render(struct play *p, enum tutti_error code, const char *why)
+{
+    p->rendering = false;
+    p->volume = (double)p->heard_gain;
+    p->ops->refused(p, code, why);
+    /* A source that cannot be sought is where it was, any other is to be brought back. */
+    if (code != TUTTI_E_NOT_SEEKABLE)
+        play_render_anew(p);
+    else if (p->awaits_next && p->successor && p->successor->opened)
+        play_make_join(p, true);
 }
 
 static void on_message(const struct wmsg *m, void *arg)
@@ -192,22 +204,30 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
-        p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+        if (p->net.source && !p->host) {
+            play_lose(p, (enum tutti_error)m->failed.code, said(m));
+            break;
+        }
+        if (p->host && !p->opened)
+            play_disown(p->host); /* nothing was made of it, and nothing need be made anew */
+        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {
-            p->ops->failed(p, (enum tutti_error)m->failed.code, m->text);
+            p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
-            p->rendering = false;
-            p->volume = (double)p->heard_gain;
-            p->ops->refused(p, (enum tutti_error)m->failed.code, m->text);
+            /* Only a seek may fail: one that is made to take a seek back must not fail for ever. */
+            if (p->render.exact)
+                p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
+            else
+                take_back_render(p, (enum tutti_error)m->failed.code, said(m));
         }
         break;
     case WMSG_WARNING:
-        p->ops->warning(p, (enum tutti_warning)m->warning.code, m->text);
+        p->ops->warning(p, (enum tutti_warning)m->warning.code, said(m));
         break;
     case WMSG_TITLE:
-        set_title(p, m->text);
+        play_set_title(p, m->text);
         p->ops->title(p);
         break;
     default:
@@ -223,303 +243,13 @@ static void on_worker_died(const char *why, void *arg)
     if (play_recover(p, ring))
         return;
     play_disown(p);
-    char text[128];
+    char text[PLAY_WHY_MAX];
     (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
-    p->ops->failed(p, TUTTI_E_WORKER_CRASHED, text);
-}
-
-/* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
-static int peek_lane(struct ring_consumer *ring, unsigned lane, uint32_t gen, struct ring_record *r,
-                     const uint8_t **packet)
-{
-    for (uint32_t i = 0; i <= ring_consumer_shape(ring)->n_slots; i++) {
-        int n = ring_peek(ring, lane, r, packet);
-        if (n <= 0)
-            return n;
-        if (r->pos < 0 || r->pos > pos_max)
-            return -EPROTO;
-        if (r->gen == gen)
-            return 1;
-        ring_pop(ring, lane);
-    }
-    return 0;
-}
-
-/* What is being read. */
-static int peek_current(struct play *p, struct ring_record *r, const uint8_t **packet)
-{
-    if (p->relic.broken)
-        return 0;
-    int n = peek_lane(p->rt.ring, p->rt.lane, p->rt.gen, r, packet);
-    if (n < 0 && p->relic.ring) {
-        p->relic.broken = true;
-        return 0;
-    }
-    return n;
-}
-
-static void change_lane(struct play *p, const struct ring_record *first)
-{
-    if (p->relic.ring) {
-        play_drop_relic(p);
-        p->ops->look_soon(p); /* a next play may be opened ahead again */
-    } else {
-        ring_discard(p->rt.ring, p->rt.lane);
-    }
-    p->rt.ring = worker_ring(p->worker);
-    p->rendering = false;
-    p->rt.lane = p->render.lane;
-    p->rt.gen = p->render.gen;
-    p->rt.next_pos = first->pos;
-    p->heard_gain = p->render.gain;
-    worker_wake(p->worker, p->rt.lane);
-}
-
-/* Leaves the old lane at the first frame that both have; new frames that were delivered already are
- * dropped. A seek leaves it at the new lane's first frame. Returns 1 if the lane was changed. */
-static int try_change_lane(struct play *p)
-{
-    struct ring_record r;
-    const uint8_t *packet;
-    if (!p->rendering || !p->worker)
-        return 0;
-    if (p->relic.drain && peek_current(p, &r, &packet) > 0)
-        return 0;
-    for (;;) {
-        int n = peek_lane(worker_ring(p->worker), p->render.lane, p->render.gen, &r, &packet);
-        if (n <= 0)
-            return n;
-        if (!p->render.exact || (r.flags & RING_END) || r.pos >= p->rt.next_pos)
-            break;
-        ring_pop(worker_ring(p->worker), p->render.lane);
-        worker_wake(p->worker, p->render.lane);
-    }
-    change_lane(p, &r);
-    return 1;
-}
-
-static void send_render(struct play *p)
-{
-    if (!p->worker) /* the one that is being waited for is told when it comes */
-        return;
-    int r = worker_render(p->worker, &p->render);
-    p->render_unsent = r == -EAGAIN;
-    if (r < 0 && r != -EAGAIN)
-        worker_kill(p->worker, "it does not listen");
-}
-
-static enum play_step broken(struct play *p)
-{
-    if (p->worker)
-        worker_kill(p->worker, "it wrote nonsense into its ring");
-    return PLAY_BROKEN;
-}
-
-/* A change of lane is told after the frame was looked at, so that its answer leaves with it. */
-enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len)
-{
-    struct ring_record r;
-    if (p->render_unsent)
-        send_render(p);
-    int changed = try_change_lane(p);
-    int n = changed < 0 ? changed : peek_current(p, &r, ret_packet);
-    if (n < 0)
-        return broken(p);
-    if (changed > 0)
-        p->ops->applied(p);
-    if (n == 0 || play_holds_end(p))
-        return PLAY_EMPTY;
-    if ((r.flags & RING_END) && p->rendering)
-        return PLAY_EMPTY; /* the render that is under way decides what comes after */
-    p->rt.next_pos = r.pos;
-    if (r.flags & RING_END) {
-        p->joins = (r.flags & RING_JOIN) != 0;
-        return PLAY_OVER;
-    }
-    p->passes = r.flags & RING_PASSTHROUGH;
-    *ret_len = r.len;
-    return PLAY_FRAME;
+    play_lose(p, TUTTI_E_WORKER_CRASHED, text);
 }
 
 void play_hear_last_words(struct play *p)
 {
     if (p->worker)
         worker_hear_words(p->worker);
-}
-
-void play_took(struct play *p)
-{
-    ring_pop(p->rt.ring, p->rt.lane);
-    p->rt.next_pos += AUDIO_FRAME_SAMPLES;
-    p->rt.sequence++;
-    p->rt.frames++;
-}
-
-void play_wake_worker(struct play *p)
-{
-    if (p->worker && !p->relic.ring)
-        worker_wake(p->worker, p->rt.lane);
-}
-
-/* Asks for a bell at the next record of `gen` in `lane`. Returns false if there is one already. */
-static bool await(struct play *p, unsigned lane, uint32_t gen)
-{
-    struct ring_record r;
-    const uint8_t *packet;
-    for (int i = 0; i < AWAIT_TRIES; i++) {
-        /* Stale records are taken away first: they must not pass for what is waited for. */
-        if (peek_lane(worker_ring(p->worker), lane, gen, &r, &packet) != 0)
-            return false;
-        if (ring_consumer_wait(worker_ring(p->worker), lane))
-            return true;
-    }
-    return false;
-}
-
-bool play_await_frame(struct play *p)
-{
-    if (!p->relic.ring)
-        return await(p, p->rt.lane, p->rt.gen);
-    /* A dead worker makes nothing more; the one that takes over rings, or says that it is open. */
-    return !p->worker || await(p, p->render.lane, p->render.gen);
-}
-
-/* Returns 1 if a frame (or the end) lies ready to be delivered, 0, or -EPROTO. */
-static int look(struct play *p)
-{
-    struct ring_record r;
-    const uint8_t *packet;
-    int changed = try_change_lane(p);
-    if (changed < 0 || (p->rendering && !p->ready))
-        return changed;
-    int n = peek_current(p, &r, &packet);
-    /* The end lies before the end of the last frame: a render from there would repeat it. */
-    if (n > 0 && !((r.flags & RING_END) && p->ready))
-        p->rt.next_pos = r.pos;
-    if (changed > 0 && p->ready)
-        p->ops->applied(p);
-    return n;
-}
-
-void play_check(struct play *p)
-{
-    if (!p->worker || !p->opened)
-        return;
-    if (p->render_unsent)
-        send_render(p);
-    int n = look(p);
-    /* What comes between the look and the wait is seen by the next look. */
-    for (int i = 0; i < AWAIT_TRIES && n >= 0 && p->rendering; i++) {
-        if (await(p, p->render.lane, p->render.gen))
-            break;
-        n = look(p);
-    }
-    while (n == 0 && !p->ready && !p->rendering && !await(p, p->rt.lane, p->rt.gen))
-        n = look(p);
-    if (n < 0) {
-        (void)broken(p);
-    } else if (n > 0 && !p->ready) {
-        p->ready = true;
-        p->ops->ready(p);
-    } else {
-        p->ops->news(p);
-    }
-}
-
-/* A render is made anew into the lane that is not being read; a newer one takes the place of one
- * that is under way. */
-static void start_render(struct play *p, int64_t pos, bool exact)
-{
-    p->render = (struct wmsg_render){
-        .pos = pos,
-        .gain = (float)p->volume,
-        .gain_from = p->ready && exact ? p->heard_gain : (float)p->volume,
-        .lane = (uint8_t)((p->relic.ring ? p->render.lane : p->rt.lane) ^ 1u),
-        .exact = exact && p->ready,
-    };
-    p->rendering = true;
-    p->relic.drain = false;
-    if (!p->worker) {
-        if (!p->job)
-            play_get_worker(p);
-        return;
-    }
-    send_render(p);
-    if (!await(p, p->render.lane, p->render.gen)) /* it is there already: no bell will ring */
-        p->ops->look_soon(p);
-}
-
-void play_render_anew(struct play *p)
-{
-    if (p->ready && !p->rendering)
-        start_render(p, p->rt.next_pos, true);
-    else if (p->rendering)
-        start_render(p, p->render.exact ? p->rt.next_pos : p->render.pos, p->render.exact);
-}
-
-bool play_seek(struct play *p, int64_t pos)
-{
-    if (!p->ready)
-        p->rt.next_pos = pos;
-    if (p->worker || p->ready)
-        start_render(p, pos, false);
-    return false;
-}
-
-bool play_set_volume(struct play *p, double volume)
-{
-    bool changed = (float)volume != (float)p->volume;
-    p->volume = volume;
-    if ((!p->worker && !p->ready) || !changed)
-        return !p->rendering || !p->ready;
-    if (p->ready || p->rendering)
-        play_render_anew(p);
-    else
-        start_render(p, p->rt.next_pos, false);
-    return !p->ready;
-}
-
-int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
-                    double level)
-{
-    if (p->n_waiters >= PLAY_WAITERS_MAX)
-        return -ENOBUFS;
-    struct waiter *w = calloc(1, sizeof *w);
-    if (!w)
-        return -ENOMEM;
-    *w = (struct waiter){ .type = type, .origin = *origin, .level = level };
-    LL_APPEND(p->waiters, w);
-    p->n_waiters++;
-    return 0;
-}
-
-struct waiter *play_take_waiter(struct play *p)
-{
-    struct waiter *w = p->waiters;
-    if (w) {
-        LL_DELETE(p->waiters, w);
-        p->n_waiters--;
-    }
-    return w;
-}
-
-int64_t play_position(const struct play *p)
-{
-    if (p->duration >= 0 && p->rt.next_pos > p->duration)
-        return p->duration;
-    return p->rt.next_pos;
-}
-
-int64_t play_buffered(const struct play *p)
-{
-    if (!p->ready)
-        return 0;
-    return (int64_t)ring_consumer_fill(p->rt.ring, p->rt.lane) * AUDIO_FRAME_SAMPLES;
-}
-
-const char *play_state_name(const struct play *p)
-{
-    if (!p->ready)
-        return "extracting";
-    return p->paused ? "paused" : "streaming";
 }

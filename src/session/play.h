@@ -8,6 +8,7 @@
 #ifndef TUTTI_SESSION_PLAY_H
 #define TUTTI_SESSION_PLAY_H
 
+#include "extract/fetcher.h"
 #include "extract/locator.h"
 #include "pool/pool.h"
 #include "proto/event.h"
@@ -37,9 +38,10 @@ struct waiter {
     enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
     struct origin origin;
     double level;
+    uint32_t render; /* the number of the render that it waits for */
 };
 
-enum { PLAY_WAITERS_MAX = 64 };
+enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = 512 };
 
 struct play {
     const struct play_ops *ops;
@@ -63,12 +65,29 @@ struct play {
     struct play *host;      /* whose worker has its source */
     struct play *successor; /* whose source this play's worker has */
     bool joins;             /* its worker went on with the successor's frames */
-    bool awaits_next;       /* its last frame waits for the source of the next play */
+    bool awaits_next;       /* its last frame waits until it can be made with the next play */
 
     /* on the way to the first frame: at most one of these */
     struct locate_request *locating;
     struct pool_job *job;
     int source_fd;
+
+    /* A source from the network; network.c. */
+    struct {
+        struct fetch_source *source; /* owned; NULL: a file */
+        struct locate_request *relinking;
+        bool reopens;            /* the resource changed: it is looked for anew */
+        unsigned n_reopens;      /* in all */
+        bool refills;            /* it ran dry: goes on when there is something in hand again */
+        bool stalled;            /* it was said that it ran dry … */
+        uint64_t stalled_frames; /* … when so many frames had been delivered */
+        /* what the page said */
+        bool is_live;
+        bool first_entry;
+        int64_t duration; /* [samples at 48 kHz]; −1 unknown */
+        char *title;
+    } net;
+    unsigned n_held; /* ticks that the last frame has waited for the next play */
 
     struct worker *worker; /* from OPEN on */
     bool opened;
@@ -95,17 +114,23 @@ struct play {
         struct ring_consumer *ring; /* owned; NULL when none died */
         bool drain;                 /* take all of it before the new worker's frames */
         bool broken;                /* it makes no sense: as if empty */
+        bool lost;                  /* nobody takes over: with its last frame the play fails */
         unsigned deaths;            /* in a row at the same place of the media */
         uint32_t made_before;       /* frames of this worker that are none of this play's */
         unsigned n_restarts;        /* since window_ns */
         uint64_t window_ns;
+        enum tutti_error code; /* lost: what is said then */
+        char why[PLAY_WHY_MAX];
     } relic;
 
     /* a render on its way into the other lane */
     bool rendering;
     bool render_unsent; /* the worker did not take it yet */
     struct wmsg_render render;
-    float heard_gain; /* of the frames being delivered */
+    uint32_t render_number; /* counts the renders that were asked for */
+    unsigned n_late;        /* in a row that came after the frame they were to begin with */
+    int64_t changed_pos;    /* [samples at 48 kHz] where the last change began */
+    float heard_gain;       /* of the frames being delivered; `volume` may be ahead of it */
     struct waiter *waiters;
     unsigned n_waiters;
 };
@@ -132,20 +157,52 @@ void play_promote(struct play *p);
 
 /* For join.c: the message that opens this play; asking the pool; making from the next frame on anew
  * what may have been made already; letting go of the worker that has this play's source; seeing to
- * it that the current play's end is a join; letting go of the successor; whether the last frame,
- * which the next play will share, is held back until it can be made. */
+ * it that the current play's end is a join; letting go of the successor; whether a record is held
+ * back, because the next play will share the last frame and is being opened yet. */
 struct wmsg play_open_message(const struct play *p);
 void play_get_worker(struct play *p);
 void play_render_anew(struct play *p);
 void play_leave_host(struct play *next);
 void play_make_join(struct play *p, bool late);
 void play_disown(struct play *p);
-bool play_holds_end(const struct play *p);
+bool play_holds(const struct play *p, const struct ring_record *r);
 
 /* recover.c: the worker died. Returns true if the play goes on with another one. */
 bool play_recover(struct play *p, struct ring_consumer *ring);
 void play_drop_relic(struct play *p);
 bool play_may_restart(struct play *p); /* counts; false when it was restarted too often of late */
+
+/* How long it may wait for another worker when too many die: half of what it has to play. */
+uint64_t play_patience_ms(const struct play *p);
+
+/* Nobody takes over. What the ring holds is heard first; `failed` follows when play_is_spent. */
+void play_lose(struct play *p, enum tutti_error code, const char *why);
+bool play_is_spent(struct play *p);
+bool play_is_failing(
+    const struct play *p); /* its source is lost: nothing can be changed any more */
+
+/* network.c: takes over what the locator found; lets go of it. */
+void play_take_found(struct play *p, const struct located *found);
+void play_drop_source(struct play *p);
+
+/* What the page said counts where the container knows nothing. */
+void play_add_found(struct play *p);
+
+/* Its client has been told that it is ready: and this besides. */
+void play_tell_found(struct play *p);
+
+/* Looks for the source anew, for another worker. Returns false if that cannot be. */
+bool play_reopen_source(struct play *p);
+
+/* rt: nothing lies ready. */
+void play_note_dry(struct play *p);
+
+/* rt: it ran dry, and what has come since is too little to go on with. */
+bool play_refills(struct play *p);
+
+/* For network.c: the locator's answer, and the title as a client sees it. */
+enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX]);
+void play_set_title(struct play *p, const char *title);
 
 enum play_step {
     PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */
@@ -157,9 +214,20 @@ enum play_step {
 /* Takes what the worker has said before it came to its end: warnings and titles. */
 void play_hear_last_words(struct play *p);
 
+/* Where what is heard is to change: at the next frame, or so far ahead that its first frame, which
+ * bears the ramp, can be made before it is due; and not so soon after the last change that encoder
+ * and listener's decoder are not yet at one again. */
+int64_t play_change_pos(const struct play *p);
+
 /* rt: looks at the next frame. */
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);
 void play_took(struct play *p);
+
+/* rt: false if play_peek would surely not say PLAY_OVER now, nor have anything else to do. */
+static inline bool play_may_be_over(const struct play *p)
+{
+    return p->rendering || p->relic.ring || ring_may_end(p->rt.ring, p->rt.lane);
+}
 
 /* rt: rings the worker's bell if it waits for room that play_took has made. */
 void play_wake_worker(struct play *p);
@@ -171,14 +239,22 @@ void play_check(struct play *p);
 bool play_await_frame(struct play *p);
 
 /* Both start a render, or change what OPEN will ask for. The caller notes who waits for it; where
- * they return true there is nothing to wait for. */
+ * they return true there is nothing to wait for. A volume that comes while a render is under way is
+ * rendered when that one is in force: however fast they come, each change is ramped and is heard.
+ */
 bool play_seek(struct play *p, int64_t pos);
 bool play_set_volume(struct play *p, double volume);
 
-/* Notes a waiter for the render under way. Returns 0, -ENOBUFS or -ENOMEM. */
+/* Frames leave in another flow now, or do not: a change that waits for its frame need not. */
+void play_flow_changed(struct play *p);
+
+/* Notes a waiter for the render that serves it. Returns 0, -ENOBUFS or -ENOMEM. */
 int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
                     double level);
+
+/* Takes one waiter: any, or one whose render is in force. Returns NULL when there is none. */
 struct waiter *play_take_waiter(struct play *p);
+struct waiter *play_take_served(struct play *p);
 
 /* [samples at 48 kHz] of the next frame, never beyond the duration. */
 int64_t play_position(const struct play *p);

@@ -15,11 +15,11 @@ void session_say(const struct session *s, const struct play *p, struct event *e,
     s->all->deps.event(e, answer, p->client.number, s->all->deps.arg);
 }
 
-/* Everybody who waits for a render gets what the session has to say, now that it is in force. */
+/* Everybody who waits for what is in force now gets what the session has to say. */
 static void answer_waiters(struct session *s, struct play *p)
 {
     struct waiter *w;
-    while ((w = play_take_waiter(p)) != NULL) {
+    while ((w = play_take_served(p)) != NULL) {
         struct event e = { .type = EVENT_SEEKED, .position = play_position(p) };
         if (w->type == COMMAND_VOLUME)
             e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
@@ -122,6 +122,7 @@ static void take_over(struct session *s, struct play *p)
         .passthrough = p->passthrough,
     };
     session_say(s, p, &e, &p->origin);
+    play_tell_found(p);
     answer_waiters(s, p);
     session_offer_next(s);
 }
@@ -134,6 +135,7 @@ static void forget_to_visit(struct session *s)
 }
 
 static void spend_credit(struct session *s);
+static void on_failed(struct play *p, enum tutti_error code, const char *why);
 
 /* What must not be done from inside a command or another session's turn, because it may end the
  * play and with it the session. */
@@ -143,6 +145,11 @@ static void on_visit(uv_idle_t *handle)
     (void)uv_idle_stop(handle);
     while (ss->to_visit) {
         struct session *s = ss->to_visit;
+        if (s->current && play_is_spent(s->current)) {
+            forget_to_visit(s);
+            on_failed(s->current, s->current->relic.code, s->current->relic.why);
+            continue;
+        }
         session_offer_next(s);
         if (s->current && s->current->rendering)
             play_check(s->current);
@@ -229,6 +236,8 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
         bool delivered = deliver_frame(s);
         n += delivered;
         bool gone;
+        if (delivered && !play_may_be_over(s->current))
+            continue;
         if (settle_if_over(s, &gone)) {
             if (gone || flow_of(s) != OUTLET_PACED)
                 return n;
@@ -277,6 +286,8 @@ static void spend_credit(struct session *s)
 void session_update(struct session *s)
 {
     enum outlet_flow flow = flow_of(s);
+    if (s->current)
+        play_flow_changed(s->current);
     if (flow == OUTLET_PACED)
         player_join(s->all->player, &s->slot);
     else

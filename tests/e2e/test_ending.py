@@ -1,5 +1,6 @@
 """SIGTERM and SIGINT: every session is told, nothing stays behind."""
 import signal
+import socket
 import time
 
 import pytest
@@ -88,3 +89,14 @@ def test_while_plays_are_opening(new_daemon, media):
                 end = ended[play]
                 assert end.get("reason") == "shutdown" or end.get("code") == "shutting_down", end
     daemon.stop()
+
+
+def test_answers_that_nobody_reads_do_not_hold_it_up(new_daemon):
+    """More than the socket takes waits for a client that does not read, and is left behind."""
+    daemon = new_daemon()
+    with socket.socket(socket.AF_UNIX) as deaf, Control(daemon) as control:
+        deaf.settimeout(DEADLINE)
+        deaf.connect(daemon.control)
+        deaf.sendall(b'{"type":"stats"}\n' * 1500)
+        control.sync()  # another connection: the daemon has come round to the lines before
+        daemon.stop()

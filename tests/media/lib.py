@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 RATE, FRAME, LOOKAHEAD = 48000, 960, 312
-PASSED, END = 2, 1
+PASSED, END, TAIL = 2, 1, 8
 
 _opus = ctypes.CDLL("libopus.so.0")
 _opus.opus_decoder_create.restype = ctypes.c_void_p
@@ -93,9 +93,9 @@ class Played:
         return decode_opus([f[3] for f in self.frames])
 
 
-def play(tools, path, *options):
+def play(tools, path, *options, fds=(), timeout=20):
     out = subprocess.run([tools.play, tools.worker, str(path), *map(str, options)], check=True,
-                         capture_output=True, text=True, timeout=20)
+                         capture_output=True, text=True, timeout=timeout, pass_fds=fds)
     played = Played()
     for line in out.stdout.splitlines():
         kind, _, rest = line.partition(" ")

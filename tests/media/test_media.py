@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from lib import (FRAME, LOOKAHEAD, RATE, decode_opus, ffmpeg_decode, find_lag, play, shifted, snr)
+from lib import (FRAME, LOOKAHEAD, RATE, TAIL, decode_opus, ffmpeg_decode, find_lag, play, shifted, snr)
 
 # name: ffmpeg arguments, rate, channels
 TRANSCODED = {
@@ -56,6 +56,7 @@ def test_transcoded(tools, make, name):
     assert played.lag == LOOKAHEAD and played.opened[1] == 0
     assert [f[0] for f in played.frames] == list(range(0, len(played.frames) * FRAME, FRAME))
     assert len(played.frames) == frames_for(played.end, played.lag)
+    assert [f[0] for f in played.frames if f[1] & TAIL] == [f[0] for f in played.frames if f[0] + FRAME > played.end]
     if name not in UNTRIMMED:
         assert abs(played.end - len(reference)) <= 1
     check_sound(played, reference)

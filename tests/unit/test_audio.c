@@ -52,7 +52,8 @@ static int set_up(void **state)
                                   .ring = { .n_slots = 16, .lane_bytes = 20480 } };
     assert_int_equal(uv_loop_init(&f.loop), 0);
     assert_int_equal(roots_new(NULL, 0, &f.roots, &bad), 0);
-    f.locator = locator_new(&f.loop, f.roots);
+    struct locator_config locator = { .loop = &f.loop, .roots = f.roots };
+    f.locator = locator_new(&locator);
     assert_int_equal(pool_new(&f.loop, &config, &f.pool), 0);
     struct sessions_deps deps = {
         .loop = &f.loop, .pool = f.pool, .locator = f.locator, .event = on_event, .flush = on_flush
@@ -293,6 +294,23 @@ static void a_slow_consumer(void **state)
     (void)close(sock);
 }
 
+/* Two ticks of five hundred channels leave in one write each, though nobody has read yet. */
+static void a_large_batch_leaves_at_once(void **state)
+{
+    int sock = add_connection();
+    enum { N = 500, LEN = 200 };
+    f.len = 0;
+    for (uint32_t tick = 0; tick < 2; tick++) {
+        for (uint64_t channel = 1; channel <= N; channel++)
+            put(f.client[0], channel, tick, LEN);
+        audio_flush(f.audio);
+    }
+    assert_true(read_more(sock)); /* without a turn of the loop: what waits would be missing */
+    assert_int_equal(f.len, 2 * N * (FRAME_HEAD_BYTES + LEN));
+    assert_int_equal(audio_dropped(f.audio), 0);
+    (void)close(sock);
+}
+
 static void too_many_connections(void **state)
 {
     int socks[6];
@@ -315,6 +333,7 @@ int main(void)
         TEST(lines_that_close),
         TEST(credit),
         TEST(a_slow_consumer),
+        TEST(a_large_batch_leaves_at_once),
         TEST(too_many_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

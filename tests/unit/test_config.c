@@ -69,6 +69,7 @@ static void defaults(void **state)
     assert_true(c.connect_timeout_s == 5 && c.stall_timeout_s == 1.5 && c.give_up_s == 60);
     assert_int_equal(c.extract_jobs, 4);
     assert_true(c.extract_timeout_s == 20);
+    assert_false(c.require_sandbox);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_int_equal(c.log_format, LOG_TEXT);
     config_done(&c);

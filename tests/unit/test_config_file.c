@@ -194,6 +194,7 @@ static void help_and_version(void **state)
         "--yt-dlp PATH",
         "--extract-jobs N",
         "--extract-timeout",
+        "--require-sandbox",
         "--log-level LEVEL",
         "--log-format text|json",
         "--config FILE",

@@ -3,6 +3,8 @@
 #include "playout/pacer.h"
 #include "unit.h"
 
+#include <string.h>
+
 #define START UINT64_C(1234567891)
 #define MS(n) (START + (uint64_t)(n)*NS_PER_MS)
 
@@ -86,12 +88,14 @@ static void four_phases_five_milliseconds_apart(void **state)
     }
 }
 
-/* Joins slot after slot, each 5 ms later and into the next phase, and takes every tick. */
+/* Joins slot after slot, each 5 ms later and into the next phase (which it has from an earlier
+ * join), and takes every tick. */
 static void join_in_turn(struct pacer *p, struct pacer_slot *slots, unsigned n)
 {
     for (unsigned k = 0; k < n; k++) {
+        slots[k].has_phase = true;
+        slots[k].phase = k % 4;
         pacer_join(p, &slots[k], MS(5 * k));
-        assert_int_equal(slots[k].phase, k % 4);
         (void)take(p, MS(5 * k));
     }
 }
@@ -111,6 +115,29 @@ static void phases_come_in_turn(void **state)
         assert_null(pacer_next_slot(&p));
         nothing_due(&p, MS(5 * k));
     }
+}
+
+/* A phase at work is filled before another one is opened, whatever comes first. */
+static void a_phase_fills_before_another_opens(void **state)
+{
+    struct pacer p;
+    static struct pacer_slot slots[4 * PACER_PHASE_SLOTS + 4];
+    memset(slots, 0, sizeof slots);
+    pacer_init(&p, START);
+    for (unsigned k = 0; k < LENGTH_OF(slots); k++)
+        pacer_join(&p, &slots[k], MS(0) + 7 * k * NS_PER_US);
+    for (unsigned k = 0; k < 4 * PACER_PHASE_SLOTS; k++)
+        assert_int_equal(slots[k].phase, slots[k - k % PACER_PHASE_SLOTS].phase);
+    for (unsigned i = 0; i < PACER_PHASES; i++)
+        assert_true(p.phase[i].n_slots >= PACER_PHASE_SLOTS);
+    /* Where one has left there is room again. */
+    uint8_t phase = slots[40].phase;
+    for (unsigned k = 32; k < 64; k++)
+        pacer_leave(&p, &slots[k]);
+    pacer_join(&p, &slots[32], MS(5));
+    struct pacer_slot late = { 0 };
+    pacer_join(&p, &late, MS(6));
+    assert_int_equal(late.phase, phase);
 }
 
 /* One that joins while a tick is due and not yet taken leaves with that tick. */
@@ -317,6 +344,7 @@ int main(void)
         cmocka_unit_test(deadlines_are_absolute),
         cmocka_unit_test(four_phases_five_milliseconds_apart),
         cmocka_unit_test(phases_come_in_turn),
+        cmocka_unit_test(a_phase_fills_before_another_opens),
         cmocka_unit_test(joining_late_meets_the_tick_that_is_due),
         cmocka_unit_test(joining_again_keeps_the_phase),
         cmocka_unit_test(joining_does_not_move_others),

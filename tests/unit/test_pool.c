@@ -102,7 +102,7 @@ static bool has_died(void *arg)
 static struct worker *get_one(void)
 {
     f.want_got = f.n_got + 1;
-    assert_non_null(pool_get_worker(f.pool, on_got, NULL));
+    assert_non_null(pool_get_worker(f.pool, 0, on_got, NULL));
     assert_true(f.n_got < f.want_got); /* never from inside the call */
     assert_true(loop_until(&f.loop, has_got, NULL));
     return f.got[f.n_got - 1];
@@ -155,7 +155,7 @@ static void jobs_are_served_in_order(void **state)
 {
     struct pool_job *jobs[4];
     for (size_t i = 0; i < 4; i++)
-        jobs[i] = pool_get_worker(f.pool, on_got, NULL);
+        jobs[i] = pool_get_worker(f.pool, 0, on_got, NULL);
     pool_cancel(f.pool, jobs[1]);
     f.want_got = 3;
     assert_true(loop_until(&f.loop, has_got, NULL));

@@ -50,6 +50,9 @@ static struct wmsg example(enum wmsg_type type)
     case WMSG_TITLE:
         strcpy(m.text, "Next");
         break;
+    case WMSG_DYING:
+        strcpy(m.text, "forbidden system call openat (257)");
+        break;
     default:
         break;
     }
@@ -58,7 +61,7 @@ static struct wmsg example(enum wmsg_type type)
 
 static bool has_text(enum wmsg_type type)
 {
-    return type >= WMSG_OPENED && type <= WMSG_TITLE;
+    return (type >= WMSG_OPENED && type <= WMSG_TITLE) || type == WMSG_DYING;
 }
 
 static void there_and_back(void **state)

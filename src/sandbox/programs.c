@@ -1,0 +1,120 @@
+#include "sandbox/programs.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FIRST_LINE_BYTES = 256 };
+
+int programs_add(struct programs *p, const char *path, bool writable)
+{
+    if (p->n_paths == PROGRAMS_PATHS_MAX)
+        return -E2BIG;
+    char *copy = strdup(path);
+    if (!copy)
+        return -ENOMEM;
+    p->paths[p->n_paths++] = (struct sandbox_path){ copy, writable };
+    return 0;
+}
+
+void programs_done(struct programs *p)
+{
+    while (p->n_paths > 0)
+        free((char *)p->paths[--p->n_paths].path);
+}
+
+/* Cuts the last name off. Returns false when there is none, or what is left is the root. */
+static bool cut(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+/* ~/.local/bin and ~/.local, but ~/bin without ~. */
+static void add_directory(struct programs *p, const char *directory, const char *home)
+{
+    char path[PATH_MAX];
+    if (directory[0] != '/' || strlen(directory) >= sizeof path)
+        return;
+    (void)snprintf(path, sizeof path, "%s", directory);
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        path[--len] = '\0';
+    if (len == 1 || (home && strcmp(path, home) == 0))
+        return;
+    (void)programs_add(p, path, false);
+    if (cut(path) && !(home && strcmp(path, home) == 0) && strcmp(path, "/home") != 0)
+        (void)programs_add(p, path, false);
+}
+
+void programs_add_path(struct programs *p, const char *path, const char *home)
+{
+    AUTO_FREE char *copy = path ? strdup(path) : NULL;
+    char *rest = copy;
+    char *directory;
+    while (rest && (directory = strsep(&rest, ":")) != NULL)
+        add_directory(p, directory, home);
+}
+
+static void add_file(struct programs *p, const char *file, const char *home)
+{
+    char path[PATH_MAX];
+    AUTO_FREE char *real = realpath(file, NULL);
+    (void)programs_add(p, file, false);
+    if (!real)
+        return;
+    (void)programs_add(p, real, false);
+    (void)snprintf(path, sizeof path, "%s", real);
+    if (cut(path))
+        add_directory(p, path, home);
+}
+
+/* "#!VENV/bin/python3" leads to that file and, by its links, to where Python lives. What
+ * "#!/usr/bin/env python3" leads to is in PATH. */
+static void add_interpreter(struct programs *p, const char *file, const char *home)
+{
+    char line[FIRST_LINE_BYTES];
+    AUTO_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
+    if (n < 3 || line[0] != '#' || line[1] != '!')
+        return;
+    line[n] = '\0';
+    char *name = line + 2 + strspn(line + 2, " \t");
+    name[strcspn(name, " \t\r\n")] = '\0';
+    if (name[0] == '/')
+        add_file(p, name, home);
+}
+
+static bool find_in_path(const char *program, char ret[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+    AUTO_FREE char *copy = path ? strdup(path) : NULL;
+    char *rest = copy;
+    char *directory;
+    while (rest && (directory = strsep(&rest, ":")) != NULL) {
+        int n = snprintf(ret, PATH_MAX, "%s/%s", directory, program);
+        if (directory[0] != '\0' && n < PATH_MAX && access(ret, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+void programs_add_program(struct programs *p, const char *program, const char *home)
+{
+    char path[PATH_MAX];
+    if (strchr(program, '/'))
+        (void)snprintf(path, sizeof path, "%s", program);
+    else if (!find_in_path(program, path))
+        return;
+    add_file(p, path, home);
+    add_interpreter(p, path, home);
+}
