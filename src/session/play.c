@@ -52,7 +52,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->paused = request->paused;
     p->volume = request->volume;
     p->rt.next_pos = request->position;
-    p->duration = -1;
+    p->duration = p->net.duration = -1;
     p->source_fd = -1;
     return p;
 }
@@ -71,8 +71,7 @@ void play_free(struct play *p)
     if (p->worker)
         pool_release_worker(p->pool, p->worker);
     play_drop_relic(p);
-    if (p->source_fd >= 0)
-        (void)close(p->source_fd);
+    play_drop_source(p);
     free(p->title);
     free(p->url);
     free(p);
@@ -171,26 +170,25 @@ static void on_located(enum tutti_error error, const char *why, const struct loc
     struct play *p = arg;
     p->locating = NULL;
     if (error != TUTTI_OK) {
-        p->ops->failed(p, error, why);
+        p->net.reopens = false;
+        play_lose(p, error, why);
         return;
     }
-    p->source_fd = found->fd;
+    play_take_found(p, found);
     if (p->waits_turn)
         p->ops->located(p);
     else
         play_get_worker(p);
 }
 
-enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
+enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
     return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
 }
 
-static void set_title(struct play *p, const char *title)
+enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
-    char *copy = title[0] != '\0' ? strdup(title) : NULL;
-    free(p->title);
-    p->title = copy;
+    return play_locate(p, ret_why);
 }
 
 static void on_opened(struct play *p, const struct wmsg *m)
@@ -203,7 +201,8 @@ static void on_opened(struct play *p, const struct wmsg *m)
     p->duration = m->opened.duration;
     p->seekable = m->opened.seekable;
     p->passthrough = p->passes = m->opened.passthrough;
-    set_title(p, m->text);
+    play_set_title(p, m->text);
+    play_add_found(p);
     if (p->host)
         play_make_join(p->host, m->opened.late);
     else
@@ -229,7 +228,10 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
-        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
+        if (p->net.source && !p->host)
+            play_lose(p, (enum tutti_error)m->failed.code, said(m));
+        else
+            p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {
@@ -244,7 +246,7 @@ static void on_message(const struct wmsg *m, void *arg)
         p->ops->warning(p, (enum tutti_warning)m->warning.code, said(m));
         break;
     case WMSG_TITLE:
-        set_title(p, m->text);
+        play_set_title(p, m->text);
         p->ops->title(p);
         break;
     default:
@@ -260,7 +262,9 @@ static void on_worker_died(const char *why, void *arg)
     if (play_recover(p, ring))
         return;
     play_disown(p);
-    play_lose(p, why);
+    char text[PLAY_WHY_MAX];
+    (void)snprintf(text, sizeof text, "the worker of this channel is lost: %s", why);
+    play_lose(p, TUTTI_E_WORKER_CRASHED, text);
 }
 
 /* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
@@ -391,8 +395,14 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         p->ops->applied(p);
     if (n == 0 && p->relic.lost)
         p->ops->look_soon(p); /* to say what became of it */
-    if (n == 0 || play_holds(p, &r))
+    if (n == 0)
+        play_note_dry(p);
+    if (n == 0 || play_refills(p))
         return PLAY_EMPTY;
+    if (play_holds(p, &r)) {
+        p->n_held++;
+        return PLAY_EMPTY;
+    }
     if ((r.flags & RING_END) && p->rendering)
         return PLAY_EMPTY; /* the render that is under way decides what comes after */
     p->rt.next_pos = r.pos;
@@ -501,6 +511,9 @@ void play_check(struct play *p)
  * that is under way. */
 static void start_render(struct play *p, int64_t pos, bool exact)
 {
+    if (play_is_failing(p))
+        return;
+    p->net.refills = false;
     p->render = (struct wmsg_render){
         .pos = pos,
         .gain = (float)p->volume,
@@ -538,6 +551,10 @@ void play_flow_changed(struct play *p)
 
 bool play_seek(struct play *p, int64_t pos)
 {
+    if (play_is_failing(p)) {
+        p->ops->refused(p, p->relic.code, p->relic.why);
+        return false;
+    }
     if (!p->ready)
         p->rt.next_pos = pos;
     if (p->worker || p->ready)
@@ -549,6 +566,8 @@ bool play_set_volume(struct play *p, double volume)
 {
     bool changed = (float)volume != (float)p->volume;
     p->volume = volume;
+    if (play_is_failing(p))
+        return true;
     if ((!p->worker && !p->ready) || !changed)
         return !p->rendering || p->relic.drain || !p->ready;
     if (p->ready && p->rendering && p->worker && !p->relic.drain)
@@ -558,25 +577,4 @@ bool play_set_volume(struct play *p, double volume)
     else
         start_render(p, p->rt.next_pos, false);
     return !p->ready;
-}
-
-int64_t play_position(const struct play *p)
-{
-    if (p->duration >= 0 && p->rt.next_pos > p->duration)
-        return p->duration;
-    return p->rt.next_pos;
-}
-
-int64_t play_buffered(const struct play *p)
-{
-    if (!p->ready)
-        return 0;
-    return (int64_t)ring_consumer_fill(p->rt.ring, p->rt.lane) * AUDIO_FRAME_SAMPLES;
-}
-
-const char *play_state_name(const struct play *p)
-{
-    if (!p->ready)
-        return "extracting";
-    return p->paused ? "paused" : "streaming";
 }
