@@ -20,6 +20,7 @@ enum {
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
     FORGET_EVERY_FRAMES = 50,
+    VAIN_MAX = 8,              /* a demuxer that says so without end has failed */
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
 };
 
@@ -89,7 +90,8 @@ static void render_failed(struct serve *s, int r)
     const char *why = "";
     const struct track *track = render_track(s->render);
     enum tutti_error failure = track ? source_failure(track_source(track), &why) : TUTTI_OK;
-    if (r == -EINTR) {
+    s->n_vain = s->n_heard > 0 ? 0 : s->n_vain + 1;
+    if (r == -EINTR && s->n_vain < VAIN_MAX) {
         s->gave_up = true; /* a command came, which may say what is rendered next */
         return;
     }
@@ -236,6 +238,7 @@ static bool may_ring(const struct serve *s)
 static void after_put(struct serve *s)
 {
     s->n_made++;
+    s->n_vain = 0;
     if ((s->frame.record.flags & (RING_END | RING_JOIN)) == RING_END)
         s->step = STEP_ENDED;
     if (may_ring(s) && ring_consumer_waits(&s->ring))

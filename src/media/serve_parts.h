@@ -50,6 +50,7 @@ struct serve {
     struct wmsg_render how; /* what is being rendered */
     int64_t resume_pos;     /* [samples] of the next frame to be made */
     bool gave_up;           /* waiting for its source, for a command's sake */
+    unsigned n_vain;        /* times it gave up though there was no command */
     uint32_t n_made;        /* frames of this render */
     bool filled;            /* the depth was reached once */
     struct frame frame;     /* made, but there was no room for it */
