@@ -252,7 +252,8 @@ static bool step_render(struct serve *s)
                 serve_render_failed(s, r);
             return true;
         }
-        s->resume_pos = s->frame.record.pos + AUDIO_FRAME_SAMPLES;
+        bool joins = (s->frame.record.flags & RING_JOIN) != 0;
+        s->resume_pos = joins ? s->next_how.pos : s->frame.record.pos + AUDIO_FRAME_SAMPLES;
         if (!s->announced)
             announce(s, &s->frame);
         else
