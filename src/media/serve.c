@@ -85,7 +85,7 @@ static enum tutti_error error_for(int r)
 
 /* A seek that cannot be done leaves the play where it is: the daemon plays what lies ready and asks
  * for what comes after that. Anything else ends the play. */
-static void render_failed(struct serve *s, int r)
+void serve_render_failed(struct serve *s, int r)
 {
     const char *why = "";
     const struct track *track = render_track(s->render);
@@ -157,7 +157,7 @@ static void begin_first_render(struct serve *s)
     if (r == -ESPIPE)
         fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
     else if (r < 0)
-        render_failed(s, r);
+        serve_render_failed(s, r);
 }
 
 void serve_begin_open(struct serve *s, int fd)
@@ -200,7 +200,7 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     s->filled = false;
     s->step = STEP_RENDER;
     if (r < 0)
-        render_failed(s, r);
+        serve_render_failed(s, r);
 }
 
 /* A frame was given up for a command that changes nothing about it: it is made anew. */
@@ -218,7 +218,7 @@ static void render_again(struct serve *s)
     int r = render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play, &how,
                          NULL);
     if (r < 0)
-        render_failed(s, r);
+        serve_render_failed(s, r);
 }
 
 static uint32_t depth_now(const struct serve *s)
@@ -252,10 +252,11 @@ static bool step_render(struct serve *s)
         int r = render_next(s->render, &s->frame);
         if (r <= 0) {
             if (r < 0)
-                render_failed(s, r);
+                serve_render_failed(s, r);
             return true;
         }
-        s->resume_pos = s->frame.record.pos + AUDIO_FRAME_SAMPLES;
+        bool joins = (s->frame.record.flags & RING_JOIN) != 0;
+        s->resume_pos = joins ? s->next_how.pos : s->frame.record.pos + AUDIO_FRAME_SAMPLES;
         if (!s->announced)
             announce(s, &s->frame);
         else

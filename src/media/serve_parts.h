@@ -71,6 +71,7 @@ void serve_set_state(struct serve *s, enum ring_worker_state state);
 void serve_end_play(struct serve *s);
 void serve_close_play(struct serve *s);
 void serve_begin_open(struct serve *s, int fd);
+void serve_render_failed(struct serve *s, int r);
 
 /* Opens the source that was handed over (taken in any case). Returns the track, or NULL with what
  * to tell the client. *ret_source is set while it is being opened. */
