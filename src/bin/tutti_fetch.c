@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "fetch/serve.h"
+#include "sandbox/sandbox.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
@@ -95,6 +96,27 @@ static bool read_option(struct settings *s, int c, const char *value)
     }
 }
 
+/* Certificates may lie anywhere. Before curl's threads are made, which have to be behind it, too.
+ */
+static int confine(const struct request_context *request)
+{
+    struct sandbox_path paths[2];
+    size_t n = 0;
+    if (request->ca_file)
+        paths[n++] = (struct sandbox_path){ .path = request->ca_file };
+    if (request->ca_dir)
+        paths[n++] = (struct sandbox_path){ .path = request->ca_dir };
+    struct sandbox *s;
+    int r = sandbox_new(SANDBOX_FETCH, paths, n, &s);
+    if (r == 0) {
+        r = sandbox_enter(s);
+        sandbox_free(s);
+    }
+    if (r < 0)
+        log_error("fetch", "cannot enter the sandbox: %s", strerror(-r));
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     struct settings s = {
@@ -129,6 +151,8 @@ int main(int argc, char **argv)
     request->proxies = proxies_from_environment(s.proxy);
     request->ca_file = getenv("SSL_CERT_FILE");
     request->ca_dir = getenv("SSL_CERT_DIR");
+    if (confine(request) < 0)
+        return EXIT_SYSTEM;
     int r = serve_run(&s.serve, CONTROL_FD);
     if (r < 0)
         log_error("fetch", "cannot begin: %s", strerror(-r));
