@@ -296,7 +296,8 @@ def test_what_an_extractor_may_do(tmp_path):
         echo run; cat {private} 2>/dev/null; echo no >{tmp_path}/new; echo yes >{scratch}/new; cat {scratch}/new
         cat /etc/hostname >/dev/null && echo etc; ls {tmp_path} 2>/dev/null; ulimit -d; echo pid $$
         /usr/bin/python3 -c 'import ssl, urllib.request; print("python")'"""
-    with subprocess.Popen([CONFINE, "--write", scratch, "--", "sh", "-c", script], text=True,
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([CONFINE, "--write", scratch, "--", "sh", "-c", script], text=True, env=env,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         out, _ = child.communicate(timeout=DEADLINE)
         assert out.split("\n") == ["run", "yes", "etc", "1048576", f"pid {child.pid}", "python", ""], out
