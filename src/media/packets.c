@@ -415,6 +415,11 @@ void packets_settled(struct packets *p, int n_samples)
     p->placing = PLACE_COUNT;
 }
 
+bool packets_has_given(const struct packets *p)
+{
+    return p->cursor != p->first && slot(p, p->cursor - 1)->av;
+}
+
 uint32_t packets_lead(struct packets *p, uint32_t skip)
 {
     slot(p, p->cursor - 1)->own_skip = skip;
