@@ -53,11 +53,11 @@ def _crowds(result):
              f"{r['cpu_per_channel_ns']['all'] / 50_000:.1f}",
              *(f"{r['cpu_per_channel_ns'][role] / 50_000:.1f}" for role in ("tuttid", "worker")),
              f"{sum(m['pss'] + m['tables'] for m in r['memory_mb'].values()):.0f}",
-             r["frames"]["underruns"], r["frames"]["dropped"] + r["gaps"],
+             r["frames"]["underruns"], r["start_frames"]["underruns"], r["frames"]["dropped"] + r["gaps"],
              *(f"{r['lateness_us']['received'][q]:.0f}" for q in ("p50", "p99", "max")),
              f"{r['first_frame_ms']['max'] / 1e3:.2f}"] for r in runs]
     lines = ["## Channels of passthrough", "", "All started in one burst of `play` commands.", ""] + _table(
-        ["channels", "cores", "µs a frame", "of it tuttid", "workers", "memory, MB", "underruns", "dropped",
+        ["channels", "cores", "µs a frame", "of it tuttid", "workers", "memory, MB", "underruns", "while starting", "dropped",
          "late p50, µs", "p99", "max", "all started after, s"], rows)
     for key, unit in (("cpu_ms", "ms CPU a second"), ("memory_mb", "MB")):
         fit = result.get("crowds", {}).get(key)
