@@ -34,15 +34,22 @@ static uint64_t cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
+/* A file never makes one wait. */
+static int wait_for_nothing(struct source *source, int timeout_ms, void *arg)
+{
+    return -1;
+}
+
 static struct track *open_track(const char *path)
 {
     struct source *source;
     struct track *track;
     enum tutti_error code;
-    const char *text;
+    char text[TRACK_TEXT_BYTES];
+    struct source_wait wait = { .fn = wait_for_nothing };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || source_new(fd, &source) < 0 ||
-        track_new(source, KEEP_BYTES, &track, &code, &text) < 0) {
+    if (fd < 0 || source_new(fd, &wait, &source) < 0 ||
+        track_new(source, KEEP_BYTES, &track, &code, text) < 0) {
         (void)fprintf(stderr, "pipeline: %s cannot be opened\n", path);
         exit(1);
     }

@@ -1,9 +1,13 @@
 /* The daemon's composition root: reads the settings, builds the parts, runs the loop, ends it. */
+#include "base/address.h"
 #include "base/audio.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "config/beside.h"
 #include "config/config.h"
+#include "extract/extractor.h"
+#include "extract/fetcher.h"
 #include "extract/locator.h"
 #include "extract/roots.h"
 #include "playout/priority.h"
@@ -42,8 +46,12 @@ struct daemon {
     uv_loop_t loop;
     struct config config;
     struct paths paths;
-    char worker_path[PATH_MAX];
+    char worker_path[PATH_MAX], fetch_path[PATH_MAX], confine_path[PATH_MAX];
+    char helper_path[PATH_MAX];
     struct roots *roots;
+    struct address_policy policy;
+    struct fetcher *fetcher;
+    struct extractor *extractor;
     struct locator *locator;
     struct pool *pool;
     struct sessions *sessions;
@@ -71,6 +79,8 @@ static void on_pool_gone(void *arg)
     clients_done(&d->clients);
     audio_free(d->audio);
     sessions_free(d->sessions);
+    extractor_free(d->extractor);
+    fetcher_free(d->fetcher);
     controls_finish(&d->controls);
     /* It goes on: a client that does not read what was said last must not hold up the end. */
     uv_unref((uv_handle_t *)&d->patience);
@@ -128,31 +138,25 @@ static int open_roots(struct daemon *d)
         log_error("daemon", "media-root %s: %s", list->item[bad], strerror(-r));
         return EXIT_USAGE;
     }
-    d->locator = locator_new(&d->loop, d->roots);
-    return d->locator ? 0 : complain(EXIT_SYSTEM, "locator", -ENOMEM);
+    return 0;
 }
 
-/* The worker program lies beside this one, or where it was installed. */
-static int find_worker(struct daemon *d)
+static int find(const char *name, int mode, char path[PATH_MAX])
 {
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        char *slash = strrchr(self, '/');
-        if (slash)
-            *slash = '\0';
-        if (snprintf(d->worker_path, sizeof d->worker_path, "%s/tutti-worker", self) <
-                (int)sizeof d->worker_path &&
-            access(d->worker_path, X_OK) == 0)
-            return 0;
-    }
-    (void)snprintf(d->worker_path, sizeof d->worker_path, "%s", TUTTI_LIBEXECDIR "/tutti-worker");
-    if (access(d->worker_path, X_OK) == 0)
+    if (beside_find(TUTTI_LIBEXECDIR, name, mode, path) == 0)
         return 0;
-    log_error("daemon", "tutti-worker is neither beside tuttid nor at %s: install it",
-              d->worker_path);
+    log_error("daemon", "%s is neither beside tuttid nor at %s: install it", name, path);
     return EXIT_SYSTEM;
+}
+
+static int find_programs(struct daemon *d)
+{
+    int status = find("tutti-worker", X_OK, d->worker_path);
+    if (status == 0)
+        status = find("tutti-fetch", X_OK, d->fetch_path);
+    if (status == 0)
+        status = find("tutti-confine", X_OK, d->confine_path);
+    return status == 0 ? find("tutti_extract.py", R_OK, d->helper_path) : status;
 }
 
 /* Workers do without the walls that the kernel cannot put up, which is said once. */
@@ -174,9 +178,62 @@ static int check_sandbox(struct daemon *d)
     return 0;
 }
 
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+static int start_fetcher(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    struct fetcher_config config = {
+        .path = d->fetch_path,
+        .log_level = level_names[c->log_level],
+        .log_format = c->log_format == LOG_JSON ? "json" : "text",
+        .connect_timeout_s = c->connect_timeout_s,
+        .stall_timeout_s = c->stall_timeout_s,
+        .give_up_s = c->give_up_s,
+        .http_proxy = c->http_proxy,
+        .allow_private_hosts = c->allow_private_hosts,
+        .allow_hosts = (const char *const *)c->allow_hosts.item,
+        .n_allow_hosts = c->allow_hosts.n,
+    };
+    int r = fetcher_new(&d->loop, &config, &d->fetcher);
+    return r < 0 ? complain(EXIT_SYSTEM, "fetcher", r) : 0;
+}
+
+static int start_extractor(struct daemon *d)
+{
+    struct extractor_config config = {
+        .loop = &d->loop,
+        .program = d->config.yt_dlp,
+        .helper_path = d->helper_path,
+        .confine_path = d->confine_path,
+        .proxy = d->config.extract_proxy,
+        .jobs = d->config.extract_jobs,
+        .timeout_ms = (uint64_t)(d->config.extract_timeout_s * 1000),
+    };
+    int r = extractor_new(&config, &d->extractor);
+    return r < 0 ? complain(EXIT_SYSTEM, "extractor", r) : 0;
+}
+
+static int start_locator(struct daemon *d)
+{
+    d->policy = (struct address_policy){
+        .allow_private = d->config.allow_private_hosts,
+        .allow_hosts = (const char *const *)d->config.allow_hosts.item,
+        .n_allow_hosts = d->config.allow_hosts.n,
+    };
+    struct locator_config config = {
+        .loop = &d->loop,
+        .roots = d->roots,
+        .fetcher = d->fetcher,
+        .extractor = d->extractor,
+        .policy = &d->policy,
+    };
+    d->locator = locator_new(&config);
+    return d->locator ? 0 : complain(EXIT_SYSTEM, "locator", -ENOMEM);
+}
+
 static int start_pool(struct daemon *d)
 {
-    static const char *const level_names[] = { "error", "warn", "info", "debug" };
     struct pool_config config = {
         .worker_path = d->worker_path,
         .log_level = level_names[d->config.log_level],
@@ -243,6 +300,7 @@ static int start_server(struct daemon *d)
         .clients = &d->clients,
         .sessions = d->sessions,
         .pool = d->pool,
+        .extractor = d->extractor,
         .audio = d->audio,
         .started_ns = clock_now_ns(),
     };
@@ -315,8 +373,9 @@ static void watch_signals(struct daemon *d)
 static int start(struct daemon *d)
 {
     int (*const steps[])(struct daemon *) = {
-        resolve_paths,   open_roots, find_worker,    check_sandbox,
-        start_listening, start_pool, start_sessions, start_server,
+        resolve_paths,   open_roots,     find_programs,   check_sandbox,
+        start_listening, start_fetcher,  start_extractor, start_locator,
+        start_pool,      start_sessions, start_server,
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int status = steps[i](d);

@@ -1,11 +1,14 @@
 #include "media/demux.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "media/fiber.h"
 #include "media/lav.h"
+#include "media/nested.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/avstring.h>
-#include <libavutil/opt.h>
+#include <libavutil/dict.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +35,13 @@ enum {
     PROBE_BYTES = 1 << 20,
     PROBE_SCORE_MIN = 5, /* below that a guess is as good as noise */
     INDEX_BYTES = 256 * 1024,
+    STACK_BYTES = 256 * 1024, /* of the fiber; the lists of HLS are read in large buffers */
+    IDLE_POLL_MS = 80,        /* who asks again only after this is waiting for time to pass */
+    IDLE_WAIT_MS = 250,
 };
+
+/* Containers that may have what is needed at the start far behind it. */
+static const char remote_seekers[] = "ftyp,moov,mdat,free,skip,wide,pnot";
 
 static int refuse_nested(struct AVFormatContext *context, AVIOContext **io, const char *url,
                          int flags, AVDictionary **options)
@@ -41,13 +50,55 @@ static int refuse_nested(struct AVFormatContext *context, AVIOContext **io, cons
     return AVERROR(EPERM);
 }
 
-static AVFormatContext *new_context(struct source *s)
+/* Asked between packets, and every tenth of a second by who waits for a live list to grow: that one
+ * is made to wait here, where a command is heard at once. */
+static int interrupted(void *arg)
 {
+    struct demux *d = arg;
+    uint64_t now_ns = clock_now_ns();
+    bool waits = now_ns - d->polled_ns >= IDLE_POLL_MS * NS_PER_MS;
+    int r = waits && d->polled_ns != 0 ? source_pause(d->source, IDLE_WAIT_MS) : 0;
+    d->polled_ns = clock_now_ns();
+    return r < 0 || source_is_aborting(d->source);
+}
+
+/* While a remote source is being opened, each look at another place would cost a request: only
+ * those containers look that cannot do without. */
+static bool may_look_around(AVIOContext *io)
+{
+    uint8_t p[8];
+    char name[5] = "";
+    int n = avio_read(io, p, sizeof p);
+    if (avio_seek(io, 0, SEEK_SET) != 0 || n != (int)sizeof p) /* it is all in the buffer */
+        return false;
+    memcpy(name, memcmp(p, "RIFF", 4) == 0 ? p : p + 4, 4);
+    return strcmp(name, "RIFF") == 0 || av_match_list(name, remote_seekers, ',') != 0;
+}
+
+static void prepare_remote(AVFormatContext *c, struct demux *d)
+{
+    c->opaque = d->source;
+    if (!source_is_hls(d->source)) {
+        c->pb->seekable = source_can_seek(d->source) && may_look_around(c->pb);
+        c->flags |= AVFMT_FLAG_IGNIDX; /* MP4: no look behind the media for more of it */
+        return;
+    }
+    c->pb->seekable = 0;
+    c->io_open = nested_open;
+    c->io_close2 = nested_close;
+    c->interrupt_callback = (AVIOInterruptCB){ .callback = interrupted, .opaque = d };
+    d->polled_ns = 0;
+}
+
+static AVFormatContext *new_context(struct demux *d)
+{
+    struct source *s = d->source;
     AVFormatContext *c = avformat_alloc_context();
     if (!c)
         return NULL;
     c->pb = source_rewind(s);
-    c->format_whitelist = av_strdup(containers);
+    c->format_whitelist =
+        source_is_hls(s) ? av_asprintf("%s,hls", containers) : av_strdup(containers);
     c->protocol_whitelist = av_strdup("none");
     if (!c->pb || !c->format_whitelist || !c->protocol_whitelist) {
         avformat_free_context(c);
@@ -61,7 +112,31 @@ static AVFormatContext *new_context(struct source *s)
     c->max_index_size = INDEX_BYTES;
     c->max_streams = 64;
     c->fps_probe_size = 0;
+    if (source_is_remote(s))
+        prepare_remote(c, d);
     return c;
+}
+
+/* Its connections are ours, and what it may open is decided elsewhere. */
+static AVDictionary *hls_options(void)
+{
+    AVDictionary *o = NULL;
+    (void)av_dict_set(&o, "http_persistent", "0", 0);
+    (void)av_dict_set(&o, "http_multiple", "0", 0);
+    (void)av_dict_set(&o, "extension_picky", "0", 0);
+    (void)av_dict_set(&o, "allowed_extensions", "ALL", 0);
+    (void)av_dict_set(&o, "allowed_segment_extensions", "ALL", 0);
+    return o;
+}
+
+static int open_input(struct demux *d, AVFormatContext **c)
+{
+    if (!source_is_hls(d->source))
+        return avformat_open_input(c, NULL, NULL, NULL);
+    AVDictionary *options = hls_options();
+    int r = avformat_open_input(c, source_url(d->source), av_find_input_format("hls"), &options);
+    av_dict_free(&options);
+    return r;
 }
 
 static bool is_cover(const AVStream *st)
@@ -81,7 +156,9 @@ static int choose_stream(struct demux *d)
             st->discard = AVDISCARD_ALL;
     }
     d->stream = d->context->streams[best];
-    d->par = d->stream->codecpar;
+    if (avcodec_parameters_copy(d->own_par, d->stream->codecpar) < 0)
+        return -ENOMEM;
+    d->par = d->own_par;
     if (d->par->sample_rate < 1000 || d->par->sample_rate > 768000 ||
         d->par->ch_layout.nb_channels < 1 || d->par->ch_layout.nb_channels > 64)
         return -EBADMSG;
@@ -126,6 +203,11 @@ static void note_duration(struct demux *d)
         d->guessed = in_samples(d, d->context->duration, AV_TIME_BASE_Q);
     else if (d->context->duration_estimation_method == AVFMT_DURATION_FROM_STREAM)
         d->declared = d->guessed;
+    if (source_is_remote(d->source) &&
+        d->context->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
+        d->declared = d->guessed;
+    if (d->endless)
+        d->guessed = d->declared = -1;
 }
 
 static bool knows_enough(const AVFormatContext *c)
@@ -145,14 +227,14 @@ static bool knows_enough(const AVFormatContext *c)
 
 static int open_context(struct demux *d)
 {
-    AVFormatContext *c = new_context(d->source);
+    AVFormatContext *c = new_context(d);
     if (!c)
         return -ENOMEM;
-    int r = avformat_open_input(&c, NULL, NULL, NULL); /* frees c when it fails */
+    int r = open_input(d, &c); /* frees c when it fails */
     if (r < 0)
-        return lav_errno(r);
+        return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
     d->context = c;
-    if (c->probe_score < PROBE_SCORE_MIN)
+    if (!source_is_hls(d->source) && c->probe_score < PROBE_SCORE_MIN)
         return -EBADMSG;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         if (c->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
@@ -161,14 +243,52 @@ static int open_context(struct demux *d)
     if (!knows_enough(c)) {
         r = avformat_find_stream_info(c, NULL);
         if (r < 0)
-            return lav_errno(r);
+            return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
     }
     r = choose_stream(d);
     if (r < 0)
         return r;
+    if (source_is_remote(d->source) && source_can_seek(d->source))
+        c->pb->seekable = AVIO_SEEKABLE_NORMAL;
     d->times = judge_times(d);
+    d->endless = source_is_live(d->source) || (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0;
     note_duration(d);
     return 0;
+}
+
+/* What stops in the middle of a packet must be gone through to its end before anything else. */
+static void leave_fiber(struct demux *d)
+{
+    if (!d->fiber || !fiber_is_busy(d->fiber))
+        return;
+    source_set_aborting(d->source, true);
+    source_set_fiber(d->source, d->fiber);
+    while (!fiber_run(d->fiber))
+        ;
+    source_set_fiber(d->source, NULL);
+    source_set_aborting(d->source, false);
+    av_packet_unref(d->read);
+}
+
+int demux_rewind(struct demux *d)
+{
+    leave_fiber(d);
+    avformat_close_input(&d->context);
+    d->stream = NULL;
+    int r = open_context(d);
+    if (r == 0)
+        return 0;
+    avformat_close_input(&d->context);
+    d->stream = NULL;
+    const char *why;
+    if (r == -ENODATA)
+        r = source_failure(d->source, &why) != TUTTI_OK ? -EIO : -EBADMSG;
+    return r;
+}
+
+bool demux_is_open(const struct demux *d)
+{
+    return d->context != NULL;
 }
 
 int demux_open(struct source *s, struct demux **ret)
@@ -177,10 +297,16 @@ int demux_open(struct source *s, struct demux **ret)
     if (!d)
         return -ENOMEM;
     d->source = s;
-    int r = open_context(d);
+    d->own_par = avcodec_parameters_alloc();
+    d->read = av_packet_alloc();
+    int r = d->own_par && d->read ? 0 : -ENOMEM;
+    if (r == 0 && source_is_remote(s))
+        r = fiber_new(STACK_BYTES, &d->fiber);
+    if (r == 0)
+        r = demux_rewind(d);
     if (r < 0) {
         demux_free(d);
-        return r == -ENODATA ? -EBADMSG : r;
+        return r;
     }
     *ret = d;
     return 0;
@@ -190,14 +316,23 @@ void demux_free(struct demux *d)
 {
     if (!d)
         return;
+    leave_fiber(d);
+    fiber_free(d->fiber);
     avformat_close_input(&d->context);
+    avcodec_parameters_free(&d->own_par);
+    av_packet_free(&d->read);
     free(d);
 }
 
-int demux_read(struct demux *d, AVPacket *packet)
+static int read_packet(struct demux *d, AVPacket *packet)
 {
+    const char *why;
     for (int n_bad = 0;;) {
         int r = av_read_frame(d->context, packet);
+        if (r == AVERROR_EXIT)
+            return -EINTR;
+        if (r < 0 && source_failure(d->source, &why) != TUTTI_OK)
+            return -EIO; /* an end for want of data is none */
         if (r == AVERROR_EOF)
             return 0;
         /* Behind a broken page or cluster there may be good ones. */
@@ -211,9 +346,37 @@ int demux_read(struct demux *d, AVPacket *packet)
     }
 }
 
+static void read_in_fiber(void *arg)
+{
+    struct demux *d = arg;
+    d->result = read_packet(d, d->read);
+}
+
+int demux_read(struct demux *d, AVPacket *packet)
+{
+    if (!d->fiber)
+        return read_packet(d, packet);
+    if (!fiber_is_busy(d->fiber))
+        fiber_begin(d->fiber, read_in_fiber, d);
+    for (;;) {
+        source_set_fiber(d->source, d->fiber);
+        bool done = fiber_run(d->fiber);
+        source_set_fiber(d->source, NULL);
+        if (done)
+            break;
+        if (source_wait_more(d->source) < 0)
+            return -EINTR;
+    }
+    av_packet_move_ref(packet, d->read);
+    return d->result;
+}
+
 int demux_seek(struct demux *d, int64_t pts)
 {
+    leave_fiber(d);
     int r = avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0);
+    if (r == AVERROR_EXIT)
+        return -EINTR;
     return r < 0 ? lav_errno(r) : 0;
 }
 
@@ -227,6 +390,13 @@ static const char *tag(const struct demux *d, const char *key)
 
 bool demux_new_title(struct demux *d, char title[DEMUX_TITLE_BYTES])
 {
+    const char *station = source_new_title(d->source);
+    if (station) {
+        (void)snprintf(title, DEMUX_TITLE_BYTES, "%s", station);
+        return true;
+    }
+    if (!d->context)
+        return false;
     AVStream *st = d->context->streams[d->stream->index];
     bool changed = (st->event_flags & AVSTREAM_EVENT_FLAG_METADATA_UPDATED) != 0 ||
                    (d->context->event_flags & AVFMT_EVENT_FLAG_METADATA_UPDATED) != 0;

@@ -1,6 +1,9 @@
 /*
  * A container opened on a source: finds the audio stream and hands out its packets. Knows nothing
- * of decoding. Nested names (playlists, external references) are refused: a source is all there is.
+ * of decoding. Nested names (playlists, external references) are refused, but for those of HLS.
+ *
+ * On a remote source the demuxer runs in a fiber while it reads packets: whoever gives up waiting
+ * for one (-EINTR) finds it where it was when he asks again.
  */
 #ifndef TUTTI_MEDIA_DEMUX_H
 #define TUTTI_MEDIA_DEMUX_H
@@ -28,15 +31,26 @@ struct demux {
                          (an estimate is no promise) */
     int64_t guessed;  /* the same, but estimates count */
     bool counts_lead; /* both include what is dropped before the first audible sample */
+    bool endless;     /* a live stream */
     /* private */
-    AVFormatContext *context;
+    AVFormatContext *context; /* NULL after a demux_rewind that failed */
+    AVCodecParameters *own_par;
     struct source *source;
+    struct fiber *fiber; /* remote sources only */
+    AVPacket *read;      /* by the fiber */
+    int result;          /* of it */
+    uint64_t polled_ns;  /* when libavformat last asked whether it shall stop */
 };
 
 /* Opens the source from its first byte; `s` must outlive the demuxer. Returns 0; -EBADMSG if this
- * is no audio or no known container, another negative errno if it cannot be read. */
+ * is no audio or no known container, -EINTR, another negative errno if it cannot be read. */
 int demux_open(struct source *s, struct demux **ret);
 void demux_free(struct demux *d);
+
+/* Opens it anew from its first byte. Errors as demux_open: it is closed then, and only demux_rewind
+ * and demux_free may follow. */
+int demux_rewind(struct demux *d);
+bool demux_is_open(const struct demux *d);
 
 /* Reads the next audio packet into `packet` (blank). Returns 1; 0 at the end; negative errno. */
 int demux_read(struct demux *d, AVPacket *packet);

@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 #include "base/log.h"
+#include "media/flac_frame.h"
 #include "media/opus_head.h"
 
 #include <libavcodec/avcodec.h>
@@ -31,6 +32,7 @@ struct packets {
     struct demux *demux;
     enum demux_times times;
     bool is_opus;
+    bool lost;     /* opening it again has failed */
     bool lossless; /* as large as PCM, nearly: read again rather than kept */
     /* calibration, from the first frame of the first pass */
     bool calibrated;
@@ -45,6 +47,7 @@ struct packets {
     int64_t next_sample; /* Opus only: places follow from the packets themselves */
     int64_t next_skip;
     bool at_end;
+    bool fresh; /* nothing was read since it was opened */
     /* what is remembered: a circle of `capacity` (a power of two), positions free-running */
     struct packet *kept;
     uint32_t capacity;
@@ -91,9 +94,8 @@ static void drop_all(struct packets *p)
 
 static int open_demux(struct packets *p)
 {
-    demux_free(p->demux);
-    p->demux = NULL;
-    int r = demux_open(p->source, &p->demux);
+    int r = p->demux ? demux_rewind(p->demux) : demux_open(p->source, &p->demux);
+    p->lost = r < 0 && r != -EINTR;
     if (r < 0)
         return r;
     const AVCodecParameters *par = p->demux->par;
@@ -103,6 +105,7 @@ static int open_demux(struct packets *p)
     p->next_sample = 0;
     p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
     p->at_end = false;
+    p->fresh = true;
     return 0;
 }
 
@@ -175,29 +178,10 @@ static void place_raw(struct packets *p, struct packet *k, int64_t raw)
         k->number = p->first_number + raw / p->frame;
 }
 
-/* A FLAC frame bears its own number, which no container can get wrong. Returns −1 if it does not.
- */
-static int64_t flac_frame_sample(const struct packets *p, const AVPacket *av)
-{
-    if (av->size < 12 || av->data[0] != 0xff || (av->data[1] & 0xfe) != 0xf8)
-        return -1;
-    bool counts_samples = (av->data[1] & 1) != 0;
-    const uint8_t *at = av->data + 4; /* a number in the manner of UTF-8, up to 7 bytes long */
-    int n_more = 0;
-    while (n_more < 7 && (at[0] & (0x80 >> n_more)) != 0)
-        n_more++;
-    if (n_more == 1)
-        return -1;
-    int64_t number = n_more == 0 ? at[0] : at[0] & (0x7f >> n_more);
-    for (int i = 1; i < n_more; i++)
-        number = number << 6 | (at[i] & 0x3f);
-    return counts_samples ? number : number * p->grid;
-}
-
 static void place_by_pts(struct packets *p, struct packet *k)
 {
     if (p->demux->par->codec_id == AV_CODEC_ID_FLAC) {
-        int64_t raw = flac_frame_sample(p, k->av);
+        int64_t raw = flac_frame_sample(k->av, p->grid);
         if (raw >= 0)
             place_raw(p, k, raw);
         return;
@@ -330,12 +314,15 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
 
 static int read_one(struct packets *p)
 {
+    if (p->lost)
+        return -EIO;
     if (p->last - p->first == p->capacity && grow(p) < 0)
         return -ENOMEM;
     struct packet k = { .av = av_packet_alloc() };
     if (!k.av)
         return -ENOMEM;
-    int r = demux_read(p->demux, k.av);
+    p->fresh = false;
+    int r = demux_is_open(p->demux) ? demux_read(p->demux, k.av) : -EINTR;
     if (r <= 0) {
         p->at_end = r == 0;
         av_packet_free(&k.av);
@@ -472,19 +459,27 @@ static bool go_kept(struct packets *p, int64_t sample)
     return false;
 }
 
+/* What is kept is let go only when there is more to come. */
 static int start_over(struct packets *p)
 {
-    drop_all(p);
-    return open_demux(p);
+    if (p->fresh && demux_is_open(p->demux))
+        return 0;
+    int r = open_demux(p);
+    if (r == 0)
+        drop_all(p);
+    return r;
 }
 
-/* Reads on until the first packet that has a place; true if that is early enough. */
-static bool landed_before(struct packets *p, int64_t sample)
+/* Reads on until the first packet that has a place. Returns 1 if that is early enough, 0, or
+ * -EINTR.
+ */
+static int landed_before(struct packets *p, int64_t sample)
 {
     while (p->cursor == p->last || slot(p, p->cursor)->sample < 0) {
         p->cursor = p->last;
-        if (read_one(p) <= 0)
-            return false;
+        int r = read_one(p);
+        if (r <= 0)
+            return r == -EINTR ? r : 0;
     }
     return slot(p, p->cursor)->sample <= sample;
 }
@@ -493,19 +488,24 @@ static int go_by_pts(struct packets *p, int64_t sample)
 {
     const AVStream *st = p->demux->stream;
     int rate = p->demux->par->sample_rate;
-    for (int64_t back = 0; back < (int64_t)rate * 64; back = back * 4 + rate) {
+    /* HLS goes to the packet behind what it is asked for. */
+    int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
+    for (int64_t back = first_back; back < (int64_t)rate * 64; back = back * 4 + rate) {
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;
         drop_all(p);
+        p->fresh = false;
         p->placing = PLACE_PTS;
         p->next_number = -1;
         p->at_end = false;
         int64_t pts = (int64_t)floor(((double)raw + p->first_time) / rate / av_q2d(st->time_base));
-        if (demux_seek(p->demux, pts) < 0)
-            return start_over(p);
-        if (landed_before(p, sample))
-            return 0;
+        int r = demux_seek(p->demux, pts);
+        if (r < 0)
+            return r == -EINTR ? r : start_over(p);
+        r = landed_before(p, sample);
+        if (r != 0)
+            return r < 0 ? r : 0;
     }
     return start_over(p);
 }
@@ -537,6 +537,11 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
     int64_t from = sample > warm_up ? sample - warm_up : 0;
     if (go_kept(p, from))
         return 0;
+    if (!demux_is_open(p->demux)) { /* an attempt to open it anew was given up */
+        int r = start_over(p);
+        if (r < 0)
+            return r;
+    }
     if (!p->calibrated || from < p->demux->par->sample_rate)
         return start_over(p);
     if (p->times != DEMUX_TIMES_NONE)
@@ -583,5 +588,7 @@ size_t packets_kept_bytes(const struct packets *p)
 
 bool packets_can_seek(const struct packets *p)
 {
-    return source_size(p->source) >= 0;
+    if (p->demux->endless)
+        return false;
+    return source_can_seek(p->source) || source_is_hls(p->source);
 }

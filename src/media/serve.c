@@ -3,17 +3,13 @@
 #include "base/audio.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/log.h"
-#include "base/text.h"
-#include "media/render.h"
-#include "proto/wmsg.h"
-#include "ring/producer.h"
+#include "media/serve_parts.h"
 
 #include <malloc.h>
-#include <poll.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     KEEP_BYTES_PER_FRAME = 300 * 1000 / 250, /* 0.3 MB at the default depth of 5 s */
@@ -23,361 +19,202 @@ enum {
     FILL_PAUSE_MS = 50,                      /* … then others may have the processor */
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
+    FORGET_EVERY_FRAMES = 50,
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
 };
 
-enum step {
-    STEP_IDLE,   /* no play, or one that failed */
-    STEP_RENDER, /* frames are to be made */
-    STEP_ENDED,  /* the end marker is in the ring */
-};
-
-struct serve {
-    int sock;
-    struct ring_producer ring;
-    bool done;
-    /* the play */
-    uint32_t play;
-    struct wmsg_open open;
-    struct track *track;
-    struct render *render;
-    /* the play that follows */
-    uint32_t next_play;
-    struct track *next_track; /* NULL: none */
-    struct wmsg_render next_how;
-    enum step step;
-    bool announced;    /* OPENED has been sent */
-    uint32_t told_cut; /* the play of which it was said that its source is incomplete */
-    unsigned lane;
-    uint32_t n_made;    /* frames of this render */
-    bool filled;        /* the depth was reached once */
-    struct frame frame; /* made, but there was no room for it */
-    bool frame_waits;
-    /* commands */
-    bool has_render; /* the newest, not begun yet */
-    struct wmsg_render next;
-    bool in_burst;
-    uint64_t burst_until_ns;
-    uint64_t polled_ns;
-};
-
-static void send_message(struct serve *s, const struct wmsg *m)
-{
-    uint8_t bytes[WMSG_MAX];
-    size_t len = wmsg_encode(m, bytes, sizeof bytes);
-    int r = fd_send(s->sock, bytes, len, NULL, 0, 0);
-    if (r < 0)
-        s->done = true; /* the daemon is gone */
-}
-
-static void send_plain(struct serve *s, enum wmsg_type type)
-{
-    struct wmsg m = { .type = type, .play = s->play };
-    send_message(s, &m);
-}
-
-static void put_text(struct wmsg *m, const char *text)
-{
-    (void)text_sanitise(m->text, sizeof m->text, text);
-}
-
-static void say_failed(struct serve *s, uint32_t play, enum tutti_error code, const char *text)
-{
-    struct wmsg m = { .type = WMSG_FAILED, .play = play };
-    m.failed.code = (uint32_t)code;
-    put_text(&m, text);
-    send_message(s, &m);
-}
-
-static bool renders_next(const struct serve *s)
+bool serve_renders_next(const struct serve *s)
 {
     return s->next_track && render_track(s->render) == s->next_track;
 }
 
-static void drop_next(struct serve *s)
+void serve_set_state(struct serve *s, enum ring_worker_state state)
 {
-    /* What was made of it stays in the ring until the daemon asks for the current play anew. */
-    if (renders_next(s))
-        s->step = STEP_ENDED;
-    render_set_next(s->render, NULL, 0, NULL);
-    track_free(TAKE_PTR(s->next_track));
-    s->next_play = 0;
+    s->state = state;
+    ring_set_state(&s->ring, state);
 }
 
 static void fail(struct serve *s, enum tutti_error code, const char *text)
 {
-    if (renders_next(s)) {
-        say_failed(s, s->next_play, code, text);
-        drop_next(s);
+    if (serve_renders_next(s)) {
+        serve_say_failed(s, s->next_play, code, text);
+        serve_drop_next(s);
         return;
     }
     s->step = STEP_IDLE;
-    say_failed(s, s->play, code, text);
+    serve_say_failed(s, s->play, code, text);
 }
 
-static void refuse_render(struct serve *s, enum tutti_error code)
+void serve_end_play(struct serve *s)
 {
-    struct wmsg m = { .type = WMSG_RENDER_FAILED, .play = s->play };
-    m.failed.code = (uint32_t)code;
-    m.failed.gen = s->next.gen;
-    put_text(&m, error_text(code));
-    send_message(s, &m);
-}
-
-static void end_play(struct serve *s)
-{
+    serve_drop_next(s);
     render_free(TAKE_PTR(s->render));
     track_free(TAKE_PTR(s->track));
-    track_free(TAKE_PTR(s->next_track));
-    s->next_play = 0;
+    s->source = NULL;
     s->step = STEP_IDLE;
-    s->has_render = s->frame_waits = s->in_burst = false;
+    s->has_render = s->frame_waits = s->in_burst = s->gave_up = false;
     s->announced = false;
     s->told_cut = 0;
+    s->shift = 0;
 }
 
-static void close_play(struct serve *s)
+void serve_close_play(struct serve *s)
 {
-    end_play(s);
+    serve_end_play(s);
     (void)malloc_trim(0);
-    ring_set_state(&s->ring, RING_WORKER_IDLE);
+    serve_set_state(s, RING_WORKER_IDLE);
     struct wmsg m = { .type = WMSG_IDLE, .play = s->play };
     s->play = 0;
-    send_message(s, &m);
-}
-
-static void say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos,
-                       bool passes, bool late)
-{
-    struct track_info info;
-    track_get_info(track, &info);
-    struct wmsg m = { .type = WMSG_OPENED, .play = play };
-    m.opened.duration = info.duration;
-    m.opened.pos = pos;
-    m.opened.lag = info.lag;
-    m.opened.passthrough = passes && info.passable;
-    m.opened.seekable = info.seekable;
-    m.opened.late = late;
-    char title[DEMUX_TITLE_BYTES];
-    if (packets_new_title(track_packets(track), title))
-        put_text(&m, title);
-    send_message(s, &m);
+    serve_send(s, &m);
 }
 
 static void announce(struct serve *s, const struct frame *first)
 {
     s->announced = true;
-    say_opened(s, s->track, s->play, first->record.pos,
-               (first->record.flags & RING_PASSTHROUGH) != 0, false);
+    serve_say_opened(s, s->track, s->play, first->record.pos + s->shift,
+                     (first->record.flags & RING_PASSTHROUGH) != 0, false);
 }
 
-static void tell_title(struct serve *s)
+static enum tutti_error error_for(int r)
 {
-    struct wmsg m = { .type = WMSG_TITLE, .play = renders_next(s) ? s->next_play : s->play };
-    char title[DEMUX_TITLE_BYTES];
-    if (!packets_new_title(track_packets(render_track(s->render)), title))
-        return;
-    put_text(&m, title);
-    send_message(s, &m);
+    if (r == -EBADMSG || r == -ENODATA)
+        return TUTTI_E_DECODE_FAILED;
+    return r == -ENOMEM ? TUTTI_E_INTERNAL : TUTTI_E_SOURCE_FAILED;
 }
 
-/* Once for each play, before its end marker. */
-static void tell_cut(struct serve *s, uint32_t play)
-{
-    const struct track *track = play == s->play ? s->track : s->next_track;
-    if (s->told_cut == play || !track || !track_was_cut(track))
-        return;
-    s->told_cut = play;
-    struct wmsg m = { .type = WMSG_WARNING, .play = play };
-    m.warning.code = TUTTI_W_SOURCE_TRUNCATED;
-    put_text(&m, "the source ends before its time");
-    send_message(s, &m);
-}
-
+/* A seek that cannot be done leaves the play where it is: the daemon plays what lies ready and asks
+ * for what comes after that. Anything else ends the play. */
 static void render_failed(struct serve *s, int r)
 {
+    const char *why = "";
+    const struct track *track = render_track(s->render);
+    enum tutti_error failure = track ? source_failure(track_source(track), &why) : TUTTI_OK;
+    if (r == -EINTR) {
+        s->gave_up = true; /* a command came, which may say what is rendered next */
+        return;
+    }
+    enum tutti_error code = failure != TUTTI_OK ? failure : error_for(r);
     log_info("worker", "rendering failed: %s", strerror(-r));
-    if (r == -EBADMSG || r == -ENODATA)
-        fail(s, TUTTI_E_DECODE_FAILED, error_text(TUTTI_E_DECODE_FAILED));
-    else if (r == -ENOMEM)
-        fail(s, TUTTI_E_INTERNAL, "out of memory");
-    else
-        fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+    if (failure == TUTTI_OK && s->announced && !s->how.exact && s->n_made == 0) {
+        serve_refuse_render(s, &s->how, code);
+        s->step = STEP_ENDED;
+        return;
+    }
+    if (code == TUTTI_E_INTERNAL)
+        why = "out of memory";
+    fail(s, code, why[0] != '\0' ? why : error_text(code));
 }
 
-/* Opens the source that was handed over. Returns the track, or NULL with what to tell the client.
- */
-static struct track *open_track(int fd, uint32_t depth_frames, enum tutti_error *ret_code,
-                                const char **ret_text)
+struct track *serve_open_track(const struct serve *s, struct source *source,
+                               enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES])
 {
-    struct source *source;
     struct track *track;
-    *ret_code = TUTTI_E_INTERNAL;
-    *ret_text = "out of memory";
-    if (source_new(fd, &source) < 0) {
-        (void)close(fd);
-        *ret_code = TUTTI_E_SOURCE_FAILED;
-        *ret_text = error_text(TUTTI_E_SOURCE_FAILED);
-        return NULL;
-    }
-    size_t keep = (size_t)depth_frames * KEEP_BYTES_PER_FRAME;
+    size_t keep = (size_t)s->open.depth_frames * KEEP_BYTES_PER_FRAME;
     if (keep < 250 * KEEP_BYTES_PER_FRAME)
         keep = 250 * KEEP_BYTES_PER_FRAME;
     return track_new(source, keep, &track, ret_code, ret_text) < 0 ? NULL : track;
 }
 
-static void begin_open(struct serve *s, int fd)
+static void open_source(struct serve *s, int fd, enum tutti_error *ret_code,
+                        char ret_text[TRACK_TEXT_BYTES])
 {
-    enum tutti_error code;
-    const char *text;
-    ring_set_state(&s->ring, RING_WORKER_OPENING);
-    ring_producer_set_depth(&s->ring, s->open.depth_frames);
-    s->track = open_track(fd, s->open.depth_frames, &code, &text);
-    if (s->track && render_new(s->open.bitrate, s->open.complexity, &s->render) < 0) {
-        track_free(TAKE_PTR(s->track));
-        code = TUTTI_E_INTERNAL;
-        text = "out of memory";
-    }
-    if (!s->track) {
-        fail(s, code, text);
+    struct source_wait wait = serve_source_wait(s);
+    struct source *source;
+    if (source_new(fd, &wait, &source) < 0) {
+        (void)close(fd);
+        *ret_code = TUTTI_E_SOURCE_FAILED;
+        (void)snprintf(ret_text, TRACK_TEXT_BYTES, "%s", error_text(TUTTI_E_SOURCE_FAILED));
         return;
     }
-    s->lane = s->open.render.lane;
+    s->source = source;
+    s->is_opening = true;
+    s->track = serve_open_track(s, source, ret_code, ret_text);
+    s->is_opening = false;
+    if (!s->track)
+        s->source = NULL;
+}
+
+/* Where a live stream is joined again nothing is as it was: what comes is taken to be what the
+ * listener has not heard yet. */
+static void begin_first_render(struct serve *s)
+{
+    struct track_info info;
+    track_get_info(s->track, &info);
+    struct wmsg_render *how = &s->open.render;
+    if (info.endless && how->exact) {
+        s->shift = how->pos;
+        how->pos = 0;
+    }
+    s->lane = how->lane;
+    s->how = *how;
+    s->resume_pos = how->pos;
     s->n_made = 0;
     s->filled = false;
-    int r = render_begin(s->render, s->track, s->play, &s->open.render, &s->open.hint);
+    s->step = STEP_RENDER;
+    int r = render_begin(s->render, s->track, s->play, how, &s->open.hint);
     if (r == -ESPIPE)
         fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
     else if (r < 0)
         render_failed(s, r);
-    else
-        s->step = STEP_RENDER;
 }
 
-/* The next source is opened ahead of time; the current play hears nothing of it. */
-static void take_next(struct serve *s, const struct wmsg *m, int fd)
+void serve_begin_open(struct serve *s, int fd)
 {
-    enum tutti_error code;
-    const char *text;
-    drop_next(s);
-    struct track *track = open_track(fd, s->open.depth_frames, &code, &text);
-    if (!track) {
-        say_failed(s, m->play, code, text);
-        return;
+    enum tutti_error code = TUTTI_OK;
+    char text[TRACK_TEXT_BYTES];
+    serve_set_state(s, RING_WORKER_OPENING);
+    ring_producer_set_depth(&s->ring, s->open.depth_frames);
+    open_source(s, fd, &code, text);
+    if (s->track && render_new(s->open.bitrate, s->open.complexity, &s->render) < 0) {
+        track_free(TAKE_PTR(s->track));
+        s->source = NULL;
+        code = TUTTI_E_INTERNAL;
+        (void)snprintf(text, sizeof text, "out of memory");
     }
-    s->next_track = track;
-    s->next_play = m->play;
-    s->next_how = m->open.render;
-    render_set_next(s->render, track, m->play, &s->next_how);
-    say_opened(s, track, m->play, s->next_how.pos, s->next_how.gain == 1,
-               render_is_late(s->render));
-}
-
-/* The last frame before the join was delivered: there is no way back. */
-static void take_joined(struct serve *s)
-{
-    track_free(s->track);
-    s->track = TAKE_PTR(s->next_track);
-    s->play = s->next_play;
-    s->next_play = 0;
-}
-
-static void take_message(struct serve *s, const struct wmsg *m, int fd)
-{
-    switch (m->type) {
-    case WMSG_OPEN:
-        end_play(s);
-        s->play = m->play;
-        s->open = m->open;
-        if (fd >= 0)
-            begin_open(s, fd);
-        else
-            fail(s, TUTTI_E_INTERNAL, "a source came without its descriptor");
-        return;
-    case WMSG_RENDER:
-        if (m->play != s->play || s->step == STEP_IDLE)
-            break;
-        s->next = m->render;
-        s->has_render = true;
-        break;
-    case WMSG_NEXT:
-        if (fd < 0 || s->step == STEP_IDLE)
-            break;
-        take_next(s, m, fd);
-        return;
-    case WMSG_DROP_NEXT:
-        if (m->play == s->next_play && s->next_track)
-            drop_next(s);
-        break;
-    case WMSG_JOINED:
-        if (m->play == s->next_play && renders_next(s))
-            take_joined(s);
-        break;
-    case WMSG_CLOSE:
-        if (m->play == s->play)
-            close_play(s);
-        break;
-    default:
-        break;
-    }
-    if (fd >= 0)
-        (void)close(fd);
-}
-
-/* Takes one message. Returns false if there was none. */
-static bool hear_one(struct serve *s, int flags)
-{
-    uint8_t bytes[WMSG_MAX];
-    int fds[1] = { -1 };
-    size_t n_fds = 0;
-    ssize_t len = fd_recv(s->sock, bytes, sizeof bytes, fds, 1, &n_fds, flags);
-    if (len == -EAGAIN)
-        return false;
-    struct wmsg m;
-    if (len <= 0) {
-        if (len < 0)
-            log_error("worker", "socket: %s", strerror((int)-len));
-        s->done = true;
-        return false;
-    }
-    int fd = n_fds > 0 ? fds[0] : -1;
-    if (wmsg_decode(bytes, (size_t)len, &m) < 0) {
-        log_error("worker", "an ill-formed message");
-        if (fd >= 0)
-            (void)close(fd);
-        s->done = true;
-        return false;
-    }
-    take_message(s, &m, fd);
-    return true;
-}
-
-/* Of several changes that wait only the newest is rendered. */
-static void hear_all(struct serve *s)
-{
-    while (!s->done && hear_one(s, MSG_DONTWAIT))
-        ;
+    if (s->track)
+        begin_first_render(s);
+    else if (code != TUTTI_OK)
+        fail(s, code, text); /* else it was given up for a command */
 }
 
 static void begin_render(struct serve *s, uint64_t now_ns)
 {
-    s->has_render = false;
+    s->has_render = s->gave_up = false;
     s->in_burst = true;
     s->burst_until_ns = now_ns + QUIET_NS;
-    struct track_info info;
-    track_get_info(s->track, &info);
-    if (!info.seekable && s->next.pos > 0 && !s->next.exact) {
-        refuse_render(s, TUTTI_E_NOT_SEEKABLE);
+    if (serve_cannot_do(s, &s->next)) {
+        serve_refuse_render(s, &s->next, TUTTI_E_NOT_SEEKABLE);
         return;
     }
+    s->next.pos = s->next.pos > s->shift ? s->next.pos - s->shift : 0;
     if (s->next_track) /* a join that was made already is made anew */
         render_set_next(s->render, s->next_track, s->next_play, &s->next_how);
+    s->how = s->next;
+    s->resume_pos = s->next.pos;
     int r = render_begin(s->render, s->track, s->play, &s->next, NULL);
     s->frame_waits = false;
     s->lane = s->next.lane;
     s->n_made = 0;
     s->filled = false;
     s->step = STEP_RENDER;
+    if (r < 0)
+        render_failed(s, r);
+}
+
+/* A frame was given up for a command that changes nothing about it: it is made anew. */
+static void render_again(struct serve *s)
+{
+    bool is_next = serve_renders_next(s);
+    struct wmsg_render how = is_next ? s->next_how : s->how;
+    how.gen = s->how.gen;
+    how.lane = (uint8_t)s->lane;
+    how.exact = s->how.exact || s->n_made > 0;
+    how.pos = s->resume_pos;
+    if (s->n_made > 0)
+        how.gain_from = how.gain;
+    s->gave_up = false;
+    int r = render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play, &how,
+                         NULL);
     if (r < 0)
         render_failed(s, r);
 }
@@ -402,7 +239,7 @@ static void after_put(struct serve *s)
     if ((s->frame.record.flags & (RING_END | RING_JOIN)) == RING_END)
         s->step = STEP_ENDED;
     if (may_ring(s) && ring_consumer_waits(&s->ring))
-        send_plain(s, WMSG_BELL);
+        serve_send_plain(s, WMSG_BELL);
 }
 
 /* Makes one frame, or puts the one that had no room. Returns false when the ring has no room. */
@@ -415,14 +252,18 @@ static bool step_render(struct serve *s)
                 render_failed(s, r);
             return true;
         }
+        s->resume_pos = s->frame.record.pos + AUDIO_FRAME_SAMPLES;
         if (!s->announced)
             announce(s, &s->frame);
         else
-            tell_title(s);
+            serve_tell_title(s);
         if (s->frame.record.flags & RING_END)
-            tell_cut(s, s->frame.record.play);
+            serve_tell_cut(s, s->frame.record.play);
     }
-    s->frame_waits = ring_put(&s->ring, s->lane, &s->frame.record, s->frame.bytes) < 0;
+    struct ring_record record = s->frame.record;
+    if (record.play == s->play)
+        record.pos += s->shift;
+    s->frame_waits = ring_put(&s->ring, s->lane, &record, s->frame.bytes) < 0;
     if (s->frame_waits)
         return false;
     after_put(s);
@@ -433,11 +274,13 @@ static bool step_render(struct serve *s)
  * hands. */
 static void forget_delivered(struct serve *s)
 {
-    if (renders_next(s))
+    if (serve_renders_next(s))
         return; /* what of the current play was delivered is not to be seen from here */
     int64_t waiting = ring_producer_fill(&s->ring, s->lane);
     int64_t pos = s->frame.record.pos - waiting * AUDIO_FRAME_SAMPLES;
     track_forget(s->track, pos - AUDIO_RATE / 2);
+    log_debug("worker", "%zu bytes of packets are kept",
+              packets_kept_bytes(track_packets(s->track)));
 }
 
 /* On the way to its depth a worker that has enough in hand gives way now and then: when dozens of
@@ -451,8 +294,8 @@ static bool gives_way(const struct serve *s, uint32_t fill)
  * wait. */
 static bool render_run(struct serve *s)
 {
-    ring_set_state(&s->ring, RING_WORKER_DECODING);
-    while (!s->done && !s->has_render && s->step == STEP_RENDER) {
+    serve_set_state(s, RING_WORKER_DECODING);
+    while (!s->done && !s->has_render && s->step == STEP_RENDER && s->n_heard == 0) {
         uint32_t fill = ring_producer_fill(&s->ring, s->lane);
         if (fill >= depth_now(s) || !step_render(s)) {
             s->filled |= s->frame_waits || fill >= s->open.depth_frames;
@@ -464,8 +307,12 @@ static bool render_run(struct serve *s)
         uint64_t now_ns = clock_now_ns();
         if (now_ns - s->polled_ns >= POLL_NS) {
             s->polled_ns = now_ns;
-            hear_all(s);
+            serve_hear(s, 0);
         }
+        /* Neither what comes only as fast as it is heard, nor a consumer that takes everything at
+         * once, lets the ring ever be full. */
+        if (s->n_made % FORGET_EVERY_FRAMES == 0)
+            forget_delivered(s);
     }
     return true;
 }
@@ -485,21 +332,13 @@ static uint32_t low_water(const struct serve *s)
     return low;
 }
 
-/* Sleeps unless a command comes. */
-static void pause_for(struct serve *s, int ms)
-{
-    struct pollfd p = { .fd = s->sock, .events = POLLIN };
-    if (poll(&p, 1, ms) > 0)
-        hear_all(s);
-}
-
 /* Sleeps until the bell rings, a command comes, or commands have been quiet for long enough. */
 static void wait_for_room(struct serve *s)
 {
-    ring_set_state(&s->ring, RING_WORKER_WAITING_ROOM);
+    serve_set_state(s, RING_WORKER_WAITING_ROOM);
     if (!s->in_burst && !s->filled &&
         ring_producer_fill(&s->ring, s->lane) < s->open.depth_frames) {
-        pause_for(s, FILL_PAUSE_MS);
+        serve_hear(s, FILL_PAUSE_MS);
         return;
     }
     if (s->in_burst) {
@@ -508,28 +347,32 @@ static void wait_for_room(struct serve *s)
             s->in_burst = false;
             return;
         }
-        pause_for(s, (int)((s->burst_until_ns - now_ns) / NS_PER_MS) + 1);
+        serve_hear(s, (int)((s->burst_until_ns - now_ns) / NS_PER_MS) + 1);
         return;
     }
     if (s->step == STEP_RENDER && !ring_producer_sleep(&s->ring, s->lane, low_water(s)))
         return;
-    (void)hear_one(s, 0);
-    hear_all(s);
+    serve_hear(s, -1);
 }
 
 static void serve_one(struct serve *s)
 {
+    if (s->n_heard > 0)
+        serve_hear(s, 0);
     if (s->has_render)
         begin_render(s, clock_now_ns());
+    else if (s->gave_up && s->step == STEP_RENDER)
+        render_again(s);
+    if (s->gave_up && s->step == STEP_RENDER)
+        return; /* once more: there is another command */
     if (s->step == STEP_RENDER && render_run(s))
         return;
     if (s->step == STEP_RENDER) {
         wait_for_room(s);
         return;
     }
-    ring_set_state(&s->ring, RING_WORKER_IDLE);
-    (void)hear_one(s, 0);
-    hear_all(s);
+    serve_set_state(s, RING_WORKER_IDLE);
+    serve_hear(s, -1);
 }
 
 int serve_run(int sock, int ring_fd, const struct ring_shape *shape)
@@ -541,10 +384,10 @@ int serve_run(int sock, int ring_fd, const struct ring_shape *shape)
         (void)close(sock);
         return r;
     }
-    send_plain(&s, WMSG_IDLE);
+    serve_send_plain(&s, WMSG_IDLE);
     while (!s.done)
         serve_one(&s);
-    end_play(&s);
+    serve_end_play(&s);
     ring_producer_done(&s.ring);
     (void)close(sock);
     return 0;

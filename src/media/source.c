@@ -2,11 +2,15 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "media/fiber.h"
+#include "media/follow.h"
+#include "media/remote.h"
 
 #include <errno.h>
 #include <libavformat/avio.h>
 #include <libavutil/error.h>
 #include <libavutil/mem.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,14 +18,104 @@
 enum { BUFFER_BYTES = 32 * 1024 };
 
 struct source {
-    int fd;
+    int fd;                       /* a file's; −1 */
+    struct remote *remote;        /* or NULL */
+    struct remote_stream *stream; /* what is played: the root, or where playlists led to */
+    char *url;
+    bool hls;
+    unsigned flags; /* enum fetch_flag */
     int64_t size;
-    int64_t at; /* [bytes] our own offset: the descriptor's is shared */
+    int64_t at; /* [bytes] our own offset: a descriptor's is shared */
     AVIOContext *avio;
     bool cut;
+    bool open_end;
+    enum tutti_error failure;
+    char why[FETCH_LINE_MAX + 1];
+    struct source_wait wait;
+    struct fiber *fiber;
+    int wait_ms; /* what the fiber that yielded waits for: −1, or for time to pass */
+    bool aborting;
 };
 
-ssize_t source_read_at(struct source *s, void *bytes, size_t len, int64_t at)
+/* Returns 0 to look again, or -EINTR. */
+static int wait_some(struct source *s, int timeout_ms)
+{
+    if (s->aborting)
+        return -EINTR;
+    s->wait_ms = timeout_ms;
+    if (s->fiber) {
+        fiber_yield(s->fiber);
+        return s->aborting ? -EINTR : 0;
+    }
+    return s->wait.fn(s, timeout_ms, s->wait.arg);
+}
+
+int source_wait_more(struct source *s)
+{
+    return wait_some(s, s->wait_ms);
+}
+
+int source_pause(struct source *s, int ms)
+{
+    return wait_some(s, ms);
+}
+
+static void note_failure(struct source *s, const struct remote_stream *n)
+{
+    const char *why;
+    enum tutti_error code = remote_failure(n, &why);
+    s->cut = true;
+    if (s->failure != TUTTI_OK)
+        return;
+    s->failure = code != TUTTI_OK ? code : TUTTI_E_SOURCE_FAILED;
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
+}
+
+ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,
+                           int64_t at)
+{
+    ssize_t got;
+    while ((got = remote_read(s->remote, n, bytes, len, at)) == -EAGAIN) {
+        if (wait_some(s, -1) < 0)
+            return -EINTR;
+    }
+    if (got < 0)
+        note_failure(s, n);
+    else if (got == 0 && remote_was_cut(n))
+        s->open_end = true;
+    else if (got > 0)
+        s->failure = TUTTI_OK; /* one segment could not be had, the next one can */
+    return got;
+}
+
+int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_length)
+{
+    struct remote_facts facts;
+    int r;
+    while ((r = remote_get_facts(s->remote, n, &facts)) == -EAGAIN) {
+        if (wait_some(s, -1) < 0)
+            return -EINTR;
+    }
+    if (r < 0) {
+        note_failure(s, n);
+        return r;
+    }
+    *ret_length = facts.length;
+    return 0;
+}
+
+struct remote_stream *source_open_nested(struct source *s, const char *url, int64_t from,
+                                         int64_t end)
+{
+    return remote_open(s->remote, url, from, end);
+}
+
+void source_close_nested(struct source *s, struct remote_stream *n)
+{
+    remote_close(s->remote, n);
+}
+
+static ssize_t read_file_at(struct source *s, void *bytes, size_t len, int64_t at)
 {
     ssize_t n;
     do {
@@ -30,10 +124,19 @@ ssize_t source_read_at(struct source *s, void *bytes, size_t len, int64_t at)
     return n < 0 ? -errno : n;
 }
 
+ssize_t source_read_at(struct source *s, void *bytes, size_t len, int64_t at)
+{
+    if (!s->remote)
+        return read_file_at(s, bytes, len, at);
+    return source_nested_read(s, s->stream, bytes, len, at);
+}
+
 static int read_some(void *arg, uint8_t *bytes, int len)
 {
     struct source *s = arg;
     ssize_t n = source_read_at(s, bytes, (size_t)len, s->at);
+    if (n == -EINTR)
+        return AVERROR_EXIT;
     if (n < 0) {
         log_debug("source", "read at %lld: %s", (long long)s->at, strerror((int)-n));
         s->cut = true;
@@ -47,6 +150,7 @@ static int read_some(void *arg, uint8_t *bytes, int len)
     return (int)n;
 }
 
+/* Going somewhere costs nothing until something is read there. */
 static int64_t seek_to(void *arg, int64_t offset, int whence)
 {
     struct source *s = arg;
@@ -59,6 +163,8 @@ static int64_t seek_to(void *arg, int64_t offset, int whence)
         offset += s->at;
         break;
     case SEEK_END:
+        if (s->size < 0)
+            return AVERROR(ENOSYS);
         offset += s->size;
         break;
     default:
@@ -70,7 +176,7 @@ static int64_t seek_to(void *arg, int64_t offset, int whence)
     return offset;
 }
 
-int source_new(int fd, struct source **ret)
+int source_new(int fd, const struct source_wait *wait, struct source **ret)
 {
     /* Not fstat: glibc makes it a call that takes paths, too, which a worker may not make. */
     off_t size = lseek(fd, 0, SEEK_END);
@@ -81,6 +187,16 @@ int source_new(int fd, struct source **ret)
         return -ENOMEM;
     s->fd = fd;
     s->size = size;
+    s->wait = *wait;
+    if (size < 0) { /* a socket: nothing else without a place is handed out */
+        int r = remote_new(fd, &s->remote);
+        if (r < 0) {
+            free(s);
+            return r;
+        }
+        s->fd = -1;
+        s->stream = remote_root(s->remote);
+    }
     *ret = s;
     return 0;
 }
@@ -97,8 +213,104 @@ void source_free(struct source *s)
     if (!s)
         return;
     drop_avio(s);
-    (void)close(s->fd);
+    remote_free(s->remote);
+    if (s->fd >= 0)
+        (void)close(s->fd);
+    free(s->url);
     free(s);
+}
+
+void source_set_wait(struct source *s, const struct source_wait *wait)
+{
+    s->wait = *wait;
+}
+
+bool source_is_remote(const struct source *s)
+{
+    return s->remote != NULL;
+}
+
+int source_poll_fd(const struct source *s)
+{
+    return s->remote ? remote_fd(s->remote) : -1;
+}
+
+void source_replace(struct source *s, int fd)
+{
+    if (s->remote)
+        remote_replace(s->remote, fd);
+    else
+        (void)close(fd);
+}
+
+static int wait_for_facts(struct source *s, struct remote_stream *n, struct remote_facts *ret)
+{
+    int r;
+    while ((r = remote_get_facts(s->remote, n, ret)) == -EAGAIN) {
+        if (wait_some(s, -1) < 0)
+            return -EINTR;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int note_facts(struct source *s, struct follow_place *place)
+{
+    struct remote_facts facts;
+    int r = wait_for_facts(s, place->stream, &facts);
+    if (r < 0) {
+        note_failure(s, place->stream);
+        return r;
+    }
+    place->url = facts.url;
+    place->content_type = facts.content_type;
+    place->is_playlist = facts.kind == FETCH_PLAYLIST;
+    return 0;
+}
+
+static ssize_t read_place(void *bytes, size_t len, int64_t at, const struct follow_place *place,
+                          void *arg)
+{
+    return source_nested_read(arg, place->stream, bytes, len, at);
+}
+
+static int open_place(const char *url, struct follow_place *ret, void *arg)
+{
+    struct source *s = arg;
+    if (url) {
+        ret->stream = remote_open(s->remote, url, 0, -1);
+        if (!ret->stream)
+            return -EBADMSG;
+    } else {
+        ret->stream = remote_root(s->remote);
+    }
+    return note_facts(s, ret);
+}
+
+static void close_place(struct follow_place *place, void *arg)
+{
+    remote_close(((struct source *)arg)->remote, place->stream);
+    place->stream = NULL;
+}
+
+int source_prepare(struct source *s)
+{
+    static const struct follow_ops ops = { .open = open_place,
+                                           .read = read_place,
+                                           .close = close_place };
+    struct follow_place place;
+    struct remote_facts facts;
+    int r = follow_playlists(&ops, s, &place, &s->hls);
+    if (r == 0)
+        r = wait_for_facts(s, place.stream, &facts);
+    if (r < 0)
+        return r;
+    s->failure = TUTTI_OK; /* of entries that could not be opened, before the one that could */
+    s->cut = false;
+    s->stream = place.stream;
+    s->size = s->hls ? -1 : facts.length;
+    s->flags = facts.flags;
+    s->url = strdup(facts.url);
+    return s->url ? 0 : -ENOMEM;
 }
 
 struct AVIOContext *source_rewind(struct source *s)
@@ -119,7 +331,60 @@ int64_t source_size(const struct source *s)
     return s->size;
 }
 
+bool source_is_live(const struct source *s)
+{
+    return (s->flags & FETCH_LIVE) != 0;
+}
+
+bool source_can_seek(const struct source *s)
+{
+    if (!s->remote)
+        return s->size >= 0;
+    return !source_is_live(s) && (s->size >= 0 || (s->flags & FETCH_RANGES) != 0);
+}
+
+bool source_is_hls(const struct source *s)
+{
+    return s->hls;
+}
+
+const char *source_url(const struct source *s)
+{
+    return s->url ? s->url : "";
+}
+
 bool source_was_cut(const struct source *s)
 {
     return s->cut;
+}
+
+bool source_end_is_open(const struct source *s)
+{
+    return s->open_end;
+}
+
+enum tutti_error source_failure(const struct source *s, const char **ret_why)
+{
+    *ret_why = s->why;
+    return s->failure;
+}
+
+const char *source_new_title(struct source *s)
+{
+    return s->remote ? remote_new_title(s->remote) : NULL;
+}
+
+void source_set_fiber(struct source *s, struct fiber *f)
+{
+    s->fiber = f;
+}
+
+void source_set_aborting(struct source *s, bool aborting)
+{
+    s->aborting = aborting;
+}
+
+bool source_is_aborting(const struct source *s)
+{
+    return s->aborting;
 }

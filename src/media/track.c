@@ -7,6 +7,7 @@
 #include "media/resample.h"
 #include "media/whole.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,7 +122,8 @@ static void fill_info(struct track *t)
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
     t->info.duration = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, par->sample_rate) : -1;
-    if (t->whole.chained)
+    t->info.endless = d->endless;
+    if (t->whole.chained || d->endless)
         t->info.duration = -1;
 }
 
@@ -143,35 +145,43 @@ static int open_parts(struct track *t, size_t keep_bytes_max)
 }
 
 static void explain(const struct source *s, int r, enum tutti_error *ret_code,
-                    const char **ret_text)
+                    char ret_text[TRACK_TEXT_BYTES])
 {
+    const char *text = "there is no audio in this source that can be decoded";
+    const char *why;
+    enum tutti_error failure = source_failure(s, &why);
     *ret_code = TUTTI_E_DECODE_FAILED;
-    if (r == -ENOMEM) {
+    if (r == -EINTR) {
+        *ret_code = TUTTI_OK;
+    } else if (r == -ENOMEM) {
         *ret_code = TUTTI_E_INTERNAL;
-        *ret_text = "out of memory";
+        text = "out of memory";
+    } else if (failure != TUTTI_OK) {
+        *ret_code = failure;
+        text = why;
     } else if (r != -EBADMSG && r != -ENODATA && r != -EINVAL && source_was_cut(s)) {
         *ret_code = TUTTI_E_SOURCE_FAILED;
-        *ret_text = "the source cannot be read";
+        text = "the source cannot be read";
     } else if (source_size(s) == 0) {
-        *ret_text = "the file is empty";
-    } else {
-        *ret_text = "there is no audio in this source that can be decoded";
+        text = source_is_remote(s) ? "the source is empty" : "the file is empty";
     }
+    (void)snprintf(ret_text, TRACK_TEXT_BYTES, "%s", text);
 }
 
 int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
-              enum tutti_error *ret_code, const char **ret_text)
+              enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES])
 {
     struct track *t = calloc(1, sizeof *t);
     if (!t) {
+        explain(s, -ENOMEM, ret_code, ret_text);
         source_free(s);
-        *ret_code = TUTTI_E_INTERNAL;
-        *ret_text = "out of memory";
         return -ENOMEM;
     }
     t->source = s;
     t->end = -1;
-    int r = open_parts(t, keep_bytes_max);
+    int r = source_is_remote(s) ? source_prepare(s) : 0;
+    if (r == 0)
+        r = open_parts(t, keep_bytes_max);
     if (r < 0) {
         explain(s, r, ret_code, ret_text);
         track_free(t);
@@ -204,6 +214,11 @@ void track_get_info(const struct track *t, struct track_info *ret)
             av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, t->par->sample_rate);
         ret->duration = ret->duration > lead ? ret->duration - lead : 0;
     }
+}
+
+struct source *track_source(const struct track *t)
+{
+    return t->source;
 }
 
 struct packets *track_packets(struct track *t)
@@ -385,6 +400,8 @@ static int send_next(struct track *t)
 {
     struct packet *k;
     int r = packets_next(t->packets, &k);
+    if (r < 0 && source_is_remote(t->source))
+        return r; /* nobody asked for it any more, or the source failed: that is no end */
     if (r < 0) {
         log_info("track", "reading ended early: %s", strerror(-r));
         whole_note_fault(&t->whole);
@@ -554,6 +571,9 @@ void track_forget(struct track *t, int64_t pos)
 
 int track_find_end(struct track *t)
 {
+    /* Nobody reads all of a remote source only to know where it ends. */
+    if (t->end < 0 && source_is_remote(t->source))
+        t->end = t->info.duration > 0 ? t->info.duration : 0;
     int64_t from = t->info.duration > 4 * AUDIO_RATE ? t->info.duration - 4 * AUDIO_RATE : 0;
     while (t->end < 0) {
         float samples[480 * AUDIO_CHANNELS];

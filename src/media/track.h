@@ -14,17 +14,21 @@
 
 struct track;
 
+enum { TRACK_TEXT_BYTES = 512 };
+
 struct track_info {
     int64_t duration; /* [samples at 48 kHz]; −1 unknown */
     uint32_t lag;     /* [samples] constant lag L of frames made from it */
     bool seekable;
+    bool endless;  /* live: it goes on at now, wherever one was */
     bool passable; /* plain Opus, whose packets may go through as they are */
 };
 
 /* Opens the source (taken over in any case). Returns 0, or negative errno with the error for the
- * client in *ret_code and a line for people in *ret_text (a literal). */
+ * client in *ret_code and a line for people in ret_text; -EINTR, and TUTTI_OK as
+ * the code: waiting for it was given up. */
 int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
-              enum tutti_error *ret_code, const char **ret_text);
+              enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES]);
 void track_free(struct track *t);
 
 void track_get_info(const struct track *t, struct track_info *ret);
@@ -64,6 +68,8 @@ struct packets *track_packets(struct track *t);
 
 /* After the end: is the source incomplete, as far as one can tell? */
 bool track_was_cut(const struct track *t);
+
+struct source *track_source(const struct track *t);
 
 /* True if anything was decoded (or passed) at all. */
 bool track_has_sound(const struct track *t);

@@ -10,6 +10,7 @@ static const char promising[] = "flac,wav,w64,aiff,au,caf,wv,tta,ape,tak,mp3";
 enum {
     MP3_SLACK_FRAMES = 3, /* writers count the information frame, or do not */
     MP3_FRAME_SAMPLES = 1152,
+    REMOTE_SLACK_PART = 4, /* of a second: durations are rounded, and count padding or do not */
     UNKNOWN_WAV_BYTES = 0x7f000000, /* sizes like these mean "to be filled in later" */
 };
 
@@ -41,6 +42,12 @@ void whole_look(struct whole *w, struct source *s, const struct demux *d)
 {
     const char *name = d->context->iformat->name;
     *w = (struct whole){ .codec = d->par->codec_id, .declared = -1, .last_number = -1 };
+    if (source_is_remote(s)) {
+        w->remote = true;
+        w->declared = d->declared;
+        w->slack = d->par->sample_rate / REMOTE_SLACK_PART;
+        return;
+    }
     if (source_size(s) <= 0)
         return;
     take_promise(w, d);
@@ -102,6 +109,8 @@ void whole_note_fault(struct whole *w)
 
 bool whole_was_cut(const struct whole *w, const struct source *s, int64_t n_audible)
 {
+    if (w->remote && !source_end_is_open(s))
+        return source_was_cut(s);
     if (w->fault || w->short_file || w->last_partial || source_was_cut(s))
         return true;
     return w->declared >= 0 && n_audible + w->trimmed + w->slack < w->declared;

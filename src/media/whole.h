@@ -1,6 +1,10 @@
 /*
  * Is a source whole? Looks at what the container itself promises (sizes, an end mark, a number of
  * samples) and at what came out. Says "cut" only where it is sure: an intact file never is.
+ *
+ * From the network, what the connection says is better than what the container says: a length that
+ * was reached, or a clean end, is the end. Only where nobody can tell it from a lost connection
+ * does a number of samples decide that was declared, not estimated.
  */
 #ifndef TUTTI_MEDIA_WHOLE_H
 #define TUTTI_MEDIA_WHOLE_H
@@ -8,6 +12,7 @@
 #include "media/packets.h"
 
 struct whole {
+    bool remote;
     bool chained;      /* Ogg: more than one stream behind the other */
     bool short_file;   /* the container says that there are more bytes */
     bool fault;        /* reading failed in the middle */

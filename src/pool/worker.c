@@ -333,6 +333,13 @@ static void must_hear(struct worker *w, enum wmsg_type type)
         worker_kill(w, "it does not listen");
 }
 
+void worker_replace_source(struct worker *w, uint32_t play, int source_fd)
+{
+    struct wmsg m = { .type = WMSG_SOURCE, .play = play };
+    if (send_message(w, &m, source_fd) < 0)
+        worker_kill(w, "it does not listen");
+}
+
 void worker_drop_next(struct worker *w)
 {
     must_hear(w, WMSG_DROP_NEXT);

@@ -72,6 +72,9 @@ int worker_render(struct worker *w, struct wmsg_render *render);
  * worker knows nothing of it. */
 int worker_next(struct worker *w, struct wmsg *next, int source_fd);
 
+/* Sends SOURCE: the source of `play` (its own or the next one's) has a new descriptor. */
+void worker_replace_source(struct worker *w, uint32_t play, int source_fd);
+
 /* Sends DROP_NEXT. */
 void worker_drop_next(struct worker *w);
 

@@ -36,6 +36,7 @@ static const struct {
     [WMSG_NEXT] = { sizeof(struct wmsg_open), false, true },
     [WMSG_DROP_NEXT] = { 0, false, true },
     [WMSG_JOINED] = { 0, false, true },
+    [WMSG_SOURCE] = { 0, false, true },
     [WMSG_DYING] = { 0, true, true },
 };
 

@@ -6,7 +6,7 @@
  *   daemon → zygote   SPAWN (+ the worker's end of its socketpair, + the ring's memfd)
  *   zygote → daemon   SPAWNED
  *   daemon → worker   OPEN (+ source descriptor)  RENDER  NEXT (+ source descriptor)  DROP_NEXT
- *                     JOINED  CLOSE  BELL
+ *                     JOINED  CLOSE  BELL  SOURCE (+ source descriptor)
  *   worker → daemon   IDLE  OPENED  FAILED  RENDER_FAILED  WARNING  TITLE  BELL  DYING
  *
  * A worker serves one play at a time: OPEN … CLOSE. After CLOSE it answers IDLE; everything it says
@@ -38,6 +38,7 @@ enum wmsg_type {
     WMSG_NEXT,
     WMSG_DROP_NEXT,
     WMSG_JOINED,
+    WMSG_SOURCE, /* a play's source has a new descriptor: the fetcher died, another goes on */
     WMSG_DYING, /* the text says of what: the last message there is */
     WMSG_TYPE_END
 };

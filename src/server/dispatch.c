@@ -110,17 +110,18 @@ static void answer_stats(struct dispatch *d, struct control_conn *c, const char 
 {
     struct sessions_counts s = sessions_counts(d->sessions);
     struct pool_counts w = pool_counts(d->pool);
+    struct extractor_stats x = extractor_get_stats(d->extractor);
     double uptime = (double)((clock_now_ns() - d->started_ns) / NS_PER_MS) / 1000;
-    json_t *o =
-        json_pack("{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
-                  "s:{s:i,s:i,s:i,s:i}}",
-                  "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting,
-                  "streaming", (int)s.streaming, "paused", (int)s.paused, "workers", "idle",
-                  (int)w.idle, "busy", (int)w.busy, "max", (int)w.max, "restarts",
-                  (json_int_t)w.restarts, "frames", "sent", (json_int_t)s.frames_sent, "underruns",
-                  (json_int_t)s.underruns, "dropped", (json_int_t)audio_dropped(d->audio),
-                  "lateness_us", lateness_json(sessions_lateness(d->sessions)), "extractor",
-                  "running", 0, "queued", 0, "hits", 0, "misses", 0);
+    json_t *o = json_pack(
+        "{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
+        "s:{s:i,s:i,s:I,s:I}}",
+        "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting, "streaming",
+        (int)s.streaming, "paused", (int)s.paused, "workers", "idle", (int)w.idle, "busy",
+        (int)w.busy, "max", (int)w.max, "restarts", (json_int_t)w.restarts, "frames", "sent",
+        (json_int_t)s.frames_sent, "underruns", (json_int_t)s.underruns, "dropped",
+        (json_int_t)audio_dropped(d->audio), "lateness_us",
+        lateness_json(sessions_lateness(d->sessions)), "extractor", "running", (int)x.running,
+        "queued", (int)x.queued, "hits", (json_int_t)x.hits, "misses", (json_int_t)x.misses);
     control_send(c, event_format_object(o, tag));
 }
 

@@ -5,6 +5,7 @@
 #ifndef TUTTI_SERVER_DISPATCH_H
 #define TUTTI_SERVER_DISPATCH_H
 
+#include "extract/extractor.h"
 #include "pool/pool.h"
 #include "server/audio.h"
 #include "server/client.h"
@@ -17,6 +18,7 @@ struct dispatch {
     struct clients *clients;
     struct sessions *sessions;
     struct pool *pool;
+    struct extractor *extractor;
     struct audio *audio;
     uint64_t started_ns;
     unsigned n_watching; /* connections that hear of every session */

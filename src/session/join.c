@@ -7,10 +7,16 @@
 
 #include "base/cleanup.h"
 
+/* Sources from the network may take their time; who waits for the last frame any longer hears a gap
+ * in any case. */
+enum { HELD_TICKS_MAX = 50 };
+
 void play_host(struct play *p, struct play *next)
 {
     if (p->successor == next)
         return;
+    if (!p->awaits_next)
+        p->n_held = 0;
     p->awaits_next = next->locating != NULL;
     if (!p->worker || p->relic.ring || p->successor || next->source_fd < 0)
         return;
@@ -37,11 +43,11 @@ void play_make_join(struct play *p, bool late)
 bool play_holds(const struct play *p, const struct ring_record *r)
 {
     bool last = (r->flags & RING_TAIL) || (r->flags & (RING_END | RING_JOIN)) == RING_END;
-    return last && p->awaits_next && !p->relic.ring;
+    return last && p->awaits_next && !p->relic.ring && p->n_held < HELD_TICKS_MAX;
 }
 
-/* The worker is lost, or the play is over without a join: the successor will have its own worker.
- */
+/* The worker is lost, has failed to open it, or the play is over without a join: the successor has
+ * nothing to do with the worker any more. */
 void play_disown(struct play *p)
 {
     if (!p->successor)

@@ -8,6 +8,7 @@
 #ifndef TUTTI_SESSION_PLAY_H
 #define TUTTI_SESSION_PLAY_H
 
+#include "extract/fetcher.h"
 #include "extract/locator.h"
 #include "pool/pool.h"
 #include "proto/event.h"
@@ -40,7 +41,7 @@ struct waiter {
     uint32_t render; /* the number of the render that it waits for */
 };
 
-enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = 128 };
+enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = 512 };
 
 struct play {
     const struct play_ops *ops;
@@ -70,6 +71,23 @@ struct play {
     struct locate_request *locating;
     struct pool_job *job;
     int source_fd;
+
+    /* A source from the network; network.c. */
+    struct {
+        struct fetch_source *source; /* owned; NULL: a file */
+        struct locate_request *relinking;
+        bool reopens;            /* the resource changed: it is looked for anew */
+        unsigned n_reopens;      /* in all */
+        bool refills;            /* it ran dry: goes on when there is something in hand again */
+        bool stalled;            /* it was said that it ran dry … */
+        uint64_t stalled_frames; /* … when so many frames had been delivered */
+        /* what the page said */
+        bool is_live;
+        bool first_entry;
+        int64_t duration; /* [samples at 48 kHz]; −1 unknown */
+        char *title;
+    } net;
+    unsigned n_held; /* ticks that the last frame has waited for the next play */
 
     struct worker *worker; /* from OPEN on */
     bool opened;
@@ -101,7 +119,8 @@ struct play {
         uint32_t made_before;       /* frames of this worker that are none of this play's */
         unsigned n_restarts;        /* since window_ns */
         uint64_t window_ns;
-        char why[PLAY_WHY_MAX]; /* lost: what is said then */
+        enum tutti_error code; /* lost: what is said then */
+        char why[PLAY_WHY_MAX];
     } relic;
 
     /* a render on its way into the other lane */
@@ -157,8 +176,33 @@ bool play_may_restart(struct play *p); /* counts; false when it was restarted to
 uint64_t play_patience_ms(const struct play *p);
 
 /* Nobody takes over. What the ring holds is heard first; `failed` follows when play_is_spent. */
-void play_lose(struct play *p, const char *why);
+void play_lose(struct play *p, enum tutti_error code, const char *why);
 bool play_is_spent(struct play *p);
+bool play_is_failing(
+    const struct play *p); /* its source is lost: nothing can be changed any more */
+
+/* network.c: takes over what the locator found; lets go of it. */
+void play_take_found(struct play *p, const struct located *found);
+void play_drop_source(struct play *p);
+
+/* What the page said counts where the container knows nothing. */
+void play_add_found(struct play *p);
+
+/* Its client has been told that it is ready: and this besides. */
+void play_tell_found(struct play *p);
+
+/* Looks for the source anew, for another worker. Returns false if that cannot be. */
+bool play_reopen_source(struct play *p);
+
+/* rt: nothing lies ready. */
+void play_note_dry(struct play *p);
+
+/* rt: it ran dry, and what has come since is too little to go on with. */
+bool play_refills(struct play *p);
+
+/* For network.c: the locator's answer, and the title as a client sees it. */
+enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX]);
+void play_set_title(struct play *p, const char *title);
 
 enum play_step {
     PLAY_FRAME,  /* *ret_packet is the next frame: copy it, then play_took */
@@ -169,6 +213,11 @@ enum play_step {
 
 /* Takes what the worker has said before it came to its end: warnings and titles. */
 void play_hear_last_words(struct play *p);
+
+/* Where what is heard is to change: at the next frame, or so far ahead that its first frame, which
+ * bears the ramp, can be made before it is due; and not so soon after the last change that encoder
+ * and listener's decoder are not yet at one again. */
+int64_t play_change_pos(const struct play *p);
 
 /* rt: looks at the next frame. */
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);

@@ -28,18 +28,23 @@ uint64_t play_patience_ms(const struct play *p)
     return (uint64_t)play_buffered(p) * 1000 / AUDIO_RATE / 2;
 }
 
-void play_lose(struct play *p, const char *why)
+void play_lose(struct play *p, enum tutti_error code, const char *why)
 {
-    (void)snprintf(p->relic.why, sizeof p->relic.why, "the worker of this channel is lost: %s",
-                   why);
-    if (!p->ready || !p->relic.ring) {
-        p->ops->failed(p, TUTTI_E_WORKER_CRASHED, p->relic.why);
+    p->relic.code = code;
+    (void)snprintf(p->relic.why, sizeof p->relic.why, "%s", why);
+    if (!p->ready || (!p->relic.ring && !p->worker)) {
+        p->ops->failed(p, code, p->relic.why);
         return;
     }
     p->relic.lost = true;
-    p->rendering = p->relic.drain = false;
-    p->ops->refused(p, TUTTI_E_WORKER_CRASHED, p->relic.why);
+    p->rendering = p->relic.drain = p->awaits_next = false;
+    p->ops->refused(p, code, p->relic.why);
     p->ops->look_soon(p);
+}
+
+bool play_is_failing(const struct play *p)
+{
+    return p->relic.lost && p->relic.code != TUTTI_E_WORKER_CRASHED;
 }
 
 void play_drop_relic(struct play *p)
@@ -54,6 +59,8 @@ void play_drop_relic(struct play *p)
 static void count_death(struct play *p, const struct ring_consumer *ring)
 {
     enum ring_worker_state state = ring_worker_state(ring);
+    if (p->net.reopens || play_is_failing(p))
+        return; /* it was ended by us, or has nothing to do any more */
     if (p->ready && state != RING_WORKER_DECODING)
         return;
     uint32_t made = ring_frames_made(ring) - p->relic.made_before;
@@ -84,9 +91,9 @@ static void give_up_successor(struct play *p, const struct ring_record *newest)
 /* Where the dead worker's frames end. What it claims must follow from where we are. */
 static int64_t first_missing(const struct play *p, const struct ring_record *newest)
 {
-    int64_t ahead = newest ? newest->pos - p->rt.next_pos : -1;
     int64_t most = (int64_t)ring_consumer_shape(p->rt.ring)->n_slots * AUDIO_FRAME_SAMPLES;
-    return ahead >= 0 && ahead <= most ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
+    bool follows = newest && newest->pos >= p->rt.next_pos && newest->pos <= p->rt.next_pos + most;
+    return follows ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
 }
 
 /* What the new worker is to render: the change that was under way, or what is missing. */
@@ -130,10 +137,19 @@ bool play_recover(struct play *p, struct ring_consumer *ring)
     p->opened = false;
     p->render_unsent = false;
     bool known = p->relic.ring && ring_newest(p->relic.ring, p->rt.lane, &r) && r.gen == p->rt.gen;
-    give_up_successor(p, known ? &r : NULL);
-    if (p->relic.deaths >= DEATHS_MAX || !play_may_restart(p) || p->source_fd < 0)
+    if (play_is_failing(p)) {
+        play_disown(p);
+        return true; /* what it has left is heard, then the play fails */
+    }
+    if (p->net.reopens)
+        play_disown(p);
+    else
+        give_up_successor(p, known ? &r : NULL);
+    if (p->relic.deaths >= DEATHS_MAX || !play_may_restart(p) ||
+        (p->source_fd < 0 && !p->net.reopens))
         return false;
-    p->ops->warning(p, TUTTI_W_WORKER_RESTARTED, "the worker died; another one takes over");
+    if (!p->net.reopens)
+        p->ops->warning(p, TUTTI_W_WORKER_RESTARTED, "the worker died; another one takes over");
     bool complete = known && ((r.flags & RING_END) || r.play != p->serial);
     if (complete && !(p->rendering && !p->relic.drain)) {
         p->rendering = p->relic.drain = false;
@@ -142,6 +158,8 @@ bool play_recover(struct play *p, struct ring_consumer *ring)
     }
     if (p->ready)
         plan_render(p, known ? &r : NULL);
+    if (p->net.reopens)
+        return play_reopen_source(p);
     play_get_worker(p);
     return true;
 }

@@ -122,6 +122,7 @@ static void take_over(struct session *s, struct play *p)
         .passthrough = p->passthrough,
     };
     session_say(s, p, &e, &p->origin);
+    play_tell_found(p);
     answer_waiters(s, p);
     session_offer_next(s);
 }
@@ -146,7 +147,7 @@ static void on_visit(uv_idle_t *handle)
         struct session *s = ss->to_visit;
         if (s->current && play_is_spent(s->current)) {
             forget_to_visit(s);
-            on_failed(s->current, TUTTI_E_WORKER_CRASHED, s->current->relic.why);
+            on_failed(s->current, s->current->relic.code, s->current->relic.why);
             continue;
         }
         session_offer_next(s);

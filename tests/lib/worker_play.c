@@ -1,10 +1,11 @@
 /*
  * worker_play WORKER FILE [OPTION...]: plays a file through a real worker and prints what comes as
- * lines of text, for the checkers in tests/media.
+ * lines of text, for the checkers in tests/media. FILE may be fd:N, an inherited descriptor.
  *
  *   --pos SAMPLES  --gain G  --depth FRAMES  --hint BYTE:PACKET:SAMPLE  --exact
  *   --at N volume G | --at N seek SAMPLES   after N delivered frames; repeatable, ascending
  *   --stop-after N                          CLOSE after N frames
+ *   --close-after-ms N                      or when so much time has passed without a frame
  *
  *   opened DURATION POS LAG PASSTHROUGH SEEKABLE TITLE
  *   frame POS FLAGS BYTE PACKET SAMPLE HEX      end POS
@@ -36,6 +37,7 @@ static struct {
     struct change changes[CHANGES_MAX];
     int n_changes, next_change;
     long stop_after;
+    long close_after_ms;
     /* playing */
     unsigned lane;
     uint32_t gen;
@@ -167,7 +169,8 @@ static bool deliver(void)
     return true;
 }
 
-static void give_up_when_stuck(void)
+/* Returns true if it is time to CLOSE without more frames. */
+static bool give_up_when_stuck(void)
 {
     static long seen = -1;
     static uint64_t since_ns;
@@ -175,8 +178,11 @@ static void give_up_when_stuck(void)
         seen = t.delivered;
         since_ns = clock_now_ns();
     }
-    if (clock_now_ns() - since_ns < WAIT_MS * NS_PER_MS)
-        return;
+    uint64_t stuck_ms = (clock_now_ns() - since_ns) / NS_PER_MS;
+    if (t.close_after_ms > 0 && stuck_ms >= (uint64_t)t.close_after_ms)
+        return true;
+    if (stuck_ms < WAIT_MS)
+        return false;
     (void)fprintf(stderr,
                   "stuck after %ld frames: lane %u, waits %u, %u and %u records, state %u\n",
                   t.delivered, t.lane, t.changing, ring_consumer_fill(t.host.ring, 0),
@@ -204,7 +210,8 @@ static void play(int fd)
         (void)ring_consumer_wait(t.host.ring, 0);
         if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))
             print_message(&m);
-        give_up_when_stuck();
+        if (give_up_when_stuck())
+            break;
     }
     while (worker_host_receive(&t.host, &m, 0))
         print_message(&m);
@@ -240,6 +247,8 @@ static void read_options(int argc, char **argv)
             o->depth_frames = (uint32_t)atoi(arg);
         else if (strcmp(argv[i], "--stop-after") == 0)
             t.stop_after = atol(arg);
+        else if (strcmp(argv[i], "--close-after-ms") == 0)
+            t.close_after_ms = atol(arg);
         else if (strcmp(argv[i], "--hint") == 0)
             (void)sscanf(arg, "%ld:%ld:%u", &o->hint.byte, &o->hint.packet, &o->hint.sample);
         else if (strcmp(argv[i], "--at") == 0 && i + 3 < argc && t.n_changes < CHANGES_MAX) {
@@ -275,7 +284,8 @@ int main(int argc, char **argv)
     read_options(argc, argv);
     t.next_pos = t.open.open.render.pos;
     worker_host_start(&t.host, argv[1], t.open.open.depth_frames);
-    int fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+    int fd = strncmp(argv[2], "fd:", 3) == 0 ? fcntl(atoi(argv[2] + 3), F_DUPFD_CLOEXEC, 3)
+                                             : open(argv[2], O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         perror(argv[2]);
         return 2;

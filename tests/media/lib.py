@@ -93,9 +93,9 @@ class Played:
         return decode_opus([f[3] for f in self.frames])
 
 
-def play(tools, path, *options):
+def play(tools, path, *options, fds=(), timeout=20):
     out = subprocess.run([tools.play, tools.worker, str(path), *map(str, options)], check=True,
-                         capture_output=True, text=True, timeout=20)
+                         capture_output=True, text=True, timeout=timeout, pass_fds=fds)
     played = Played()
     for line in out.stdout.splitlines():
         kind, _, rest = line.partition(" ")

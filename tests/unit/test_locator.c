@@ -28,7 +28,8 @@ static int set_up(void **state)
     const char *dirs[] = { tree_path(&f.tree, "music") };
     assert_int_equal(uv_loop_init(&f.loop), 0);
     assert_int_equal(roots_new(dirs, 1, &f.roots, &bad), 0);
-    f.locator = locator_new(&f.loop, f.roots);
+    struct locator_config config = { .loop = &f.loop, .roots = f.roots };
+    f.locator = locator_new(&config);
     assert_non_null(f.locator);
     return 0;
 }
@@ -42,14 +43,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void on_located(enum tutti_error error, const char *why, int fd, void *arg)
+static void on_located(enum tutti_error error, const char *why, const struct located *found,
+                       void *arg)
 {
     struct answer *a = arg;
     a->came = true;
     a->n++;
     a->error = error;
-    a->fd = fd;
-    if (error != TUTTI_OK)
+    assert_true((found != NULL) == (error == TUTTI_OK));
+    if (found)
+        a->fd = found->fd;
+    else
         (void)snprintf(a->why, sizeof a->why, "%s", why);
 }
 
@@ -112,7 +116,8 @@ static void without_roots(void **state)
     char why[LOCATE_WHY_MAX] = "";
     struct locate_request *q = NULL;
     assert_int_equal(roots_new(NULL, 0, &none, &bad), 0);
-    struct locator *l = locator_new(&f.loop, none);
+    struct locator_config config = { .loop = &f.loop, .roots = none };
+    struct locator *l = locator_new(&config);
     assert_int_equal(locator_start(l, "/a", on_located, NULL, &q, why), TUTTI_E_FORBIDDEN_URL);
     assert_non_null(strstr(why, "--media-root"));
     assert_null(q);

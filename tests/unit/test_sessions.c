@@ -53,7 +53,8 @@ static int set_up(void **state)
                                   .ring = { .n_slots = 16, .lane_bytes = 20480 } };
     assert_int_equal(uv_loop_init(&f.loop), 0);
     assert_int_equal(roots_new(dirs, 1, &f.roots, &bad), 0);
-    f.locator = locator_new(&f.loop, f.roots);
+    struct locator_config locator = { .loop = &f.loop, .roots = f.roots };
+    f.locator = locator_new(&locator);
     assert_int_equal(pool_new(&f.loop, &config, &f.pool), 0);
     struct sessions_deps deps = { .loop = &f.loop,
                                   .pool = f.pool,

@@ -1,0 +1,68 @@
+/* What is known of a resource, and what an answer about it means. Pure. */
+#ifndef TUTTI_FETCH_RESOURCE_H
+#define TUTTI_FETCH_RESOURCE_H
+
+#include "base/errors.h"
+#include "fetch/response.h"
+#include "proto/fetch_text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct resource {
+    char *url; /* as it was given; owned, like the rest */
+    char *headers;
+    char *base;  /* where the redirects led, asked directly from then on; NULL: not yet known */
+    int64_t end; /* [bytes] nothing from here on is wanted; −1: all */
+    bool wants_icy;
+    bool is_relinkable; /* a refusal means that the link is old, and another may come */
+    bool is_known;      /* an answer was accepted: the rest holds */
+    bool is_encoded;    /* compressed or mixed with titles: bytes of it cannot be asked for */
+    unsigned facts;     /* enum fetch_flag */
+    enum fetch_kind kind;
+    int64_t length; /* [bytes]; −1: unknown */
+    char validator[FETCH_VALIDATOR_MAX + 1];
+    char content_type[FETCH_TYPE_MAX + 1];
+    char name[FETCH_LINE_MAX + 1];
+};
+
+/* Copies the texts. Returns 0 or -ENOMEM. */
+int resource_init(struct resource *r, const char *url, const char *headers);
+void resource_done(struct resource *r);
+
+/* Another link to the same resource: the length still holds, the validator may differ. Returns 0 or
+ * -ENOMEM: nothing has changed then. */
+int resource_relink(struct resource *r, const char *url, const char *headers);
+
+enum verdict {
+    VERDICT_ACCEPT,  /* it begins at `from` */
+    VERDICT_RETRY,   /* not now */
+    VERDICT_REFUSED, /* 401, 403, 404, 410: the link may be old */
+    VERDICT_FAILED,  /* nothing to be had */
+    VERDICT_CHANGED, /* another resource than the one that was read so far */
+    VERDICT_END,     /* there is nothing from the byte on that was asked for */
+};
+
+struct judgement {
+    enum verdict verdict;
+    int64_t from;          /* ACCEPT: [bytes] the body's first one */
+    int64_t retry_after_s; /* RETRY: −1: not said */
+    enum tutti_error code; /* REFUSED, FAILED */
+    unsigned status;
+    char why[256];
+};
+
+/* Judges an answer to a request from byte `asked` on (−1: for all). `now_s`: Unix time. */
+void resource_judge(const struct resource *r, const struct response *answer, int64_t asked,
+                    int64_t now_s, struct judgement *ret);
+
+/* Takes the facts from the first answer that was accepted. */
+void resource_learn(struct resource *r, const struct response *answer);
+
+/* The byte behind the last one that is wanted, or −1. */
+int64_t resource_end(const struct resource *r);
+
+/* True if the body of this answer ends with its connection, so that nobody can tell a cut. */
+bool resource_is_open_ended(const struct response *answer);
+
+#endif

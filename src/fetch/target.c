@@ -1,0 +1,129 @@
+#include "fetch/target.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { HEADER_LINE_MAX = 16384 };
+
+static int read_part(CURLU *u, CURLUPart part, char *dst, size_t size)
+{
+    char *text = NULL;
+    if (curl_url_get(u, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) != CURLUE_OK)
+        return -EINVAL;
+    int r = strlen(text) < size ? 0 : -EINVAL;
+    if (r == 0)
+        strcpy(dst, text);
+    curl_free(text);
+    return r;
+}
+
+int target_read(const char *url, struct target *ret)
+{
+    struct target t = { 0 };
+    char scheme[16] = "", port[8] = "";
+    CURLU *u = curl_url();
+    if (!u)
+        return -ENOMEM;
+    int r =
+        curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK ? 0 : -EINVAL;
+    if (r == 0)
+        r = read_part(u, CURLUPART_SCHEME, scheme, sizeof scheme);
+    t.is_https = strcasecmp(scheme, "https") == 0;
+    if (r == 0 && !t.is_https && strcasecmp(scheme, "http") != 0)
+        r = -EACCES;
+    if (r == 0)
+        r = read_part(u, CURLUPART_HOST, t.host, sizeof t.host);
+    if (r == 0)
+        r = read_part(u, CURLUPART_PORT, port, sizeof port);
+    curl_url_cleanup(u);
+    t.port = (unsigned)strtoul(port, NULL, 10);
+    if (r == 0)
+        *ret = t;
+    return r;
+}
+
+bool target_is_same(const struct target *a, const struct target *b)
+{
+    return a->is_https == b->is_https && a->port == b->port && strcasecmp(a->host, b->host) == 0;
+}
+
+static bool is_in(const char *line, const char *const *names)
+{
+    size_t len = strcspn(line, ":");
+    for (; *names; names++) {
+        if (strlen(*names) == len && strncasecmp(line, *names, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const char *line, bool with_credentials)
+{
+    /* What the request itself decides, or what would change how the answer is framed. */
+    static const char *const own[] = { "accept-encoding",
+                                       "connection",
+                                       "content-length",
+                                       "expect",
+                                       "host",
+                                       "icy-metadata",
+                                       "if-match",
+                                       "if-none-match",
+                                       "if-modified-since",
+                                       "if-range",
+                                       "keep-alive",
+                                       "proxy-authorization",
+                                       "range",
+                                       "te",
+                                       "transfer-encoding",
+                                       "upgrade",
+                                       "if-unmodified-since",
+                                       NULL };
+    static const char *const credentials[] = { "authorization", "cookie", NULL };
+    return !is_in(line, own) && (with_credentials || !is_in(line, credentials));
+}
+
+static int add_line(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    if (!longer)
+        return -ENOMEM;
+    *list = longer;
+    return 0;
+}
+
+int target_make_headers(const char *headers, bool with_credentials, const char *const *own,
+                        struct curl_slist **ret_list)
+{
+    struct curl_slist *list = NULL;
+    char line[HEADER_LINE_MAX + 1];
+    bool names_agent = false;
+    int r = 0;
+    for (const char *at = headers; *at && r == 0;) {
+        size_t len = strcspn(at, "\n");
+        size_t n = len < HEADER_LINE_MAX ? len : HEADER_LINE_MAX;
+        memcpy(line, at, n);
+        line[n] = '\0';
+        at += len + (at[len] == '\n');
+        /* curl would take a header without a value for one to be left out: so do we. */
+        const char *value = strchr(line, ':');
+        if (!value || value[1 + strspn(value + 1, " ")] == '\0' ||
+            !is_wanted(line, with_credentials))
+            continue;
+        names_agent = names_agent || strncasecmp(line, "user-agent:", 11) == 0;
+        r = add_line(&list, line);
+    }
+    if (r == 0 && !names_agent)
+        r = add_line(&list, "User-Agent: tutti/" TUTTI_VERSION);
+    for (; *own && r == 0; own++)
+        r = add_line(&list, *own);
+    if (r < 0) {
+        curl_slist_free_all(list);
+        return r;
+    }
+    *ret_list = list;
+    return 0;
+}

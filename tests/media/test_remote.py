@@ -1,0 +1,286 @@
+"""A worker that reads from the network: what comes out is what a file gives, whatever the network does."""
+import subprocess
+import threading
+import time
+
+import pytest
+
+import lib
+from fetcher import (Fetcher, LIVE, OPEN_ENDED, PLAYLIST, RANGES, Resource)
+
+KINDS = {
+    "mp3": ("song.mp3", "-c:a libmp3lame -b:a 128k"),
+    "mp3-vbr": ("song-vbr.mp3", "-c:a libmp3lame -q:a 4"),
+    "opus": ("song.opus", "-c:a libopus -b:a 96k"),
+    "webm": ("song.webm", "-c:a libopus -b:a 96k"),
+    "vorbis": ("song.ogg", "-c:a libvorbis -q:a 4"),
+    "m4a": ("song.m4a", "-c:a aac -aac_pns 0 -b:a 128k -movflags +faststart"),
+    "m4a-behind": ("behind.m4a", "-c:a aac -aac_pns 0 -b:a 128k"),
+    "m4a-pieces": ("pieces.m4a", "-c:a aac -aac_pns 0 -b:a 128k -movflags +frag_keyframe+empty_moov -frag_duration 1000000"),
+    "flac": ("song.flac", "-c:a flac"),
+    "wav": ("song.wav", "-c:a pcm_s16le"),
+    "adts": ("song.aac", "-c:a aac -aac_pns 0 -b:a 128k"),
+    "ts": ("song.ts", "-c:a aac -aac_pns 0 -b:a 128k"),
+}
+
+
+def play(tools, fetcher, *options, timeout=20):
+    return lib.play(tools, f"fd:{fetcher.theirs.fileno()}", *options,
+                    fds=[fetcher.theirs.fileno()], timeout=timeout)
+
+
+def serve(path, **facts):
+    return Fetcher({"": Resource(path.read_bytes(), **facts)})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_as_from_a_file(tools, make, kind):
+    path = make(*KINDS[kind], seconds=30)
+    fetcher = serve(path)
+    from_net, from_file = play(tools, fetcher), lib.play(tools, path)
+    assert [f[3] for f in from_net.frames] == [f[3] for f in from_file.frames]
+    assert [f[0] for f in from_net.frames] == [f[0] for f in from_file.frames]
+    assert from_net.end == from_file.end and not from_net.warnings
+    requests = {"m4a-behind": 3, "wav": 2}.get(kind, 1)
+    assert fetcher.jumps() <= requests, fetcher.reads
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seek_lands_where_it_does_in_a_file(tools, make, kind):
+    path = make(*KINDS[kind], seconds=30)
+    options = ("--at", 20, "seek", 20 * 48000 + 480, "--at", 60, "seek", 48000)
+    fetcher = serve(path)
+    from_net, from_file = play(tools, fetcher, *options), lib.play(tools, path, *options)
+    # Where the lanes are changed is a matter of speed.
+    net, file = from_net.frames[from_net.switched[-1]:], from_file.frames[from_file.switched[-1]:]
+    assert len(from_net.switched) == 2 and [f[0] for f in net] == [f[0] for f in file]
+    skip = 5 * 960  # until both decoders have forgotten what came before
+    want = lib.decode_opus([f[3] for f in file])
+    assert lib.snr(want[skip:], lib.decode_opus([f[3] for f in net])[skip:]) > 60
+    print(kind, fetcher.jumps(), fetcher.resets, fetcher.reads)
+
+
+class Stalled:
+    """Plays while the network stalls at a byte; what() is done when it does, then it goes on."""
+
+    def __init__(self, fetcher, what=None, pause=0.3):
+        self.fetcher, self.what, self.pause = fetcher, what, pause
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        end = time.monotonic() + 10
+        while not self.fetcher.stalled() and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(self.pause)
+        self.fetcher.resume()
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.thread.join()
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm", "flac"])
+@pytest.mark.parametrize("part", [0.0005, 0.3, 0.62])
+def test_a_stall_changes_nothing(tools, make, kind, part):
+    path = make(*KINDS[kind], seconds=30)
+    fetcher = serve(path)
+    root = fetcher.resources[""]
+    root.stall_at = int(len(root.data) * part)
+    with Stalled(fetcher):
+        from_net = play(tools, fetcher)
+    assert [f[3] for f in from_net.frames] == [f[3] for f in lib.play(tools, path).frames]
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm", "flac"])
+def test_a_volume_in_a_stall_is_heard_at_once(tools, make, kind):
+    path = make(*KINDS[kind], seconds=30)
+    fetcher = serve(path)
+    root = fetcher.resources[""]
+    root.stall_at = int(len(root.data) * 0.1)  # 3 s: all of it is in the ring soon
+    options = ("--at", 40, "volume", 0.5)
+    with Stalled(fetcher, pause=1.0):
+        from_net = play(tools, fetcher, *options)
+    from_file = lib.play(tools, path, *options)
+    assert [f[0] for f in from_net.frames] == [f[0] for f in from_file.frames]
+    assert from_net.end == from_file.end
+    n = len(from_file.frames) * 960
+    assert lib.snr(from_file.pcm()[45 * 960:n], from_net.pcm()[45 * 960:n]) > 35
+
+
+@pytest.mark.parametrize("kind", ["mp3", "m4a", "webm"])
+def test_a_seek_in_a_stall_needs_not_what_is_stalled(tools, make, kind):
+    path = make(*KINDS[kind], seconds=30)
+    fetcher = serve(path)
+    root = fetcher.resources[""]
+    root.stall_at = int(len(root.data) * 0.5)
+    played = play(tools, fetcher, "--at", 100, "seek", 48000, "--stop-after", 200)
+    assert len(played.frames) == 200 and played.frames[played.switched[0]][0] == 48000
+
+
+@pytest.mark.parametrize("part", [0.0, 0.0005, 0.3])
+def test_close_in_a_stall_is_answered(tools, make, part):
+    path = make(*KINDS["m4a"], seconds=30)
+    fetcher = serve(path)
+    root = fetcher.resources[""]
+    root.stall_at = int(len(root.data) * part)
+    played = play(tools, fetcher, "--stop-after", 50, "--close-after-ms", 1500)
+    assert len(played.frames) <= 50
+
+
+def test_a_source_that_fails_says_why(tools, make):
+    path = make(*KINDS["mp3"], seconds=30)
+    fetcher = serve(path)
+    fetcher.resources[""].fail_at = 100000
+    played = play(tools, fetcher)
+    assert played.failed == "source_failed it is gone"
+    assert len(played.frames) > 200 and played.end is None
+
+
+@pytest.mark.parametrize("known,flags,warned", [(True, RANGES, False), (False, 0, False), (False, OPEN_ENDED, True)])
+def test_what_counts_as_cut(tools, make, known, flags, warned):
+    """A complete length and a clean end are the end; a connection that just ended is measured."""
+    path = make(*KINDS["m4a"], seconds=30)
+    whole = path.read_bytes()
+    fetcher = Fetcher({"": Resource(whole[:len(whole) // 2], flags=flags, known=known)})
+    played = play(tools, fetcher)
+    assert played.end is not None
+    assert bool([w for w in played.warnings if w.startswith("source_truncated")]) == warned
+
+
+def test_an_open_end_that_is_whole_is_no_cut(tools, make):
+    path = make(*KINDS["m4a"], seconds=30)
+    fetcher = Fetcher({"": Resource(path.read_bytes(), flags=OPEN_ENDED, known=False)})
+    played = play(tools, fetcher)
+    assert played.end == lib.play(tools, path).end and not played.warnings
+
+
+def test_radio(tools, make):
+    """A live stream has no duration, cannot be sought and tells its titles; a new worker goes on counting."""
+    path = make(*KINDS["mp3"], seconds=30)
+    fetcher = serve(path, flags=LIVE | OPEN_ENDED, known=False)
+    fetcher.resources[""].title_at = {0: "First", 200000: "Second"}
+    played = play(tools, fetcher, "--at", 30, "seek", 480000)
+    assert played.opened[0] == -1 and played.opened[4] == 0
+    assert played.title == "First" and played.titles == ["Second"]
+    assert played.render_failed and played.render_failed[0].startswith("not_seekable")
+    again = play(tools, serve(path, flags=LIVE | OPEN_ENDED, known=False), "--pos", 9600000, "--exact")
+    assert again.frames[0][0] == 9600000 and len(again.frames) == len(played.frames)
+
+
+LISTS = {
+    "m3u": ("audio/x-mpegurl", "# comment\n\nftp://no.test/x\nhttp://here.test/nothing\n  song\n"),
+    "m3u8": ("audio/x-mpegurl", "#EXTM3U\r\n#EXTINF:12,A song\r\nfile:///etc/passwd\r\nhttp://here.test/song\r\n"),
+    "pls": ("audio/x-scpls", "[playlist]\nNumberOfEntries=2\nFile1=http://here.test/nothing\nFile2=/song\n"),
+    "list of lists": ("audio/x-scpls", "[playlist]\nFile1=http://here.test/inner\n"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_playlists_lead_to_their_first_entry(tools, make, name):
+    path = make(*KINDS["mp3"])
+    kind, text = LISTS[name]
+    resources = {
+        "": Resource(text.encode(), kind=PLAYLIST, type=kind, url="http://here.test/list"),
+        "http://here.test/song": Resource(path.read_bytes()),
+        "http://here.test/inner": Resource(b"#EXTM3U\n//here.test/song", kind=PLAYLIST, type=""),
+    }
+    fetcher = Fetcher(resources)
+    played = play(tools, fetcher)
+    assert [f[3] for f in played.frames] == [f[3] for f in lib.play(tools, path).frames]
+    assert all(url.startswith("http://here.test/") for url in fetcher.opened)
+
+
+def test_a_list_that_names_itself_ends(tools):
+    text = Resource(b"#EXTM3U\nlist\nlist\nlist\n", kind=PLAYLIST, url="http://here.test/list")
+    fetcher = Fetcher({"": text, "http://here.test/list": text})
+    assert play(tools, fetcher).failed.startswith("decode_failed")
+    assert len(fetcher.opened) <= 30
+
+
+def hls(tmp_path, wav, *options):
+    """The resources of an HLS stream made by ffmpeg, and its playlist's text."""
+    lib.ffmpeg("-i", wav, "-c:a", "aac", "-aac_pns", 0, "-b:a", "128k", "-f", "hls", "-hls_time", 4, "-hls_list_size", 0,
+               "-hls_playlist_type", "vod", *options, tmp_path / "list.m3u8")
+    resources = {f"http://here.test/{p.name}": Resource(p.read_bytes(), type="video/mp2t")
+                 for p in tmp_path.iterdir() if p.name != "list.m3u8"}
+    resources[""] = Resource((tmp_path / "list.m3u8").read_bytes(), kind=PLAYLIST,
+                             type="application/vnd.apple.mpegurl", url="http://here.test/list.m3u8")
+    return resources
+
+
+def hls_variants(tmp_path, make):
+    wav = make(*KINDS["wav"], seconds=30)
+    (tmp_path / "key").write_bytes(bytes(range(16)))
+    (tmp_path / "keyinfo").write_text(f"http://here.test/key\n{tmp_path}/key\n")
+    return wav
+
+
+@pytest.mark.parametrize("options", [(), ("-hls_segment_type", "fmp4"), ("-hls_flags", "single_file"), "crypt"],
+                         ids=["ts", "fmp4", "one-file", "encrypted"])
+def test_hls(tools, make, tmp_path, options):
+    wav = hls_variants(tmp_path, make)
+    if options == "crypt":
+        options = ("-hls_key_info_file", tmp_path / "keyinfo")
+    fetcher = Fetcher(hls(tmp_path, wav, *options))
+    played = play(tools, fetcher, "--at", 100, "seek", 10 * 48000)
+    whole = lib.ffmpeg_decode(wav)
+    assert played.opened[4] == 1 and abs(played.opened[0] - 30 * 48000) < 48000
+    heard = played.pcm()
+    delay = lib.find_lag(whole[:90 * 960], heard[:90 * 960])
+    assert 0 <= delay - played.lag <= 2112  # what the AAC encoder put in front
+    assert played.frames[played.switched[0]][0] == 10 * 48000
+    after = heard[(played.switched[0] + 1) * 960:]
+    at = 10 * 48000 + 960 - delay
+    assert lib.find_lag(whole[at:at + 20 * 960], after[:20 * 960], 2000) == 0
+    assert lib.snr(whole[at:at + 15 * 48000], after[:15 * 48000]) > 12
+    assert played.end is not None and not played.warnings
+
+
+def test_hls_names_only_the_network(tools, tmp_path, make):
+    text = ("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfile:///etc/passwd\n#EXTINF:4,\nconcat:x\n"
+            "#EXT-X-ENDLIST\n")
+    fetcher = Fetcher({"": Resource(text.encode(), kind=PLAYLIST, url="http://here.test/list.m3u8")})
+    assert play(tools, fetcher).failed
+    assert not fetcher.opened
+
+
+def test_hls_stall_and_commands(tools, make, tmp_path):
+    wav = hls_variants(tmp_path, make)
+    resources = hls(tmp_path, wav)
+    names = sorted(n for n in resources if n.endswith(".ts"))
+    undisturbed = play(tools, Fetcher(resources))
+    resources[names[2]].stall_at = 20000
+    fetcher = Fetcher(resources)
+    with Stalled(fetcher, pause=1.0):
+        played = play(tools, fetcher, "--at", 150, "volume", 0.5)
+    assert [f[0] for f in played.frames] == [f[0] for f in undisturbed.frames]
+    assert lib.snr(undisturbed.pcm()[160 * 960:], 2 * played.pcm()[160 * 960:]) > 20
+
+
+def test_hls_live(tools, make, tmp_path):
+    """The list grows while it is played; it has an end only when it says so."""
+    wav = hls_variants(tmp_path, make)
+    resources = hls(tmp_path, wav, "-hls_time", 2)
+    root = resources[""]
+    lines = root.data.decode().replace("#EXT-X-PLAYLIST-TYPE:VOD\n", "").splitlines()
+    at = [i for i, line in enumerate(lines) if line.endswith(".ts")]
+    lists = ["\n".join(lines[:i + 1]).replace("TARGETDURATION:2", "TARGETDURATION:1") + "\n" for i in at]
+    lists[-1] += "#EXT-X-ENDLIST\n"
+    root.data = lists[3].encode()
+    resources[root.url] = root
+    fetcher = Fetcher(resources)
+
+    def grow():
+        for text in lists[4:]:
+            time.sleep(0.4)
+            with fetcher.lock:
+                root.data = text.encode()
+    thread = threading.Thread(target=grow)
+    thread.start()
+    played = play(tools, fetcher, "--at", 30, "volume", 0.5, timeout=40)
+    thread.join()
+    assert played.opened[0] == -1 and played.opened[4] == 0 and played.end is not None
+    # It began three segments before the end of the first list.
+    assert abs(len(played.frames) - (len(at) - 1) * 2 * 50) < 150
