@@ -29,7 +29,7 @@ def _cpu(result):
                 spread((r["ratio_to_limit"] for r in runs), "{:.3f}"),
                 spread((c / found["ffmpeg"]["cpu_ns"] for c in cost), "{:.3f}"),
             ])
-    return ["## CPU", "", "Everything counted (tuttid, zygote, workers, kernel time), start-up taken out.", ""] + _table(
+    return ["## CPU", "", "Everything counted (tuttid, zygote, tutti-fetch, workers, kernel time), start-up taken out.", ""] + _table(
         ["source", "channels", "CPU ms a second and channel", "µs a frame", "of it tuttid, µs",
          "pipeline alone × bare loop", "workers × pipeline alone", "all × bare loop", "all × ffmpeg"], rows)
 
@@ -40,11 +40,11 @@ def _memory(result):
         last = found["runs"]["60"]
         rows.append([NAMES[kind], spread(found["memory_per_further_channel_mb"][k] for k in ("median", "min", "max"))] + [
             spread(r["memory_mb"][role]["pss"] + r["memory_mb"][role]["tables"] for r in last)
-            for role in ("tuttid", "zygote")] + [
+            for role in ("tuttid", "zygote", "fetch")] + [
             spread(r["memory_mb"]["worker"]["private"] / r["memory_mb"]["worker"]["processes"] for r in last),
             f"{found['ffmpeg']['memory_mb']:.1f}"])
     return ["## Memory", "", "Share of memory (PSS) plus page tables, MB; slope between 20 and 60 channels.", ""] + _table(
-        ["source", "a further channel", "tuttid at 60", "zygote", "private to a worker", "one ffmpeg"], rows)
+        ["source", "a further channel", "tuttid at 60", "zygote", "tutti-fetch", "private to a worker", "one ffmpeg"], rows)
 
 
 def _crowds(result):

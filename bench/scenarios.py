@@ -100,15 +100,17 @@ def _memory(daemon):
     return memory
 
 
-def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False):
-    """Plays one file in so many channels at once and looks at `window_s` seconds of it, in real time.
+def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False, url=None):
+    """Plays one file (or what is at `url`, on loopback) in so many channels at once and looks at `window_s` seconds
+    of it, in real time.
 
     The window begins when rings are full. Its length should be a multiple of ten seconds, in which every worker,
     woken each time a fixed part of its ring is empty, has done whole runs of work.
     """
     frames_max = int(channels * 50 * (window_s + lead_s + 40 + channels / 50)) + 100_000
-    with Daemon(build, path.parent, channels, frames_max=frames_max) as daemon:
-        first = _start(daemon, path, channels)
+    options = ("--allow-private-hosts",) if url else ()
+    with Daemon(build, path.parent, channels, options, frames_max) as daemon:
+        first = _start(daemon, url or path, channels)
         time.sleep(lead_s)
         noise = Hogs(hogs, window_s)
         try:
