@@ -98,6 +98,11 @@ class Control:
                 raise RuntimeError("the daemon does not answer")
             self.poll(0.5)
 
+    def buffered_s(self):
+        """Seconds of frames that lie ready, of all channels together."""
+        self.send("status")
+        return sum(s["buffered"] for s in self.wait(lambda e: e["type"] == "status")["sessions"])
+
     def stats(self):
         self.send("stats")
         return self.wait(lambda e: e["type"] == "stats")

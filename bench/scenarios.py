@@ -132,18 +132,20 @@ def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False, ur
 
 def _look(build, daemon, channels, window_s, calls):
     """The window itself: what is to be known of it, the bare timer's lateness, and when it was."""
-    earlier = daemon.control.stats()
+    ready_s, earlier = daemon.control.buffered_s(), daemon.control.stats()
     at_begin, begin_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
     timer = Timer(build, daemon.dir, window_s)
     found = _count_calls(daemon, channels) if calls else {}
     _sleep_until(begin_ns / 1e9 + window_s)
     at_end, end_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
     stats = daemon.control.stats()
-    cost = {role: (n - at_begin[role]) * 1e9 / (end_ns - begin_ns) / channels for role, n in at_end.items()}
+    frames = {key: n - earlier["frames"][key] for key, n in stats["frames"].items()}
+    # What was made, not what was heard: rings may hold more than before, or less.
+    made_s = frames["sent"] / 50 + daemon.control.buffered_s() - ready_s
+    cost = {role: (n - at_begin[role]) / made_s for role, n in at_end.items()}
     found.update(
         load=host.load(), cpu_per_channel_ns={**cost, "all": sum(cost.values())},
-        frames={key: n - earlier["frames"][key] for key, n in stats["frames"].items()},
-        start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
+        frames=frames, made_s=made_s, start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
     return found, timer.late_ns(), (begin_ns, end_ns)
 
 
