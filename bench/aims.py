@@ -71,6 +71,10 @@ def _lateness(result):
         yield (f"Lateness p50/p99/p99.9/max, {text}", " / ".join(f"{late[q]:.0f}" for q in QUANTILES) + " µs",
                "bare timer " + " / ".join(f"{timer[q]:.0f}" for q in QUANTILES),
                " / ".join(f"{r:.1f}" for r in ratios), "≤ 1.2", max(ratios) <= 1.2)
+        wire = run["lateness_us"].get("wire_above_own_earliest")
+        if wire:
+            yield ("", "the same", "bare timer and reader " + " / ".join(f"{wire[q]:.0f}" for q in QUANTILES),
+                   " / ".join(f"{late[q] / wire[q]:.1f}" for q in QUANTILES), "", None)
 
 
 def _thousand(result):

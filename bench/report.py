@@ -3,6 +3,7 @@ import aims
 import plots
 from aims import NAMES, median, spread
 
+VERDICTS = {True: "met", False: "**missed**", None: ""}
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
@@ -12,7 +13,7 @@ def _table(head, rows):
 
 
 def _aims(result):
-    rows = [(*row[:5], "met" if row[5] else "**missed**") for row in aims.rows(result)]
+    rows = [(*row[:5], VERDICTS[row[5]]) for row in aims.rows(result)]
     return ["## Aims", ""] + _table(["what", "Tutti", "beside", "ratio", "aim", ""], rows)
 
 
@@ -79,7 +80,10 @@ def _lateness(result):
     for text, runs in found:
         for who, name in (("received", "at the socket"), ("daemon", "`stats`, since the start"),
                           ("timer", "bare timerfd"), ("timer_above_own_earliest", "bare timerfd, its earliest taken off"),
+                          ("wire_above_own_earliest", "bare timer and reader, their earliest taken off"),
                           ("harness", "a thread that sleeps")):
+            if who not in runs[0]["lateness_us"]:
+                continue
             rows.append([text, name, *(spread((r["lateness_us"][who][q] for r in runs), "{:.0f}")
                                        for q in aims.QUANTILES)])
             text = ""

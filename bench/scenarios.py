@@ -33,11 +33,11 @@ def micro(build):
 
 
 class Timer:
-    """The bare timerfd loop, at work while the daemon is."""
+    """The bare timerfd loop, at work while the daemon is; as "wire", when a reader of its socket has heard of it."""
 
-    def __init__(self, build, folder, seconds):
-        self.out = folder / "timer"
-        self.process = subprocess.Popen([build / "bench" / "yardstick", "timer", "5000", str(seconds), self.out],
+    def __init__(self, build, folder, seconds, way="timer"):
+        self.out = folder / way
+        self.process = subprocess.Popen([build / "bench" / "yardstick", way, "5000", str(seconds), self.out],
                                         stdout=subprocess.DEVNULL)
 
     def late_ns(self):
@@ -114,7 +114,7 @@ def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False, ur
         time.sleep(lead_s)
         noise = Hogs(hogs, window_s)
         try:
-            found, ticks, span_ns = _look(build, daemon, channels, window_s, calls)
+            found, ticks, wire, span_ns = _look(build, daemon, channels, window_s, calls)
         finally:
             noise.end()
         found["memory_mb"] = _memory(daemon)
@@ -125,16 +125,17 @@ def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False, ur
         channels=channels, hogs=hogs, first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes[notes["at_ns"] <= span_ns[1]]),
         lateness_us={"received": figures.quantiles_us(late), "harness": figures.quantiles_us(sleeper),
                      "daemon": found.pop("daemon_us"), "timer": figures.quantiles_us(ticks),
-                     "timer_above_own_earliest": figures.quantiles_us(ticks_above)},
+                     "timer_above_own_earliest": figures.quantiles_us(ticks_above),
+                     "wire_above_own_earliest": figures.quantiles_us(wire - wire.min())},
         curve_us={"received": figures.curve_us(late), "timer": figures.curve_us(ticks_above)})
     return found
 
 
 def _look(build, daemon, channels, window_s, calls):
-    """The window itself: what is to be known of it, the bare timer's lateness, and when it was."""
+    """The window itself: what is to be known of it, how late timer and wire were, and when it was."""
     ready_s, earlier = daemon.control.buffered_s(), daemon.control.stats()
     at_begin, begin_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
-    timer = Timer(build, daemon.dir, window_s)
+    timer, wire = (Timer(build, daemon.dir, window_s, way) for way in ("timer", "wire"))
     found = _count_calls(daemon, channels) if calls else {}
     _sleep_until(begin_ns / 1e9 + window_s)
     at_end, end_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
@@ -146,7 +147,7 @@ def _look(build, daemon, channels, window_s, calls):
     found.update(
         load=host.load(), cpu_per_channel_ns={**cost, "all": sum(cost.values())},
         frames=frames, made_s=made_s, start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
-    return found, timer.late_ns(), (begin_ns, end_ns)
+    return found, timer.late_ns(), wire.late_ns(), (begin_ns, end_ns)
 
 
 def _sleep_until(then):
