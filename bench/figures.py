@@ -19,7 +19,7 @@ def lateness_ns(notes):
     """How late each frame was read, against the daemon's own schedule of absolute deadlines.
 
     The schedule is one for all channels (phases 5 ms apart, then every 20 ms), but the receiver is
-    not told when it began: the earliest frame of the whole run is taken to have been on time. A
+    not told when it began: the earliest frame is taken to have been on time. A
     timer that is compared with it has its own earliest tick subtracted as well.
     """
     frames = notes[notes["len"] > 0]

@@ -67,6 +67,14 @@ def memory_kb(pid):
             "private": kb(rollup, "Private_Dirty") + kb(rollup, "Private_Clean")}
 
 
+def scheduling(pid):
+    """What the process has of the precedence that it asked for."""
+    if os.sched_getscheduler(pid) & 0xff == os.SCHED_FIFO:
+        return "real-time"
+    nice = os.getpriority(os.PRIO_PROCESS, pid)
+    return f"nice {nice}" if nice else "ordinary"
+
+
 class SystemCalls:
     """Counts the system calls of one process over a while, by perf or else by strace."""
 

@@ -28,7 +28,7 @@ def micro(build):
     """What the inner pieces cost, each in a loop of its own."""
     return [json.loads(subprocess.run([build / "bench" / "micro", piece], check=True, capture_output=True,
                                       text=True, timeout=60).stdout)
-            for piece in ("ring", "pacer", "frames", "deliver", "commands")]
+            for piece in ("ring", "pacer", "frames", "deliver", "cold", "commands")]
 
 
 class Timer:
@@ -114,11 +114,10 @@ def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False):
             noise.end()
         found["memory_mb"] = _memory(daemon)
         notes, sleeper = daemon.listener.notes()
-    notes = notes[notes["at_ns"] <= span_ns[1]]
-    late = figures.lateness_ns(notes)[notes[notes["len"] > 0]["at_ns"] >= span_ns[0]]
+    late = figures.lateness_ns(notes[(notes["at_ns"] >= span_ns[0]) & (notes["at_ns"] <= span_ns[1])])
     ticks_above = ticks - ticks.min()
     found.update(
-        channels=channels, hogs=hogs, first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes),
+        channels=channels, hogs=hogs, first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes[notes["at_ns"] <= span_ns[1]]),
         lateness_us={"received": figures.quantiles_us(late), "harness": figures.quantiles_us(sleeper),
                      "daemon": found.pop("daemon_us"), "timer": figures.quantiles_us(ticks),
                      "timer_above_own_earliest": figures.quantiles_us(ticks_above)},
@@ -139,7 +138,7 @@ def _look(build, daemon, channels, window_s, calls):
     found.update(
         load=host.load(), cpu_per_channel_ns={**cost, "all": sum(cost.values())},
         frames={key: n - earlier["frames"][key] for key, n in stats["frames"].items()},
-        start_frames=earlier["frames"], daemon_us=stats["lateness_us"])
+        start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
     return found, timer.late_ns(), (begin_ns, end_ns)
 
 

@@ -388,7 +388,7 @@ static int start(struct daemon *d)
 
 static void run(struct daemon *d)
 {
-    log_info("daemon", "scheduling: %s", priority_raise());
+    log_info("daemon", "scheduling: %s", priority_raise_loop(&d->loop));
     printf("ready control=%s audio=%s\n", d->paths.control, d->paths.audio);
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");

@@ -238,7 +238,7 @@ static void reset(struct source *s, uint64_t epoch)
 {
     for (unsigned i = 1; i < STREAMS; i++)
         close_slot(&s->slots[i]);
-    stream_forget_read(s->slots[0].stream);
+    stream_begin_again(s->slots[0].stream);
     s->epoch = epoch;
     s->is_reset_due = true;
     send_facts(&s->slots[0]);

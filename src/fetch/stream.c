@@ -306,6 +306,15 @@ void stream_forget_read(struct stream *s)
     s->n_titles = 0;
 }
 
+void stream_begin_again(struct stream *s)
+{
+    struct transfer *t = s->transfer[s->current];
+    stream_forget_read(s);
+    if (s->resource.is_known && s->resource.facts & FETCH_LIVE && !s->is_failed &&
+        !transfer_covers(t, 0))
+        transfer_place(t, 0);
+}
+
 void stream_flush(struct stream *s)
 {
     try_answer(s);

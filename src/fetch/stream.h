@@ -65,6 +65,9 @@ void stream_place(struct stream *s);
 int stream_read(struct stream *s, const struct smsg_read *read);
 void stream_forget_read(struct stream *s);
 
+/* There is a new reader. A live stream of which it cannot have the beginning is joined anew. */
+void stream_begin_again(struct stream *s);
+
 /* There is room in the peer's queue again. */
 void stream_flush(struct stream *s);
 

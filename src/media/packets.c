@@ -32,6 +32,7 @@ struct packets {
     struct demux *demux;
     enum demux_times times;
     bool is_opus;
+    bool lost;     /* opening it again has failed */
     bool lossless; /* as large as PCM, nearly: read again rather than kept */
     /* calibration, from the first frame of the first pass */
     bool calibrated;
@@ -94,6 +95,7 @@ static void drop_all(struct packets *p)
 static int open_demux(struct packets *p)
 {
     int r = p->demux ? demux_rewind(p->demux) : demux_open(p->source, &p->demux);
+    p->lost = r < 0 && r != -EINTR;
     if (r < 0)
         return r;
     const AVCodecParameters *par = p->demux->par;
@@ -312,6 +314,8 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
 
 static int read_one(struct packets *p)
 {
+    if (p->lost)
+        return -EIO;
     if (p->last - p->first == p->capacity && grow(p) < 0)
         return -ENOMEM;
     struct packet k = { .av = av_packet_alloc() };
@@ -455,12 +459,15 @@ static bool go_kept(struct packets *p, int64_t sample)
     return false;
 }
 
+/* What is kept is let go only when there is more to come. */
 static int start_over(struct packets *p)
 {
     if (p->fresh && demux_is_open(p->demux))
         return 0;
-    drop_all(p);
-    return open_demux(p);
+    int r = open_demux(p);
+    if (r == 0)
+        drop_all(p);
+    return r;
 }
 
 /* Reads on until the first packet that has a place. Returns 1 if that is early enough, 0, or

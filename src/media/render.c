@@ -42,6 +42,7 @@ struct render {
         bool has_pcm;  /* its first frame's samples are in `pcm` */
         bool restarts; /* the join is given; it begins with a frame of its own */
     } next;
+    bool fades;         /* the next encoded frame leads to where packets begin */
     int64_t pass_again; /* [samples] pass packets from this position on; −1 never */
     float pcm[(AUDIO_FRAME_SAMPLES + GAIN_AHEAD) * AUDIO_CHANNELS];
     uint8_t packet[AUDIO_PACKET_MAX];
@@ -172,6 +173,36 @@ static int begin_encoding(struct render *r, int64_t pos)
     return 0;
 }
 
+/*
+ * Packets begin on the grid of frames. A seek at another volume than 1 may have left it: then the
+ * way back to passing leads ahead to the next packet. The frame that ramps to 1 fades over to the
+ * sound there in its second half.
+ *
+ *   off the grid  ├────────▶ ramp ┐ fade            the frame at `pos`
+ *   on the grid          ├────────┴────┤├────────┤  the frames from `pos` of the grid on
+ */
+static int fade_to_grid(struct render *r, int64_t *ret_next_pos)
+{
+    float there[AUDIO_FRAME_SAMPLES * AUDIO_CHANNELS];
+    int64_t grid = (r->pos / AUDIO_FRAME_SAMPLES + 1) * AUDIO_FRAME_SAMPLES;
+    int64_t lead = AUDIO_ENCODER_LOOKAHEAD - r->info.lag;
+    int e = track_go(r->track, grid + lead);
+    int n = e < 0 ? e : track_read(r->track, there, AUDIO_FRAME_SAMPLES);
+    if (n < 0)
+        return n;
+    if (n < AUDIO_FRAME_SAMPLES) /* the end is near: not worth while any more */
+        return track_go(r->track, r->pos + AUDIO_FRAME_SAMPLES + lead + gain_ahead(r->gain));
+    for (int i = GAIN_RAMP; i < AUDIO_FRAME_SAMPLES; i++) {
+        float w = (float)(i - GAIN_RAMP + 1) / (AUDIO_FRAME_SAMPLES - GAIN_RAMP);
+        for (int c = 2 * i; c < 2 * i + 2; c++)
+            r->pcm[c] += (there[c] - r->pcm[c]) * w;
+    }
+    gain_begin(r->gain, 1, 1, 0);
+    *ret_next_pos = grid + AUDIO_FRAME_SAMPLES;
+    r->pass_again = grid + (int64_t)RAMP_FRAMES * AUDIO_FRAME_SAMPLES;
+    return 0;
+}
+
 static int begin_passing(struct render *r, int64_t pos)
 {
     int e = passthrough_go(r->passthrough, r->track, pos);
@@ -228,6 +259,7 @@ int render_begin(struct render *r, struct track *t, uint32_t play, const struct 
         return begin_passing(r, how->pos);
     if (passable && on_grid)
         r->pass_again = how->pos + (int64_t)RAMP_FRAMES * AUDIO_FRAME_SAMPLES;
+    r->fades = info.passable && how->gain == 1 && how->gain_from != 1 && !on_grid;
     return begin_encoding(r, how->pos);
 }
 
@@ -327,11 +359,17 @@ static int encode_frame(struct render *r, struct frame *ret)
     /* A play that begins behind the end gives nothing; one that reaches it gives what lags. */
     if (end < 0 ? r->dry : r->pos >= (r->how.pos >= end ? end : end + (int64_t)r->info.lag))
         return put_end(r, ret);
-    int len = encoder_run(r->encoder, r->pcm, r->alone, r->packet);
+    int64_t next_pos = r->pos + AUDIO_FRAME_SAMPLES;
+    if (r->fades && !r->next.feeds && !r->dry)
+        e = fade_to_grid(r, &next_pos);
+    r->fades = false;
+    int len = e < 0 ? e : encoder_run(r->encoder, r->pcm, r->alone, r->packet);
     if (len < 0)
         return len;
     r->alone = false;
-    return put_frame(r, r->packet, len, r->padded ? RING_TAIL : 0, ret);
+    e = put_frame(r, r->packet, len, r->padded ? RING_TAIL : 0, ret);
+    r->pos = next_pos;
+    return e;
 }
 
 int render_next(struct render *r, struct frame *ret)

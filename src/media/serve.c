@@ -19,7 +19,7 @@ enum {
     FILL_PAUSE_MS = 50,                      /* … then others may have the processor */
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
-    FORGET_FRAMES = 256,
+    FORGET_EVERY_FRAMES = 50,
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
 };
 
@@ -75,24 +75,34 @@ static void announce(struct serve *s, const struct frame *first)
                      (first->record.flags & RING_PASSTHROUGH) != 0, false);
 }
 
+static enum tutti_error error_for(int r)
+{
+    if (r == -EBADMSG || r == -ENODATA)
+        return TUTTI_E_DECODE_FAILED;
+    return r == -ENOMEM ? TUTTI_E_INTERNAL : TUTTI_E_SOURCE_FAILED;
+}
+
+/* A seek that cannot be done leaves the play where it is: the daemon plays what lies ready and asks
+ * for what comes after that. Anything else ends the play. */
 static void render_failed(struct serve *s, int r)
 {
-    const char *why;
+    const char *why = "";
     const struct track *track = render_track(s->render);
     enum tutti_error failure = track ? source_failure(track_source(track), &why) : TUTTI_OK;
     if (r == -EINTR) {
         s->gave_up = true; /* a command came, which may say what is rendered next */
         return;
     }
+    enum tutti_error code = failure != TUTTI_OK ? failure : error_for(r);
     log_info("worker", "rendering failed: %s", strerror(-r));
-    if (failure != TUTTI_OK)
-        fail(s, failure, why[0] != '\0' ? why : error_text(failure));
-    else if (r == -EBADMSG || r == -ENODATA)
-        fail(s, TUTTI_E_DECODE_FAILED, error_text(TUTTI_E_DECODE_FAILED));
-    else if (r == -ENOMEM)
-        fail(s, TUTTI_E_INTERNAL, "out of memory");
-    else
-        fail(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+    if (failure == TUTTI_OK && s->announced && !s->how.exact && s->n_made == 0) {
+        serve_refuse_render(s, &s->how, code);
+        s->step = STEP_ENDED;
+        return;
+    }
+    if (code == TUTTI_E_INTERNAL)
+        why = "out of memory";
+    fail(s, code, why[0] != '\0' ? why : error_text(code));
 }
 
 struct track *serve_open_track(const struct serve *s, struct source *source,
@@ -269,6 +279,8 @@ static void forget_delivered(struct serve *s)
     int64_t waiting = ring_producer_fill(&s->ring, s->lane);
     int64_t pos = s->frame.record.pos - waiting * AUDIO_FRAME_SAMPLES;
     track_forget(s->track, pos - AUDIO_RATE / 2);
+    log_debug("worker", "%zu bytes of packets are kept",
+              packets_kept_bytes(track_packets(s->track)));
 }
 
 /* On the way to its depth a worker that has enough in hand gives way now and then: when dozens of
@@ -297,8 +309,9 @@ static bool render_run(struct serve *s)
             s->polled_ns = now_ns;
             serve_hear(s, 0);
         }
-        /* What comes only as fast as it is heard never fills the ring. */
-        if (s->n_made % FORGET_FRAMES == 0)
+        /* Neither what comes only as fast as it is heard, nor a consumer that takes everything at
+         * once, lets the ring ever be full. */
+        if (s->n_made % FORGET_EVERY_FRAMES == 0)
             forget_delivered(s);
     }
     return true;

@@ -23,14 +23,36 @@ static int guard(void)
     return setrlimit(RLIMIT_RTTIME, &limit);
 }
 
+static const char *raise_niceness(void)
+{
+    const struct sched_param ordinary = { .sched_priority = 0 };
+    (void)sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &ordinary);
+    return setpriority(PRIO_PROCESS, 0, NICE) == 0 ? "nice -11" : "ordinary";
+}
+
 const char *priority_raise(void)
 {
     const struct sched_param lowest = { .sched_priority = 1 };
-    const struct sched_param ordinary = { .sched_priority = 0 };
     if (guard() == 0 && sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0)
         return "real-time";
-    (void)sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &ordinary);
-    if (setpriority(PRIO_PROCESS, 0, NICE) == 0)
-        return "nice -11";
-    return "ordinary";
+    return raise_niceness();
+}
+
+static void on_work(uv_work_t *work)
+{
+}
+
+static void on_done(uv_work_t *work, int status)
+{
+}
+
+const char *priority_raise_loop(uv_loop_t *loop)
+{
+    static uv_work_t work;
+    const struct sched_param lowest = { .sched_priority = 1 };
+    if (guard() < 0 || sched_setscheduler(0, SCHED_FIFO, &lowest) < 0)
+        return raise_niceness();
+    /* The first piece of work makes the helpers, which take over the maker's precedence. */
+    (void)uv_queue_work(loop, &work, on_work, on_done);
+    return priority_raise();
 }

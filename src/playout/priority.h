@@ -2,6 +2,8 @@
 #ifndef TUTTI_PLAYOUT_PRIORITY_H
 #define TUTTI_PLAYOUT_PRIORITY_H
 
+#include <uv.h>
+
 /*
  * Asks for real-time scheduling of the calling thread (SCHED_FIFO, lowest priority; needs
  * CAP_SYS_NICE or RLIMIT_RTPRIO), or else for a nice value of -11. Threads and processes made later
@@ -10,5 +12,13 @@
  * Returns what was got, for a log line.
  */
 const char *priority_raise(void);
+
+/*
+ * The same for the thread of an event loop, with the loop's helper threads, which must not have
+ * been made yet. When a helper is done, libuv has the loop spin for the few instructions until the
+ * helper has finished telling so. A loop that has real-time precedence over its helpers may have
+ * stopped one at that very place, and would spin until it loses its precedence.
+ */
+const char *priority_raise_loop(uv_loop_t *loop);
 
 #endif

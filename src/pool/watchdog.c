@@ -8,10 +8,10 @@
 enum {
     STILL_MS = 3000,
     SLOW_MS = 30000,
-    LOOP_S = 3,
+    LOOP_S = 2,
     LOOP_BEGIN_S = 10,
     AT_WORK_NS = 1000 * 1000, /* in an interval: a starving process gets more */
-    RESTING_TURNS = 8,        /* one that rests is asked for its time at every eighth check */
+    RESTING_TURNS = 4,        /* one that rests is asked for its time at every fourth check */
 };
 
 struct watch_limits watch_limits_for(unsigned slower)

@@ -46,8 +46,8 @@ bool play_holds(const struct play *p, const struct ring_record *r)
     return last && p->awaits_next && !p->relic.ring && p->n_held < HELD_TICKS_MAX;
 }
 
-/* The worker is lost, or the play is over without a join: the successor will have its own worker.
- */
+/* The worker is lost, has failed to open it, or the play is over without a join: the successor has
+ * nothing to do with the worker any more. */
 void play_disown(struct play *p)
 {
     if (!p->successor)

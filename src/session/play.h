@@ -214,6 +214,11 @@ enum play_step {
 /* Takes what the worker has said before it came to its end: warnings and titles. */
 void play_hear_last_words(struct play *p);
 
+/* Where what is heard is to change: at the next frame, or so far ahead that its first frame, which
+ * bears the ramp, can be made before it is due; and not so soon after the last change that encoder
+ * and listener's decoder are not yet at one again. */
+int64_t play_change_pos(const struct play *p);
+
 /* rt: looks at the next frame. */
 enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *ret_len);
 void play_took(struct play *p);

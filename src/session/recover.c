@@ -91,9 +91,9 @@ static void give_up_successor(struct play *p, const struct ring_record *newest)
 /* Where the dead worker's frames end. What it claims must follow from where we are. */
 static int64_t first_missing(const struct play *p, const struct ring_record *newest)
 {
-    int64_t ahead = newest ? newest->pos - p->rt.next_pos : -1;
     int64_t most = (int64_t)ring_consumer_shape(p->rt.ring)->n_slots * AUDIO_FRAME_SAMPLES;
-    return ahead >= 0 && ahead <= most ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
+    bool follows = newest && newest->pos >= p->rt.next_pos && newest->pos <= p->rt.next_pos + most;
+    return follows ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
 }
 
 /* What the new worker is to render: the change that was under way, or what is missing. */

@@ -3,10 +3,13 @@
 Credit flow decides which frame is the last before a command; all that was granted is heard before
 its answer, so that what comes after the answer is what the listener hears next.
 """
+import os
+import time
+
 import numpy as np
 import pytest
 
-from lib import FRAME, LOOKAHEAD, frames_of, ogg, seams, sound
+from lib import DEADLINE, FRAME, LOOKAHEAD, frames_of, ogg, seams, sound
 from lib.client import PLENTY, Client
 from lib.daemon import Daemon
 
@@ -247,3 +250,55 @@ def test_fast_slider(client, media, kind):
     settled = seams.loudness(wave)[(20 + AT_ONCE) * 4:]
     assert settled == pytest.approx(levels[-1] * np.sqrt(0.5) * 0.3, rel=0.1)
     assert len(one.finish().frames) == frames_of(6 * SECOND)
+
+
+@pytest.mark.parametrize("level", [0.5, 1.5])
+def test_packets_are_passed_again_after_a_seek_between_them(heard, media, level):
+    """A seek is exact while the volume is not 1; with 1 the way leads to the next packet, without a click."""
+    path = media.opus(5.0, 8)
+    source = sound.reference(path)
+    one = Listening(heard, path)
+    one.take(20)
+    one.tell("volume", "volume", level=level)
+    assert one.tell("seeked", "seek", position=2.0037)["position"] == pytest.approx(2.0037, abs=0.0006)
+    one.take(15)
+    one.tell("volume", "volume", level=1)
+    one.take(30)
+    assert heard.session(one.channel)["passthrough"] is True
+    assert one.position() * 50 == pytest.approx(round(one.position() * 50), abs=0.051), "on the grid of packets"
+    begun = round(one.position() * 50) - 30  # the frame, on the grid, whose place the fading one takes
+    one.tell("stopped", "stop")
+    run = heard.audio.wait_ends(one.channel)
+    assert set(run.packets[40:]) <= set(ogg.read(path).packets), "not the file's own packets"
+    wave = seams.aligned(run.packets)
+    pieces = [(0, 20), (sample(2.0037), 15), (begun * FRAME, 30)]
+    like = seams.likeness(wave, seams.expected(source, pieces))
+    wrong = [i for i, a in enumerate(like) if a < 0.85 and i not in (19, 20, 34, 35)]
+    assert not wrong, f"frames {wrong} are not what belongs there: {like[wrong]}"
+    assert 0 < begun * FRAME - sample(2.0037) - 15 * FRAME <= FRAME, "ahead, by less than a packet"
+    assert seams.longest_hole(wave[34 * FRAME:38 * FRAME], 0.01) == 0
+
+
+def test_a_seek_that_fails(client, media):
+    """It gets its error, and the play goes on where it is, with no frame missing."""
+    whole = seams.chirp(20 * SECOND)
+    path = media.of("spoilt.mp3", whole, "-c:a libmp3lame -b:a 128k")
+    source = sound.reference(path)
+    one = Listening(client, path)
+    one.take(500)
+    full = time.monotonic() + DEADLINE
+    while client.session(one.channel)["buffered"] < 4.5:
+        assert time.monotonic() < full, "the ring is not filled"
+        time.sleep(0.02)
+    with open(path, "r+b") as file:  # who would seek to the start finds no music there
+        file.write(bytes(os.path.getsize(path)))
+    tags = client.control.send_together(("volume", {"channel_id": str(one.channel), "level": 0.5}),
+                                        ("seek", {"channel_id": str(one.channel), "position": 0.1}))
+    answers = [client.control.answer(tag) for tag in tags]
+    assert answers[1]["type"] == "error" and answers[1]["code"] == "decode_failed", answers
+    one.take(50)
+    assert one.position() == pytest.approx(550 * FRAME / SECOND, abs=0.0015)
+    heard = seams.aligned(client.audio.runs[one.channel][0].packets)
+    like = seams.likeness(heard, source)[2:548]
+    assert like.min() > 0.9, "what goes on is not what was there"
+    one.tell("stopped", "stop")

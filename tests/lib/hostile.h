@@ -1,0 +1,33 @@
+/* A worker in the hands of an enemy, for tests: writes nearly right and utterly wrong things into
+ * its ring and its socket. */
+#ifndef TUTTI_TESTS_HOSTILE_H
+#define TUTTI_TESTS_HOSTILE_H
+
+#include "proto/wmsg.h"
+#include "ring/producer.h"
+
+#include <stdbool.h>
+
+struct hostile {
+    struct ring_producer *ring;
+    int sock;
+    struct wmsg open;  /* what the daemon asked for last */
+    unsigned wildness; /* per cent of what is done that is not as it should be */
+    int64_t pos;
+    uint64_t dice;
+    bool cut_off; /* the daemon has closed the socket */
+};
+
+/* Begins a life. The caller has set ring, sock and open; `seed` must not be 0. */
+void hostile_begin(struct hostile *h, uint64_t seed);
+
+/* Does one thing. */
+void hostile_mutate(struct hostile *h);
+
+/* Takes what the daemon says, so that renders are answered under their generation, and sources are
+ * closed. */
+void hostile_hear(struct hostile *h);
+
+uint32_t hostile_below(struct hostile *h, uint32_t n);
+
+#endif
