@@ -39,7 +39,7 @@ enum wmsg_type {
     WMSG_DROP_NEXT,
     WMSG_JOINED,
     WMSG_SOURCE, /* a play's source has a new descriptor: the fetcher died, another goes on */
-    WMSG_DYING, /* the text says of what: the last message there is */
+    WMSG_DYING,  /* the text says of what: the last message there is */
     WMSG_TYPE_END
 };
 

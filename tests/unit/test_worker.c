@@ -209,7 +209,7 @@ static void every_message_in_every_state(void **state)
         [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",    [WMSG_FAILED] = "iimi",
         [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi",   [WMSG_RENDER_FAILED] = "iimi",
         [WMSG_NEXT] = "kkkk",   [WMSG_DROP_NEXT] = "kkkk", [WMSG_JOINED] = "kkkk",
-        [WMSG_DYING] = "kkkk",
+        [WMSG_DYING] = "kkkk",  [WMSG_SOURCE] = "kkkk",
     };
     for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
