@@ -64,7 +64,8 @@ class DoomedDaemon(Daemon):
         sizes = [os.path.getsize(rule.path) for rule in rules]
         assert len(sizes) == len(set(sizes)), "sources are told apart by their size"
         self.bin = Path(tempfile.mkdtemp(prefix="tfaults-"))
-        for program in (lib.daemon.TUTTID, DOOMED):
+        others = (lib.BUILD / name for name in ("tutti-fetch", "tutti-confine", "tutti_extract.py"))
+        for program in (lib.daemon.TUTTID, DOOMED, *others):
             shutil.copy(program, self.bin)
         (self.bin / "mutations").write_bytes(bytes(8))
         (self.bin / "rules").write_text("".join(rule.line() for rule in rules))
