@@ -46,6 +46,18 @@ static void one_in_a_loop(void **state)
     assert_in_range(n * WATCH_INTERVAL_MS, 10000, 11500); /* it may be searching for its start */
 }
 
+/* Where it gets a third of a processor. */
+static void one_in_a_loop_on_a_busy_machine(void **state)
+{
+    struct watch w = { .progress = 0 };
+    const char *why;
+    unsigned n = live(&w, (struct watch_pulse){ .has_begun = true }, CHECK_NS / 3, 100, &why);
+    assert_in_range(n * WATCH_INTERVAL_MS, 3000, 3500);
+    w = (struct watch){ .progress = 0 };
+    n = live(&w, (struct watch_pulse){ .has_begun = false }, CHECK_NS / 3, 100, &why);
+    assert_in_range(n * WATCH_INTERVAL_MS, 29000, 31000);
+}
+
 static void one_in_a_loop_that_says_it_rests(void **state)
 {
     struct watch w = { .progress = 0 };
@@ -138,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_is_stopped),
         cmocka_unit_test(one_in_a_loop),
+        cmocka_unit_test(one_in_a_loop_on_a_busy_machine),
         cmocka_unit_test(one_in_a_loop_that_says_it_rests),
         cmocka_unit_test(one_that_starves),
         cmocka_unit_test(one_that_rests),
