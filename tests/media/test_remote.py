@@ -284,3 +284,15 @@ def test_hls_live(tools, make, tmp_path):
     assert played.opened[0] == -1 and played.opened[4] == 0 and played.end is not None
     # It began three segments before the end of the first list.
     assert abs(len(played.frames) - (len(at) - 1) * 2 * 50) < 150
+
+
+def test_a_place_far_ahead_in_mp3_is_not_counted_to(tools, make):
+    """At a constant bit rate a new worker reads the beginning and then what it plays."""
+    path = make(*KINDS["mp3"], seconds=120)
+    options = ("--pos", 100 * 48000, "--exact")
+    fetcher = serve(path)
+    from_net, from_file = play(tools, fetcher, *options), lib.play(tools, path, *options)
+    assert [f[3] for f in from_net.frames[5:]] == [f[3] for f in from_file.frames[5:]]
+    assert [f[0] for f in from_net.frames] == [f[0] for f in from_file.frames]
+    assert from_net.end == from_file.end
+    assert fetcher.jumps() == 2 and sum(n for _, n in fetcher.reads) < path.stat().st_size / 3
