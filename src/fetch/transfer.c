@@ -129,7 +129,8 @@ static void lose(struct transfer *t, const char *why)
     /* Whoever does not read now need not be told; it is asked for again when it is wanted. */
     if (t->state == PAUSED || !t->is_active) {
         go_dormant(t);
-    } else if (t->is_open_ended && again && t->at >= t->window.end) {
+    } else if (t->is_open_ended && again && t->at >= t->window.end &&
+               !(t->resource->facts & FETCH_LIVE)) { /* a station is waited for, up to the limit */
         finish(t, OVER_CUT);
     } else {
         if (t->got >= GOOD_BYTES && t->window.end > t->start_end)
