@@ -354,3 +354,27 @@ def test_radio(bot, server, media):
     bot.audio.wait_frames(ready["channel"], 150)
     assert bot.control.expect("error", "seek", channel_id=channel, position=100)["code"] == "not_seekable"
     bot.control.expect("stopped", "stop", channel_id=channel)
+
+
+@pytest.mark.parametrize("who", ["tutti-worker", "tutti-fetch"])
+def test_radio_goes_on_when_a_process_dies(bot, net, server, media, who):
+    """It is joined anew; positions and frames go on counting."""
+    data = Path(media.make("net-mp3", RECIPES["mp3"])).read_bytes()
+
+    def live(at):
+        time.sleep(0.05)
+        return (data + data)[at % len(data):][:8192]
+    path = f"/radio-{who}"
+    server.add(path, type="audio/mpeg", live=live)
+    ready = bot.start(server.url(path))
+    channel = ready["channel"]
+    bot.audio.credit(channel, 200)
+    bot.audio.wait_frames(channel, 200)
+    for proc in net.processes():
+        if proc.name == who:
+            os.kill(proc.pid, signal.SIGKILL)
+    bot.audio.credit(channel, 600)
+    bot.audio.wait_frames(channel, 800, 30)
+    stopped = bot.control.expect("stopped", "stop", channel_id=str(channel))
+    assert stopped["position"] == pytest.approx(16.0, abs=0.1)
+    bot.audio.wait_ends(channel).check()
