@@ -18,7 +18,7 @@
 enum {
     AHEAD_BYTES = 256 * 1024,
     AHEAD_BYTES_MIN = 32 * 1024,
-    /* Half a megabyte a source is far above what it may hold: all together hold less than this. */
+    /* Of all windows. When they hold as much, none gets more than the least a reader needs. */
     MEMORY_BYTES = 64 * 1024 * 1024,
     QUEUE_BYTES_MAX = 16 << 20, /* of messages that the daemon does not take */
     MESSAGES_A_TURN = 32,
@@ -40,7 +40,8 @@ struct server {
     int sock;
     uv_poll_t poll;
     struct entry *entries;
-    struct buf queue; /* length (uint32_t), message, … */
+    struct buf queue;  /* length (uint32_t), message, … */
+    size_t held_bytes; /* by all windows */
     bool is_over;
 };
 
@@ -254,6 +255,9 @@ int serve_run(const struct serve_config *config, int sock)
         .give_up_ms = (uint64_t)(config->give_up_s * 1000),
         .idle_ms = (uint64_t)(config->idle_s * 1000),
         .ahead_bytes = AHEAD_BYTES,
+        .ahead_bytes_min = AHEAD_BYTES_MIN,
+        .memory_bytes = MEMORY_BYTES,
+        .held_bytes = &v.held_bytes,
     };
     v.context.request.descriptors_max = raise_descriptor_limit();
     r = multi_new(&v.loop, &v.context.request.multi);
