@@ -49,6 +49,13 @@ def _passing(result):
         yield ("", text, "", "", "< 10 µs", ours / FRAMES_PER_S < 10_000)
 
 
+def _network(result):
+    for kind, ways in result.get("http", {}).items():
+        file, http = median(cost_ns(ways["file"])), median(cost_ns(ways["http"]))
+        yield (f"{NAMES[kind]} by HTTP, 20 channels", f"{http / 1e6:.2f} ms CPU a second", f"a file {file / 1e6:.2f} ms",
+               f"{http / file:.3f}", "≤ 1.1", http <= 1.1 * file)
+
+
 def late_runs(result):
     """(text, run) of the runs whose lateness is judged."""
     for run in result.get("crowds", {}).get("runs", []):
@@ -64,6 +71,10 @@ def _lateness(result):
         yield (f"Lateness p50/p99/p99.9/max, {text}", " / ".join(f"{late[q]:.0f}" for q in QUANTILES) + " µs",
                "bare timer " + " / ".join(f"{timer[q]:.0f}" for q in QUANTILES),
                " / ".join(f"{r:.1f}" for r in ratios), "≤ 1.2", max(ratios) <= 1.2)
+        wire = run["lateness_us"].get("wire_above_own_earliest")
+        if wire:
+            yield ("", "the same", "bare timer and reader " + " / ".join(f"{wire[q]:.0f}" for q in QUANTILES),
+                   " / ".join(f"{late[q] / wire[q]:.1f}" for q in QUANTILES), "", None)
 
 
 def _thousand(result):
@@ -110,5 +121,5 @@ def _straight(result):
 
 
 def rows(result):
-    return [row for part in (_transcoding, _passing, _lateness, _thousand, _memory, _first, _straight)
+    return [row for part in (_transcoding, _passing, _network, _lateness, _thousand, _memory, _first, _straight)
             for row in part(result)]

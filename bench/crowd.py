@@ -32,7 +32,7 @@ def _room_for(channels):
 
 def _play(build, folder, kind, channels, window_s, say, hogs=0):
     began = time.monotonic()
-    run = scenarios.play(build, _song(folder, kind), channels, window_s, 3 + channels / 250, hogs)
+    run = scenarios.play(build, _song(folder, kind), channels, window_s, min(8, 3 + channels / 250), hogs)
     say(f"{kind} × {channels}{f' beside {hogs} busy processes' if hogs else ''}: {_short(run)};",
         f"{time.monotonic() - began:.0f} s")
     return run

@@ -14,6 +14,7 @@ import host
 
 NOTE = np.dtype([("at_ns", "<u8"), ("sequence", "<u4"), ("channel", "<u2"), ("len", "<u2")])
 PATIENCE_S = 60
+ROLES = {"tutti-worker-z": "zygote", "tutti-worker": "worker", "tutti-fetch": "fetch"}
 
 
 class Daemon:
@@ -49,9 +50,9 @@ class Daemon:
 
     def processes(self):
         """{role: [pids]}"""
-        found = {"tuttid": [self.pid], "zygote": [], "worker": []}
+        found = {"tuttid": [self.pid], "zygote": [], "worker": [], "fetch": []}
         for pid in host.children(self.pid):
-            role = {"tutti-worker-z": "zygote", "tutti-worker": "worker"}.get(host.name(pid))
+            role = ROLES.get(host.name(pid))
             if role:
                 found[role].append(pid)
         return found
@@ -96,6 +97,11 @@ class Control:
             if time.monotonic() > end:
                 raise RuntimeError("the daemon does not answer")
             self.poll(0.5)
+
+    def buffered_s(self):
+        """Seconds of frames that lie ready, of all channels together."""
+        self.send("status")
+        return sum(s["buffered"] for s in self.wait(lambda e: e["type"] == "status")["sessions"])
 
     def stats(self):
         self.send("stats")

@@ -35,11 +35,11 @@ def lateness_ns(notes):
 def gaps(notes):
     """Frames that never came: sequence numbers that are missing."""
     frames = notes[notes["len"] > 0]
-    missing = 0
-    for channel in np.unique(frames["channel"]):
-        sequence = frames["sequence"][frames["channel"] == channel]
-        missing += int(sequence.max()) + 1 - len(sequence)
-    return missing
+    if len(frames) == 0:
+        return 0
+    newest = np.full(int(frames["channel"].max()) + 1, -1, dtype=np.int64)
+    np.maximum.at(newest, frames["channel"], frames["sequence"].astype(np.int64))
+    return int(np.sum(newest + 1)) - len(frames)
 
 
 def spread(values):

@@ -14,6 +14,9 @@ FORMATS = {
 }
 
 
+TYPES = {"mp3": "audio/mpeg", "aac": "audio/mp4", "flac": "audio/flac", "opus": "audio/webm"}
+
+
 def make(folder, kind, seconds):
     """The path of `seconds` of music in that format."""
     suffix, options = FORMATS[kind]

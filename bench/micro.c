@@ -207,7 +207,7 @@ static unsigned run_deliver(void)
     }
     wire_flush();
     for (unsigned i = 0; i < CHANNELS; i++)
-        session_delivered(&stage.session[i]);
+        (void)session_delivered(&stage.session[i], false);
     stage.in_hand--;
     return CHANNELS;
 }

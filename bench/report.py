@@ -3,6 +3,7 @@ import aims
 import plots
 from aims import NAMES, median, spread
 
+VERDICTS = {True: "met", False: "**missed**", None: ""}
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
@@ -12,7 +13,7 @@ def _table(head, rows):
 
 
 def _aims(result):
-    rows = [(*row[:5], "met" if row[5] else "**missed**") for row in aims.rows(result)]
+    rows = [(*row[:5], VERDICTS[row[5]]) for row in aims.rows(result)]
     return ["## Aims", ""] + _table(["what", "Tutti", "beside", "ratio", "aim", ""], rows)
 
 
@@ -29,7 +30,7 @@ def _cpu(result):
                 spread((r["ratio_to_limit"] for r in runs), "{:.3f}"),
                 spread((c / found["ffmpeg"]["cpu_ns"] for c in cost), "{:.3f}"),
             ])
-    return ["## CPU", "", "Everything counted (tuttid, zygote, workers, kernel time), start-up taken out.", ""] + _table(
+    return ["## CPU", "", "Everything counted (tuttid, zygote, tutti-fetch, workers, kernel time), start-up taken out.", ""] + _table(
         ["source", "channels", "CPU ms a second and channel", "µs a frame", "of it tuttid, µs",
          "pipeline alone × bare loop", "workers × pipeline alone", "all × bare loop", "all × ffmpeg"], rows)
 
@@ -40,11 +41,11 @@ def _memory(result):
         last = found["runs"]["60"]
         rows.append([NAMES[kind], spread(found["memory_per_further_channel_mb"][k] for k in ("median", "min", "max"))] + [
             spread(r["memory_mb"][role]["pss"] + r["memory_mb"][role]["tables"] for r in last)
-            for role in ("tuttid", "zygote")] + [
+            for role in ("tuttid", "zygote", "fetch")] + [
             spread(r["memory_mb"]["worker"]["private"] / r["memory_mb"]["worker"]["processes"] for r in last),
             f"{found['ffmpeg']['memory_mb']:.1f}"])
     return ["## Memory", "", "Share of memory (PSS) plus page tables, MB; slope between 20 and 60 channels.", ""] + _table(
-        ["source", "a further channel", "tuttid at 60", "zygote", "private to a worker", "one ffmpeg"], rows)
+        ["source", "a further channel", "tuttid at 60", "zygote", "tutti-fetch", "private to a worker", "one ffmpeg"], rows)
 
 
 def _crowds(result):
@@ -53,11 +54,11 @@ def _crowds(result):
              f"{r['cpu_per_channel_ns']['all'] / 50_000:.1f}",
              *(f"{r['cpu_per_channel_ns'][role] / 50_000:.1f}" for role in ("tuttid", "worker")),
              f"{sum(m['pss'] + m['tables'] for m in r['memory_mb'].values()):.0f}",
-             r["frames"]["underruns"], r["frames"]["dropped"] + r["gaps"],
+             r["frames"]["underruns"], r["start_frames"]["underruns"], r["frames"]["dropped"] + r["gaps"],
              *(f"{r['lateness_us']['received'][q]:.0f}" for q in ("p50", "p99", "max")),
              f"{r['first_frame_ms']['max'] / 1e3:.2f}"] for r in runs]
     lines = ["## Channels of passthrough", "", "All started in one burst of `play` commands.", ""] + _table(
-        ["channels", "cores", "µs a frame", "of it tuttid", "workers", "memory, MB", "underruns", "dropped",
+        ["channels", "cores", "µs a frame", "of it tuttid", "workers", "memory, MB", "underruns", "while starting", "dropped",
          "late p50, µs", "p99", "max", "all started after, s"], rows)
     for key, unit in (("cpu_ms", "ms CPU a second"), ("memory_mb", "MB")):
         fit = result.get("crowds", {}).get(key)
@@ -79,7 +80,10 @@ def _lateness(result):
     for text, runs in found:
         for who, name in (("received", "at the socket"), ("daemon", "`stats`, since the start"),
                           ("timer", "bare timerfd"), ("timer_above_own_earliest", "bare timerfd, its earliest taken off"),
+                          ("wire_above_own_earliest", "bare timer and reader, their earliest taken off"),
                           ("harness", "a thread that sleeps")):
+            if who not in runs[0]["lateness_us"]:
+                continue
             rows.append([text, name, *(spread((r["lateness_us"][who][q] for r in runs), "{:.0f}")
                                        for q in aims.QUANTILES)])
             text = ""

@@ -13,6 +13,7 @@ from daemon import Daemon
 
 SYSCALLS_S = 3
 LEAD_S = 4  # rings are full by then
+LOOKED_AT = 600  # workers whose memory is read: it takes a millisecond each
 
 
 def yardstick(build, way, path, seconds):
@@ -32,11 +33,11 @@ def micro(build):
 
 
 class Timer:
-    """The bare timerfd loop, at work while the daemon is."""
+    """The bare timerfd loop, at work while the daemon is; as "wire", when a reader of its socket has heard of it."""
 
-    def __init__(self, build, folder, seconds):
-        self.out = folder / "timer"
-        self.process = subprocess.Popen([build / "bench" / "yardstick", "timer", "5000", str(seconds), self.out],
+    def __init__(self, build, folder, seconds, way="timer"):
+        self.out = folder / way
+        self.process = subprocess.Popen([build / "bench" / "yardstick", way, "5000", str(seconds), self.out],
                                         stdout=subprocess.DEVNULL)
 
     def late_ns(self):
@@ -88,28 +89,32 @@ def _count_calls(daemon, channels):
 
 
 def _memory(daemon):
-    """{role: {pss, tables, private [MB], processes}}"""
+    """{role: {pss, tables, private [MB], processes}}. Of thousands of workers every so manieth is looked at."""
     memory = {}
     for role, members in daemon.processes().items():
-        each = [host.memory_kb(pid) for pid in members]
-        memory[role] = {key: sum(m[key] for m in each) / 1024 for key in ("pss", "tables", "private")}
+        step = max(1, len(members) // LOOKED_AT)
+        each = [host.memory_kb(pid) for pid in members[::step]]
+        scale = len(members) / max(1, len(each)) / 1024
+        memory[role] = {key: sum(m[key] for m in each) * scale for key in ("pss", "tables", "private")}
         memory[role]["processes"] = len(members)
     return memory
 
 
-def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False):
-    """Plays one file in so many channels at once and looks at `window_s` seconds of it, in real time.
+def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False, url=None):
+    """Plays one file (or what is at `url`, on loopback) in so many channels at once and looks at `window_s` seconds
+    of it, in real time.
 
     The window begins when rings are full. Its length should be a multiple of ten seconds, in which every worker,
     woken each time a fixed part of its ring is empty, has done whole runs of work.
     """
     frames_max = int(channels * 50 * (window_s + lead_s + 40 + channels / 50)) + 100_000
-    with Daemon(build, path.parent, channels, frames_max=frames_max) as daemon:
-        first = _start(daemon, path, channels)
+    options = ("--allow-private-hosts",) if url else ()
+    with Daemon(build, path.parent, channels, options, frames_max) as daemon:
+        first = _start(daemon, url or path, channels)
         time.sleep(lead_s)
         noise = Hogs(hogs, window_s)
         try:
-            found, ticks, span_ns = _look(build, daemon, channels, window_s, calls)
+            found, ticks, wire, span_ns = _look(build, daemon, channels, window_s, calls)
         finally:
             noise.end()
         found["memory_mb"] = _memory(daemon)
@@ -120,26 +125,29 @@ def play(build, path, channels, window_s, lead_s=LEAD_S, hogs=0, calls=False):
         channels=channels, hogs=hogs, first_frame_ms=figures.spread(list(first.values())), gaps=figures.gaps(notes[notes["at_ns"] <= span_ns[1]]),
         lateness_us={"received": figures.quantiles_us(late), "harness": figures.quantiles_us(sleeper),
                      "daemon": found.pop("daemon_us"), "timer": figures.quantiles_us(ticks),
-                     "timer_above_own_earliest": figures.quantiles_us(ticks_above)},
+                     "timer_above_own_earliest": figures.quantiles_us(ticks_above),
+                     "wire_above_own_earliest": figures.quantiles_us(wire - wire.min())},
         curve_us={"received": figures.curve_us(late), "timer": figures.curve_us(ticks_above)})
     return found
 
 
 def _look(build, daemon, channels, window_s, calls):
-    """The window itself: what is to be known of it, the bare timer's lateness, and when it was."""
-    earlier = daemon.control.stats()
+    """The window itself: what is to be known of it, how late timer and wire were, and when it was."""
+    ready_s, earlier = daemon.control.buffered_s(), daemon.control.stats()
     at_begin, begin_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
-    timer = Timer(build, daemon.dir, window_s)
+    timer, wire = (Timer(build, daemon.dir, window_s, way) for way in ("timer", "wire"))
     found = _count_calls(daemon, channels) if calls else {}
     _sleep_until(begin_ns / 1e9 + window_s)
     at_end, end_ns = daemon.sum(host.cpu_ns), time.monotonic_ns()
     stats = daemon.control.stats()
-    cost = {role: (n - at_begin[role]) * 1e9 / (end_ns - begin_ns) / channels for role, n in at_end.items()}
+    frames = {key: n - earlier["frames"][key] for key, n in stats["frames"].items()}
+    # What was made, not what was heard: rings may hold more than before, or less.
+    made_s = frames["sent"] / 50 + daemon.control.buffered_s() - ready_s
+    cost = {role: (n - at_begin[role]) / made_s for role, n in at_end.items()}
     found.update(
         load=host.load(), cpu_per_channel_ns={**cost, "all": sum(cost.values())},
-        frames={key: n - earlier["frames"][key] for key, n in stats["frames"].items()},
-        start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
-    return found, timer.late_ns(), (begin_ns, end_ns)
+        frames=frames, made_s=made_s, start_frames=earlier["frames"], daemon_us=stats["lateness_us"], scheduling=host.scheduling(daemon.pid))
+    return found, timer.late_ns(), wire.late_ns(), (begin_ns, end_ns)
 
 
 def _sleep_until(then):

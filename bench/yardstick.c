@@ -4,8 +4,10 @@
  *
  *   yardstick decode FILE SECONDS            decode + resample + libopus, the daemon's settings
  *   yardstick demux FILE SECONDS             read packets and do nothing with them
- *   yardstick timer MICROSECONDS SECONDS OUT a timerfd loop, with the daemon's precedence; its
- * lateness [ns, u32] goes to OUT
+ *   yardstick timer MICROSECONDS SECONDS OUT a timerfd loop; its lateness [ns, u32] goes to OUT
+ *   yardstick wire MICROSECONDS SECONDS OUT  the same, when a reader of its socket has heard of it
+ *
+ * The last two run with the daemon's precedence.
  *
  * CPU time is told twice, at the first second of media and at the end, so that start-up can be
  * taken out: cost = (cpu_ns − cpu_1s_ns) / (media_s − 1).
@@ -18,10 +20,12 @@
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
 #include <opus.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -174,30 +178,67 @@ static void run_demux(const char *path, double seconds)
     print_cost(&l);
 }
 
-/* Absolute deadlines, set anew at each tick as the daemon's pacer does, and with its precedence. */
-static void run_timer(uint64_t period_ns, double seconds, const char *path)
+struct ticks {
+    uint64_t period_ns;
+    size_t n;
+    uint32_t *late;
+    int wire[2]; /* the timer's end and the reader's; −1 without a reader */
+};
+
+/* Sleeps until a read returns, as whoever receives frames does. */
+static void *read_wire(void *arg)
 {
-    size_t n = (size_t)(seconds * 1e9 / (double)period_ns);
-    uint32_t *late = calloc(n, sizeof *late);
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    FILE *out = fopen(path, "wb");
-    if (!late || fd < 0 || !out)
-        die("the timer loop cannot be set up");
-    memset(late, 0xff, n * sizeof *late); /* its pages are there before the first tick */
+    struct ticks *t = arg;
+    uint64_t deadline_ns;
     (void)priority_raise();
-    uint64_t next_ns = clock_ns(CLOCK_MONOTONIC) + period_ns;
-    for (size_t i = 0; i < n; i++, next_ns += period_ns) {
+    for (size_t i = 0; i < t->n; i++) {
+        if (read(t->wire[1], &deadline_ns, sizeof deadline_ns) != sizeof deadline_ns)
+            die("the wire failed");
+        t->late[i] = (uint32_t)(clock_ns(CLOCK_MONOTONIC) - deadline_ns);
+    }
+    return NULL;
+}
+
+/* Absolute deadlines, set anew at each tick as the daemon's pacer does, and with its precedence. */
+static void tick(const struct ticks *t, int fd)
+{
+    (void)priority_raise();
+    uint64_t next_ns = clock_ns(CLOCK_MONOTONIC) + t->period_ns;
+    for (size_t i = 0; i < t->n; i++, next_ns += t->period_ns) {
         struct itimerspec at = { .it_value = { .tv_sec = (time_t)(next_ns / 1000000000U),
                                                .tv_nsec = (long)(next_ns % 1000000000U) } };
         uint64_t ticks;
         if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL) < 0 ||
             read(fd, &ticks, sizeof ticks) != sizeof ticks)
             die("the timer failed");
-        late[i] = (uint32_t)(clock_ns(CLOCK_MONOTONIC) - next_ns);
+        if (t->wire[0] < 0)
+            t->late[i] = (uint32_t)(clock_ns(CLOCK_MONOTONIC) - next_ns);
+        else if (write(t->wire[0], &next_ns, sizeof next_ns) != sizeof next_ns)
+            die("the wire failed");
     }
-    if (fwrite(late, sizeof *late, n, out) != n || fclose(out) != 0)
+}
+
+static void run_timer(uint64_t period_ns, double seconds, const char *path, bool through_wire)
+{
+    struct ticks t = { .period_ns = period_ns,
+                       .n = (size_t)(seconds * 1e9 / (double)period_ns),
+                       .wire = { -1, -1 } };
+    pthread_t reader;
+    t.late = calloc(t.n, sizeof *t.late);
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    FILE *out = fopen(path, "wb");
+    if (!t.late || fd < 0 || !out)
+        die("the timer loop cannot be set up");
+    memset(t.late, 0xff, t.n * sizeof *t.late); /* its pages are there before the first tick */
+    if (through_wire && (socketpair(AF_UNIX, SOCK_STREAM, 0, t.wire) < 0 ||
+                         pthread_create(&reader, NULL, read_wire, &t) != 0))
+        die("the wire cannot be set up");
+    tick(&t, fd);
+    if (through_wire)
+        (void)pthread_join(reader, NULL);
+    if (fwrite(t.late, sizeof *t.late, t.n, out) != t.n || fclose(out) != 0)
         die("the figures cannot be written");
-    (void)printf("{\"ticks\": %zu, \"cpu_ns\": %" PRIu64 "}\n", n, cpu_ns());
+    (void)printf("{\"ticks\": %zu, \"cpu_ns\": %" PRIu64 "}\n", t.n, cpu_ns());
 }
 
 int main(int argc, char **argv)
@@ -208,8 +249,9 @@ int main(int argc, char **argv)
         run_decode(argv[2], seconds);
     else if (argc == 4 && strcmp(argv[1], "demux") == 0 && seconds > 1)
         run_demux(argv[2], seconds);
-    else if (argc == 5 && strcmp(argv[1], "timer") == 0 && atoi(argv[2]) > 0 && seconds > 0)
-        run_timer((uint64_t)atoi(argv[2]) * 1000, seconds, argv[4]);
+    else if (argc == 5 && (strcmp(argv[1], "timer") == 0 || strcmp(argv[1], "wire") == 0) &&
+             atoi(argv[2]) > 0 && seconds > 0)
+        run_timer((uint64_t)atoi(argv[2]) * 1000, seconds, argv[4], argv[1][0] == 'w');
     else
         return EXIT_USAGE;
     return 0;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/timerfd.h>
 
+enum { SLOTS_A_WAKE = 64 };
+
 struct player {
     struct player_ops ops;
     uv_poll_t poll;
@@ -47,6 +49,19 @@ static void count_lateness(struct player *p, const struct pacer_due *due, uint64
     }
 }
 
+/* A session wants somebody woken every two seconds, once in a hundred passes: one wake-up a pass
+ * for every sixty-four of them keeps up with that, and leaves those of few sessions time to be
+ * done. */
+static void run_after(struct player *p, unsigned phase)
+{
+    struct pacer_slot *slot;
+    unsigned n_woken = 0;
+    unsigned n_enough = 1 + p->rt.pacer.phase[phase].n_slots / SLOTS_A_WAKE;
+    pacer_walk_again(&p->rt.pacer, phase);
+    while ((slot = pacer_next_slot(&p->rt.pacer)) != NULL)
+        n_woken += p->ops.after(slot, n_woken >= n_enough, p->ops.arg);
+}
+
 static void run_phase(struct player *p, const struct pacer_due *due)
 {
     uint64_t delivered[PACER_CATCH_UP_MAX] = { 0 };
@@ -58,11 +73,8 @@ static void run_phase(struct player *p, const struct pacer_due *due)
     }
     p->ops.flush(p->ops.arg);
     count_lateness(p, due, clock_now_ns(), delivered);
-    if (!p->ops.after)
-        return;
-    pacer_walk_again(&p->rt.pacer, due->phase);
-    while ((slot = pacer_next_slot(&p->rt.pacer)) != NULL)
-        p->ops.after(slot, p->ops.arg);
+    if (p->ops.after)
+        run_after(p, due->phase);
 }
 
 static void on_timer(uv_poll_t *handle, int status, int events)

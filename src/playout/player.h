@@ -17,8 +17,11 @@ typedef unsigned (*player_deliver_fn)(struct pacer_slot *slot, unsigned n_frames
 /* rt: everything delivered in this pass is to leave now. */
 typedef void (*player_flush_fn)(void *arg);
 
-/* rt: the frames of the pass have left; what delivering them entails and can wait is done now. */
-typedef void (*player_after_fn)(struct pacer_slot *slot, void *arg);
+/* rt: the frames of the pass have left; what delivering them entails and can wait is done now.
+ * Returns true if somebody was woken to work for it. `enough` says that this pass has woken as many
+ * as it should: whoever has time is left for a later one. Sessions that began together would have
+ * all their workers woken in one instant otherwise, who then take the processor from each other. */
+typedef bool (*player_after_fn)(struct pacer_slot *slot, bool enough, void *arg);
 
 struct player_ops {
     player_deliver_fn deliver;

@@ -354,12 +354,13 @@ void worker_join(struct worker *w, void *arg)
     w->user_arg = arg;
 }
 
-void worker_wake(struct worker *w, unsigned lane)
+bool worker_wake(struct worker *w, unsigned lane)
 {
     if (!ring_producer_wants_bell(w->ring, lane))
-        return;
+        return false;
     struct wmsg m = { .type = WMSG_BELL };
     (void)send_message(w, &m, -1); /* a full socket wakes its reader, too */
+    return true;
 }
 
 void worker_kill(struct worker *w, const char *why)

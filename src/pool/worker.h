@@ -81,8 +81,8 @@ void worker_drop_next(struct worker *w);
 /* The join was passed: the worker serves the next play now, and `arg` hears its news. */
 void worker_join(struct worker *w, void *arg);
 
-/* Rings the producer's bell if it waits for room in `lane`. */
-void worker_wake(struct worker *w, unsigned lane);
+/* Rings the producer's bell if it waits for room in `lane`. Returns true if it rang. */
+bool worker_wake(struct worker *w, unsigned lane);
 
 /* Hands on the warnings and titles (and drops the bells) that wait in the socket before anything
  * else: what was said before a record was put is heard before the record is acted on. */

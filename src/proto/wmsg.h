@@ -48,6 +48,9 @@ enum {
     WMSG_MAX = 1024,     /* [bytes] of a message */
 };
 
+/* [samples at 48 kHz] A quarter of a century is no position and no duration. */
+#define WMSG_POS_MAX ((int64_t)25 * 365 * 24 * 3600 * 48000)
+
 /* SPAWN: make a worker. The descriptors are its socket and its ring. */
 struct wmsg_spawn {
     uint32_t id; /* comes back in SPAWNED */

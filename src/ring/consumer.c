@@ -170,6 +170,12 @@ bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane)
     return atomic_exchange_explicit(&c->header->producer_sleeps, 0, memory_order_relaxed) != 0;
 }
 
+bool ring_producer_has_time(const struct ring_consumer *c, unsigned lane)
+{
+    uint32_t wake_fill = atomic_load_explicit(&c->header->wake_fill, memory_order_relaxed);
+    return claimed_fill(c, lane) > wake_fill - wake_fill / 4;
+}
+
 bool ring_consumer_wait(struct ring_consumer *c, unsigned lane)
 {
     atomic_store_explicit(&c->header->consumer_waits, 1, memory_order_relaxed);

@@ -44,6 +44,9 @@ uint32_t ring_consumer_fill(const struct ring_consumer *c, unsigned lane);
  * asked after ring_pop. */
 bool ring_producer_wants_bell(struct ring_consumer *c, unsigned lane);
 
+/* True while the lane holds more than three quarters of what the producer wants to be woken at. */
+bool ring_producer_has_time(const struct ring_consumer *c, unsigned lane);
+
 /* Asks for a bell at the producer's next record, in whichever lane. Returns false if there is a
  * record in this lane already; the bell may ring all the same. */
 bool ring_consumer_wait(struct ring_consumer *c, unsigned lane);

@@ -193,10 +193,11 @@ void play_took(struct play *p)
     p->rt.frames++;
 }
 
-void play_wake_worker(struct play *p)
+bool play_wake_worker(struct play *p, bool enough)
 {
-    if (p->worker && !p->relic.ring)
-        worker_wake(p->worker, p->rt.lane);
+    if (!p->worker || p->relic.ring || (enough && ring_producer_has_time(p->rt.ring, p->rt.lane)))
+        return false;
+    return worker_wake(p->worker, p->rt.lane);
 }
 
 /* Asks for a bell at the next record of `gen` in `lane`. Returns false if there is one already. */

@@ -230,8 +230,9 @@ static inline bool play_may_be_over(const struct play *p)
     return p->rendering || p->relic.ring || ring_may_end(p->rt.ring, p->rt.lane);
 }
 
-/* rt: rings the worker's bell if it waits for room that play_took has made. */
-void play_wake_worker(struct play *p);
+/* rt: rings the worker's bell if it waits for room that play_took has made; with `enough` only when
+ * it must not wait any longer. Returns true if it rang. */
+bool play_wake_worker(struct play *p, bool enough);
 
 /* Looks for the first frame, or a render that is done; asks for a bell if there is none. */
 void play_check(struct play *p);

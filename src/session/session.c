@@ -252,10 +252,9 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
 
 /* Bells are rung when all frames of the pass have left: a bell is a system call, and the worker it
  * wakes competes for the processor. */
-void session_delivered(struct session *s)
+bool session_delivered(struct session *s, bool enough)
 {
-    if (s->current)
-        play_wake_worker(s->current);
+    return s->current && play_wake_worker(s->current, enough);
 }
 
 /* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
@@ -273,7 +272,7 @@ static void spend_credit(struct session *s)
         while (o->ops->credit(o, s->channel) > 0 && deliver_frame(s))
             o->ops->spend(o, s->channel);
         o->ops->flush(o);
-        play_wake_worker(p);
+        (void)play_wake_worker(p, false);
         if (settle_if_over(s, &gone) || play_await_frame(p))
             return;
         /* Something came meanwhile: the end, or what credit is left for. */

@@ -70,7 +70,8 @@ bool session_settle(struct session *s);
  * be gone afterwards. */
 unsigned session_deliver(struct session *s, unsigned n_frames);
 
-/* rt: those frames have left: wakes the worker if it waits for their room. */
-void session_delivered(struct session *s);
+/* rt: those frames have left: wakes the worker if it waits for their room, though not yet when
+ * `enough` were woken and it has time. Returns true if it did. */
+bool session_delivered(struct session *s, bool enough);
 
 #endif

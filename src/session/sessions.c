@@ -11,9 +11,10 @@ static unsigned on_deliver(struct pacer_slot *slot, unsigned n_frames, void *arg
     return session_deliver(s, n_frames);
 }
 
-static void on_delivered(struct pacer_slot *slot, void *arg)
+static bool on_delivered(struct pacer_slot *slot, bool enough, void *arg)
 {
-    session_delivered((struct session *)(void *)((char *)slot - offsetof(struct session, slot)));
+    struct session *s = (struct session *)(void *)((char *)slot - offsetof(struct session, slot));
+    return session_delivered(s, enough);
 }
 
 int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions)

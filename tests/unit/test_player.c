@@ -9,9 +9,10 @@ struct fixture {
     struct player *player;
     struct pacer_slot slots[6];
     unsigned frames[6], n_calls, n_flushes, flushed_calls;
-    unsigned want; /* frames of slot 0 */
-    int leaves;    /* this slot leaves when it is served, or −1 */
-    bool starved;  /* deliver nothing */
+    unsigned want;                          /* frames of slot 0 */
+    int leaves;                             /* this slot leaves when it is served, or −1 */
+    bool starved;                           /* deliver nothing */
+    unsigned n_asked, n_urgent, max_urgent; /* in a pass: to wake, and without `enough` */
 };
 
 static unsigned on_deliver(struct pacer_slot *slot, unsigned n_frames, void *arg)
@@ -33,13 +34,27 @@ static void on_flush(void *arg)
     struct fixture *f = arg;
     assert_true(f->n_calls > f->flushed_calls); /* never for nothing */
     f->flushed_calls = f->n_calls;
+    f->n_urgent = 0;
     f->n_flushes++;
+}
+
+/* Every session has somebody to wake, at every pass. */
+static bool on_after(struct pacer_slot *slot, bool enough, void *arg)
+{
+    struct fixture *f = arg;
+    f->n_asked++;
+    f->n_urgent += !enough;
+    if (f->n_urgent > f->max_urgent)
+        f->max_urgent = f->n_urgent;
+    return true;
 }
 
 static void set_up(struct fixture *f)
 {
     *f = (struct fixture){ .leaves = -1 };
-    struct player_ops ops = { .deliver = on_deliver, .flush = on_flush, .arg = f };
+    struct player_ops ops = {
+        .deliver = on_deliver, .flush = on_flush, .after = on_after, .arg = f
+    };
     assert_int_equal(uv_loop_init(&f->loop), 0);
     assert_int_equal(player_new(&f->loop, &ops, &f->player), 0);
 }
@@ -79,6 +94,9 @@ static void frames_follow_the_clock(void **state)
     assert_int_equal(l->count, total);
     assert_true(lateness_quantile(l, 0.5) <= l->max_ns);
     assert_true(f.n_flushes <= f.n_calls);
+    /* All are asked whom they want woken, but after the first they hear that it is enough. */
+    assert_int_equal(f.n_asked, f.n_calls);
+    assert_int_equal(f.max_urgent, 1);
     tear_down(&f);
 }
 

@@ -255,6 +255,22 @@ static void producer_is_rung(void **state)
     ring_pair_close(&p);
 }
 
+/* It has time while more than three quarters of what it wants to be woken at are there. */
+static void producer_has_time(void **state)
+{
+    struct ring_pair p;
+    ring_pair_open(&p, small);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(ring_pair_put(&p, 0, i, 10), 0);
+    assert_true(ring_producer_sleep(&p.producer, 0, 8));
+    for (uint32_t fill = 10; fill > 0; fill--) {
+        assert_int_equal(ring_producer_has_time(p.consumer, 0), fill > 6);
+        assert_true(ring_pair_take(&p, 0, 10 - fill));
+    }
+    assert_false(ring_producer_has_time(p.consumer, 0));
+    ring_pair_close(&p);
+}
+
 static void memory_is_sealed(void **state)
 {
     struct ring_pair p;
@@ -315,6 +331,7 @@ int main(void)
         cmocka_unit_test(discard_makes_room),
         cmocka_unit_test(consumer_is_rung),
         cmocka_unit_test(producer_is_rung),
+        cmocka_unit_test(producer_has_time),
         cmocka_unit_test(memory_is_sealed),
         cmocka_unit_test(producer_refuses_what_is_no_ring),
         cmocka_unit_test(worker_state_is_a_hint),
