@@ -33,6 +33,16 @@ find_node() {
     return 1
 }
 
+# Prints the path of the yt-dlp that script/setup fetched, else of one in PATH; fails when there is none.
+find_yt_dlp() {
+    local own=$TUTTI_ROOT/build-yt-dlp/bin/yt-dlp
+    if [ -x "$own" ]; then
+        printf '%s\n' "$own"
+    else
+        command -v yt-dlp
+    fi
+}
+
 # build_in DIR [meson options...]: makes sure that DIR is configured with the options given, and builds.
 # Options that an earlier call gave stay, so that script/build and script/test can share a directory.
 build_in() {

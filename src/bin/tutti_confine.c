@@ -79,6 +79,7 @@ int main(int argc, char **argv)
         return usage(EXIT_USAGE);
     programs_add_path(&p, getenv("PATH"), getenv("HOME"));
     programs_add_program(&p, argv[optind], getenv("HOME"));
+    programs_add_scratch(&p, argv[optind]);
     int status = confine(&p) < 0 ? EXIT_SYSTEM : run(argv + optind);
     programs_done(&p);
     return status;

@@ -4,8 +4,10 @@
  */
 #include "base/log.h"
 #include "fetch/serve.h"
+#include "sandbox/sandbox.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <math.h>
@@ -95,6 +97,24 @@ static bool read_option(struct settings *s, int c, const char *value)
     }
 }
 
+/* Behind its walls, with what certificates the user has named besides the system's. */
+static int confine(const struct request_context *request)
+{
+    struct sandbox_path paths[2];
+    size_t n = 0;
+    if (request->ca_file)
+        paths[n++] = (struct sandbox_path){ .path = request->ca_file };
+    if (request->ca_dir)
+        paths[n++] = (struct sandbox_path){ .path = request->ca_dir };
+    struct sandbox *s;
+    int r = sandbox_new(SANDBOX_FETCH, paths, n, &s);
+    if (r < 0)
+        return r;
+    r = sandbox_enter(s);
+    sandbox_free(s);
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     struct settings s = {
@@ -121,15 +141,17 @@ int main(int argc, char **argv)
     /* Names are resolved in threads of curl's; each would have an arena of its own. */
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return EXIT_SYSTEM;
     struct request_context *request = &s.serve.request;
     request->policy.allow_hosts = s.hosts;
     request->connect_timeout_ms = lround(s.connect_timeout_s * 1000);
     request->proxies = proxies_from_environment(s.proxy);
     request->ca_file = getenv("SSL_CERT_FILE");
     request->ca_dir = getenv("SSL_CERT_DIR");
-    int r = serve_run(&s.serve, CONTROL_FD);
+    int r = confine(request);
+    if (r == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        r = -ENOMEM;
+    if (r == 0)
+        r = serve_run(&s.serve, CONTROL_FD);
     if (r < 0)
         log_error("fetch", "cannot begin: %s", strerror(-r));
     return r < 0 ? EXIT_SYSTEM : 0;

@@ -38,7 +38,7 @@ struct fetch_source {
     bool is_given; /* somebody has a dup of the worker's end */
     bool is_relink_due, is_over;
     bool is_expired; /* waits for another link */
-    unsigned news; /* enum news */
+    unsigned news;   /* enum news */
     /* what HEAD said, for the next fetcher */
     bool is_known;
     struct fmsg_head head;

@@ -134,7 +134,8 @@ static void read_answer(uv_work_t *work)
     if (error) {
         keep_complaint(r, error);
     } else if (!root) {
-        keep_complaint(r, "its answer cannot be understood");
+        r->job.error = TUTTI_E_EXTRACTION_FAILED;
+        (void)snprintf(r->job.why, sizeof r->job.why, "yt-dlp's answer cannot be understood");
     } else {
         r->job.error = found_read(info, &r->job.found, &why);
         (void)snprintf(r->job.why, sizeof r->job.why, "%s", why);

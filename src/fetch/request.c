@@ -288,7 +288,7 @@ int request_new(const struct request_context *context, const struct request_spec
     r->fresh = spec->fresh;
     r->url = strdup(spec->url);
     r->headers = strdup(spec->headers ? spec->headers : "");
-    r->aliases = curl_slist_append(NULL, "ICY 200 OK");
+    r->aliases = curl_slist_append(NULL, "ICY ");
     r->job.easy = curl_easy_init();
     int e = r->url && r->headers && r->aliases && r->job.easy ? start_hop(r) : -ENOMEM;
     if (e < 0) {

@@ -44,10 +44,21 @@ static void watch(struct source *s)
     (void)uv_poll_start(&s->poll, events, on_socket);
 }
 
-/* A worker that breaks the rules is heard no more. */
+static void say(struct source *s, struct fmsg *m)
+{
+    m->id = s->id;
+    s->ops.say(m, s->ops.arg);
+}
+
+/* A worker that breaks the rules, or sends an empty message, which looks like the end of all
+ * workers, is heard no more: the source is over. */
 static void shut(struct source *s, const char *why)
 {
-    log_warn("fetch", "source %u: %s: its reader is dropped", s->id, why);
+    struct fmsg m = { .type = FMSG_FAILED,
+                      .failed = { .code = TUTTI_E_INTERNAL },
+                      .why = "the reader broke the rules" };
+    log_debug("fetch", "source %u: %s: its reader is dropped", s->id, why);
+    say(s, &m);
     (void)uv_poll_stop(&s->poll);
     (void)shutdown(s->sock, SHUT_RDWR);
     for (unsigned i = 0; i < STREAMS; i++) {
@@ -148,12 +159,6 @@ static void flush(struct source *s)
 
 /* ---- news of streams ---- */
 
-static void say(struct source *s, struct fmsg *m)
-{
-    m->id = s->id;
-    s->ops.say(m, s->ops.arg);
-}
-
 static bool is_root(const struct slot *slot)
 {
     return slot == &slot->source->slots[0];
@@ -213,6 +218,8 @@ static void on_reconnected(struct stream *stream, const char *why, void *arg)
 {
     struct slot *slot = arg;
     struct fmsg m = { .type = FMSG_RECONNECTED, .why = why };
+    if (!slot->source->slots[0].stream->is_known_told)
+        return; /* the daemon does not know yet that there was anything to lose */
     say(slot->source, &m);
 }
 
@@ -294,11 +301,7 @@ static void read_messages(struct source *s)
         ssize_t len = fd_recv(s->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
         if (len == -EAGAIN || len == -EINTR)
             return;
-        if (len == 0) {
-            (void)uv_poll_stop(&s->poll); /* nobody is left; DROP will come */
-            return;
-        }
-        int r = len < 0 ? (int)len : smsg_decode(bytes, (size_t)len, &m);
+        int r = len < 0 ? (int)len : len == 0 ? -EPIPE : smsg_decode(bytes, (size_t)len, &m);
         if (r == 0)
             r = take(s, &m);
         if (r < 0) {

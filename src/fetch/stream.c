@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DATA_PIECES = SMSG_DATA_MAX / WINDOW_BLOCK_BYTES + 1 };
+enum {
+    DATA_PIECES = SMSG_DATA_MAX / WINDOW_BLOCK_BYTES + 1,
+    LOOK_AROUND_BYTES = 512 * 1024,
+};
 
 /* ---- what is told ---- */
 
@@ -149,13 +152,13 @@ static struct transfer *choose(struct stream *s, int64_t at)
     return NULL;
 }
 
-/* The transfer to read from after a jump: the second one as long as the first has still all from
- * the start and more to come; else the one at hand. */
+/* The transfer to read from after a jump: the second one as long as the first is near the start and
+ * has more to come; else the one at hand. */
 static struct transfer *jump(struct stream *s, int64_t at)
 {
     struct transfer *t = s->transfer[s->current];
     unsigned other = 1 - s->current;
-    bool looks_around = t->window.begin == 0 && t->window.end > 0 && t->state != OVER &&
+    bool looks_around = t->window.end > 0 && t->pos <= LOOK_AROUND_BYTES && t->state != OVER &&
                         s->resource.facts & FETCH_RANGES;
     if (looks_around && (s->transfer[other] || transfer_new(s->context, &s->resource, &t->ops,
                                                             &s->transfer[other]) == 0)) {
@@ -232,11 +235,10 @@ static void on_title(int64_t at, const char *title, void *arg)
         s->titles = calloc(STREAM_TITLES, sizeof *s->titles);
     if (!s->titles)
         return;
-    if (s->n_titles > 0) {
-        unsigned last = (s->first_title + s->n_titles - 1) % STREAM_TITLES;
-        if (strcmp(s->titles[last].text, title) == 0)
-            return;
-    }
+    /* The last one, sent or not: a station says it again and again. */
+    unsigned last = (s->first_title + s->n_titles + STREAM_TITLES - 1) % STREAM_TITLES;
+    if (strcmp(s->titles[last].text, title) == 0)
+        return;
     if (s->n_titles == STREAM_TITLES) {
         s->first_title = (s->first_title + 1) % STREAM_TITLES;
         s->n_titles--;
@@ -303,7 +305,6 @@ int stream_read(struct stream *s, const struct smsg_read *read)
 void stream_forget_read(struct stream *s)
 {
     s->is_reading = false;
-    s->n_titles = 0;
 }
 
 void stream_begin_again(struct stream *s)

@@ -14,9 +14,8 @@ static int read_part(CURLU *u, CURLUPart part, char *dst, size_t size)
     char *text = NULL;
     if (curl_url_get(u, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) != CURLUE_OK)
         return -EINVAL;
-    int r = strlen(text) < size ? 0 : -EINVAL;
-    if (r == 0)
-        strcpy(dst, text);
+    int n = snprintf(dst, size, "%s", text);
+    int r = n >= 0 && (size_t)n < size ? 0 : -EINVAL;
     curl_free(text);
     return r;
 }

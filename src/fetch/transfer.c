@@ -106,7 +106,7 @@ static void retry(struct transfer *t, const char *why, int64_t after_s)
         (void)snprintf(t->why, sizeof t->why, "%s", why);
     }
     if (t->is_wanted && t->tries > 0 &&
-        (patience_ms(t, now_ns) == 0 || (!t->resource->is_known && t->tries >= OPEN_TRIES))) {
+        (patience_ms(t, now_ns) == 0 || (!t->resource->is_known && t->tries >= OPEN_TRIES - 1))) {
         fail_with(t, TUTTI_E_SOURCE_FAILED, why);
         return;
     }
@@ -132,7 +132,7 @@ static void lose(struct transfer *t, const char *why)
     } else if (t->is_open_ended && again && t->at >= t->window.end) {
         finish(t, OVER_CUT);
     } else {
-        if (t->got >= GOOD_BYTES)
+        if (t->got >= GOOD_BYTES && t->window.end > t->start_end)
             t->tries = 0;
         retry(t, why, -1);
     }
@@ -183,7 +183,8 @@ static int take_bytes(const uint8_t *bytes, size_t len, void *arg)
 static void take_title(const char *title, void *arg)
 {
     struct transfer *t = arg;
-    t->ops.title(t->window.end, title, t->ops.arg);
+    if (t->at == t->window.end) /* else it is read again, and was told */
+        t->ops.title(t->at, title, t->ops.arg);
 }
 
 static int on_data(const uint8_t *bytes, size_t len, void *arg)

@@ -256,11 +256,12 @@ static int open_context(struct demux *d)
     return 0;
 }
 
-/* What stops in the middle of a packet must be gone through to its end before anything else. */
-static void leave_fiber(struct demux *d)
+/* What stops in the middle of a packet must be gone through to its end before anything else.
+ * Returns true if there was such a thing. */
+static bool leave_fiber(struct demux *d)
 {
     if (!d->fiber || !fiber_is_busy(d->fiber))
-        return;
+        return false;
     source_set_aborting(d->source, true);
     source_set_fiber(d->source, d->fiber);
     while (!fiber_run(d->fiber))
@@ -268,11 +269,12 @@ static void leave_fiber(struct demux *d)
     source_set_fiber(d->source, NULL);
     source_set_aborting(d->source, false);
     av_packet_unref(d->read);
+    return true;
 }
 
 int demux_rewind(struct demux *d)
 {
-    leave_fiber(d);
+    (void)leave_fiber(d);
     avformat_close_input(&d->context);
     d->stream = NULL;
     int r = open_context(d);
@@ -316,7 +318,7 @@ void demux_free(struct demux *d)
 {
     if (!d)
         return;
-    leave_fiber(d);
+    (void)leave_fiber(d);
     fiber_free(d->fiber);
     avformat_close_input(&d->context);
     avcodec_parameters_free(&d->own_par);
@@ -373,8 +375,11 @@ int demux_read(struct demux *d, AVPacket *packet)
 
 int demux_seek(struct demux *d, int64_t pts)
 {
-    leave_fiber(d);
-    int r = avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0);
+    /* The demuxer of a segment never forgets that a read of it was given up. */
+    int r = leave_fiber(d) && source_is_hls(d->source) ? demux_rewind(d) : 0;
+    if (r < 0)
+        return r;
+    r = avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0);
     if (r == AVERROR_EXIT)
         return -EINTR;
     return r < 0 ? lav_errno(r) : 0;

@@ -415,6 +415,11 @@ void packets_settled(struct packets *p, int n_samples)
     p->placing = PLACE_COUNT;
 }
 
+bool packets_has_given(const struct packets *p)
+{
+    return p->cursor != p->first && slot(p, p->cursor - 1)->av;
+}
+
 uint32_t packets_lead(struct packets *p, uint32_t skip)
 {
     slot(p, p->cursor - 1)->own_skip = skip;
@@ -486,7 +491,7 @@ static int landed_before(struct packets *p, int64_t sample)
 
 static int go_by_pts(struct packets *p, int64_t sample)
 {
-    const AVStream *st = p->demux->stream;
+    double time_base = av_q2d(p->demux->stream->time_base); /* a seek may open it anew */
     int rate = p->demux->par->sample_rate;
     /* HLS goes to the packet behind what it is asked for. */
     int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
@@ -499,7 +504,7 @@ static int go_by_pts(struct packets *p, int64_t sample)
         p->placing = PLACE_PTS;
         p->next_number = -1;
         p->at_end = false;
-        int64_t pts = (int64_t)floor(((double)raw + p->first_time) / rate / av_q2d(st->time_base));
+        int64_t pts = (int64_t)floor(((double)raw + p->first_time) / rate / time_base);
         int r = demux_seek(p->demux, pts);
         if (r < 0)
             return r == -EINTR ? r : start_over(p);

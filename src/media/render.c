@@ -235,7 +235,7 @@ bool render_is_late(const struct render *r)
 
 struct track *render_track(const struct render *r)
 {
-    return r->track;
+    return r->next.restarts ? r->next.track : r->track;
 }
 
 int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how,
@@ -372,15 +372,18 @@ static int encode_frame(struct render *r, struct frame *ret)
     return e;
 }
 
+int render_enter_next(struct render *r)
+{
+    return r->next.restarts ? restart_with_next(r) : 0;
+}
+
 int render_next(struct render *r, struct frame *ret)
 {
     if (r->ended)
         return 0;
-    if (r->next.restarts) {
-        int e = restart_with_next(r);
-        if (e < 0)
-            return e;
-    }
+    int entered = render_enter_next(r);
+    if (entered < 0)
+        return entered;
     if (!r->passing && r->pass_again >= 0 && r->pos >= r->pass_again) {
         int e = begin_passing(r, r->pos);
         if (e < 0)

@@ -34,8 +34,12 @@ void render_set_next(struct render *r, struct track *next, uint32_t play,
  * joined it must be rendered again. */
 bool render_is_late(const struct render *r);
 
-/* The track whose frames come next. */
+/* The track whose frames come next: once the end marker with RING_JOIN is given, the next one. */
 struct track *render_track(const struct render *r);
+
+/* After that marker: lets go of the current track, which the caller may free then. Returns 0 or
+ * negative errno. */
+int render_enter_next(struct render *r);
 
 /* Begins to render `t`, the track of `play`, as told. Returns 0, or negative errno: -ESPIPE if the
  * source cannot be sought, and then nothing has changed. `hint` may be NULL. */

@@ -20,6 +20,7 @@ enum {
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
     FORGET_EVERY_FRAMES = 50,
+    VAIN_MAX = 8,              /* a demuxer that says so without end has failed */
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
 };
 
@@ -84,12 +85,13 @@ static enum tutti_error error_for(int r)
 
 /* A seek that cannot be done leaves the play where it is: the daemon plays what lies ready and asks
  * for what comes after that. Anything else ends the play. */
-static void render_failed(struct serve *s, int r)
+void serve_render_failed(struct serve *s, int r)
 {
     const char *why = "";
     const struct track *track = render_track(s->render);
     enum tutti_error failure = track ? source_failure(track_source(track), &why) : TUTTI_OK;
-    if (r == -EINTR) {
+    s->n_vain = s->n_heard > 0 ? 0 : s->n_vain + 1;
+    if (r == -EINTR && s->n_vain < VAIN_MAX) {
         s->gave_up = true; /* a command came, which may say what is rendered next */
         return;
     }
@@ -155,7 +157,7 @@ static void begin_first_render(struct serve *s)
     if (r == -ESPIPE)
         fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
     else if (r < 0)
-        render_failed(s, r);
+        serve_render_failed(s, r);
 }
 
 void serve_begin_open(struct serve *s, int fd)
@@ -198,7 +200,7 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     s->filled = false;
     s->step = STEP_RENDER;
     if (r < 0)
-        render_failed(s, r);
+        serve_render_failed(s, r);
 }
 
 /* A frame was given up for a command that changes nothing about it: it is made anew. */
@@ -216,7 +218,7 @@ static void render_again(struct serve *s)
     int r = render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play, &how,
                          NULL);
     if (r < 0)
-        render_failed(s, r);
+        serve_render_failed(s, r);
 }
 
 static uint32_t depth_now(const struct serve *s)
@@ -236,6 +238,7 @@ static bool may_ring(const struct serve *s)
 static void after_put(struct serve *s)
 {
     s->n_made++;
+    s->n_vain = 0;
     if ((s->frame.record.flags & (RING_END | RING_JOIN)) == RING_END)
         s->step = STEP_ENDED;
     if (may_ring(s) && ring_consumer_waits(&s->ring))
@@ -249,10 +252,11 @@ static bool step_render(struct serve *s)
         int r = render_next(s->render, &s->frame);
         if (r <= 0) {
             if (r < 0)
-                render_failed(s, r);
+                serve_render_failed(s, r);
             return true;
         }
-        s->resume_pos = s->frame.record.pos + AUDIO_FRAME_SAMPLES;
+        bool joins = (s->frame.record.flags & RING_JOIN) != 0;
+        s->resume_pos = joins ? s->next_how.pos : s->frame.record.pos + AUDIO_FRAME_SAMPLES;
         if (!s->announced)
             announce(s, &s->frame);
         else

@@ -158,10 +158,18 @@ void serve_take_next(struct serve *s, const struct wmsg *m, int fd)
 /* The last frame before the join was delivered: there is no way back. */
 void serve_take_joined(struct serve *s)
 {
+    uint32_t gen = s->how.gen;
+    int r = render_enter_next(s->render);
     track_free(s->track);
     s->track = TAKE_PTR(s->next_track);
     s->source = track_source(s->track);
     s->play = s->next_play;
     s->next_play = 0;
     s->shift = 0;
+    s->how = s->next_how;
+    s->how.gen = gen;
+    if (r < 0) {
+        s->resume_pos = s->how.pos;
+        serve_render_failed(s, r);
+    }
 }

@@ -50,6 +50,7 @@ struct serve {
     struct wmsg_render how; /* what is being rendered */
     int64_t resume_pos;     /* [samples] of the next frame to be made */
     bool gave_up;           /* waiting for its source, for a command's sake */
+    unsigned n_vain;        /* times it gave up though there was no command */
     uint32_t n_made;        /* frames of this render */
     bool filled;            /* the depth was reached once */
     struct frame frame;     /* made, but there was no room for it */
@@ -70,6 +71,7 @@ void serve_set_state(struct serve *s, enum ring_worker_state state);
 void serve_end_play(struct serve *s);
 void serve_close_play(struct serve *s);
 void serve_begin_open(struct serve *s, int fd);
+void serve_render_failed(struct serve *s, int r);
 
 /* Opens the source that was handed over (taken in any case). Returns the track, or NULL with what
  * to tell the client. *ret_source is set while it is being opened. */

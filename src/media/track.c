@@ -356,6 +356,8 @@ static int take_frame(struct track *t, const AVFrame *frame)
         t->drop_frame = false;
         return 0;
     }
+    if (t->settling && !packets_has_given(t->packets))
+        return 0; /* drained, some decoders yield something although they were given nothing */
     if (t->settling) {
         settle(t, frame);
         if (t->sample > t->feed_from) {

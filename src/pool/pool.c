@@ -20,7 +20,7 @@ enum {
     SHUTDOWN_PATIENCE_MS = 1000,
     HOUSEKEEPING_MS = 1000,
     DEATHS_A_SECOND = 10, /* that are made up for without delay, for ever */
-    SPAWN_S = 10,
+    SPAWN_S = 5,
 };
 
 struct member {

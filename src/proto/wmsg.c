@@ -14,8 +14,6 @@ struct head {
     uint32_t play;
 };
 
-enum { POS_MAX_S = 25 * 365 * 24 * 3600 }; /* a quarter of a century is no position */
-
 static const struct {
     size_t body;
     bool has_text;
@@ -62,7 +60,7 @@ size_t wmsg_encode(const struct wmsg *m, void *bytes, size_t size)
 
 static bool pos_is_sane(int64_t pos)
 {
-    return pos >= 0 && pos <= (int64_t)POS_MAX_S * 48000;
+    return pos >= 0 && pos <= WMSG_POS_MAX;
 }
 
 static bool render_is_sane(const struct wmsg_render *r)

@@ -39,7 +39,7 @@ enum wmsg_type {
     WMSG_DROP_NEXT,
     WMSG_JOINED,
     WMSG_SOURCE, /* a play's source has a new descriptor: the fetcher died, another goes on */
-    WMSG_DYING, /* the text says of what: the last message there is */
+    WMSG_DYING,  /* the text says of what: the last message there is */
     WMSG_TYPE_END
 };
 
@@ -47,6 +47,9 @@ enum {
     WMSG_TEXT_MAX = 512, /* [bytes] of a text, without a final NUL */
     WMSG_MAX = 1024,     /* [bytes] of a message */
 };
+
+/* [samples at 48 kHz] A quarter of a century is no position and no duration. */
+#define WMSG_POS_MAX ((int64_t)25 * 365 * 24 * 3600 * 48000)
 
 /* SPAWN: make a worker. The descriptors are its socket and its ring. */
 struct wmsg_spawn {

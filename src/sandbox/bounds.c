@@ -45,12 +45,10 @@ static const struct limit fetch_limits[] = {
 };
 
 /* JavaScript engines reserve address space by the gigabyte, which costs nothing: what they write
- * to counts. The time on the processor is for a run that its caller has forgotten. */
+ * to counts. */
 static const struct limit extract_limits[] = {
-    { RLIMIT_DATA, 1024 * MIB, true },  { RLIMIT_NOFILE, 512, false },
-    { RLIMIT_CPU, 300, false },         { RLIMIT_CORE, 0, false },
-    { RLIMIT_FSIZE, 256 * MIB, false }, { RLIMIT_MSGQUEUE, 0, false },
-    { RLIMIT_RTPRIO, 0, false },
+    { RLIMIT_DATA, 1024 * MIB, true },  { RLIMIT_NOFILE, 512, false }, { RLIMIT_CORE, 0, false },
+    { RLIMIT_FSIZE, 256 * MIB, false }, { RLIMIT_MSGQUEUE, 0, false }, { RLIMIT_RTPRIO, 0, false },
 };
 
 static int set_limit(const struct limit *l)

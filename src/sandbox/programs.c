@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FIRST_LINE_BYTES = 256 };
@@ -94,6 +95,13 @@ static void add_interpreter(struct programs *p, const char *file, const char *ho
         add_file(p, name, home);
 }
 
+static bool is_script(const char *file)
+{
+    char magic[2] = "";
+    AUTO_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fd < 0 || read(fd, magic, sizeof magic) < 2 || memcmp(magic, "#!", 2) == 0;
+}
+
 static bool find_in_path(const char *program, char ret[PATH_MAX])
 {
     const char *path = getenv("PATH");
@@ -108,12 +116,40 @@ static bool find_in_path(const char *program, char ret[PATH_MAX])
     return false;
 }
 
+static bool find(const char *program, char ret[PATH_MAX])
+{
+    if (!strchr(program, '/'))
+        return find_in_path(program, ret);
+    return snprintf(ret, PATH_MAX, "%s", program) < PATH_MAX;
+}
+
+/* Somebody else may have put something else there. */
+static bool is_ours(const char *directory)
+{
+    struct stat st;
+    return lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           (st.st_mode & 077) == 0;
+}
+
+void programs_add_scratch(struct programs *p, const char *program)
+{
+    char path[PATH_MAX], scratch[PATH_MAX];
+    const char *tmp = getenv("TMPDIR");
+    if (!find(program, path) || is_script(path))
+        return;
+    int n = snprintf(scratch, sizeof scratch, "%s/tutti-extract-%u", tmp && tmp[0] ? tmp : "/tmp",
+                     (unsigned)geteuid());
+    if (n >= PATH_MAX)
+        return;
+    (void)mkdir(scratch, 0700);
+    if (is_ours(scratch) && programs_add(p, scratch, true) == 0)
+        (void)setenv("TMPDIR", scratch, 1);
+}
+
 void programs_add_program(struct programs *p, const char *program, const char *home)
 {
     char path[PATH_MAX];
-    if (strchr(program, '/'))
-        (void)snprintf(path, sizeof path, "%s", program);
-    else if (!find_in_path(program, path))
+    if (!find(program, path))
         return;
     add_file(p, path, home);
     add_interpreter(p, path, home);

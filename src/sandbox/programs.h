@@ -27,6 +27,11 @@ void programs_add_path(struct programs *p, const char *path, const char *home);
  * the interpreter that its first line names. */
 void programs_add_program(struct programs *p, const char *program, const char *home);
 
+/* A program that is one file (yt-dlp_linux) unpacks itself into the directory for temporary files,
+ * which others use as well: such a program gets one of its own below it, which is kept for the next
+ * one, and TMPDIR names it. Does nothing for a script. */
+void programs_add_scratch(struct programs *p, const char *program);
+
 void programs_done(struct programs *p);
 
 #endif

@@ -2,9 +2,11 @@
 
 #include "base/log.h"
 #include "proto/command.h"
+#include "proto/event.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { UNREAD_MAX = 1 << 20, READ_BYTES = 65536 };
@@ -171,13 +173,27 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         take_bytes(c, buf->base, (size_t)n);
 }
 
+/* Says why before it closes: the line is short enough for any fresh socket. */
+static void refuse(int fd, const char *why)
+{
+    struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_INTERNAL, .message = why };
+    char *line = event_format(&e, NULL);
+    log_warn("server", "a control connection is refused: %s", why);
+    if (line)
+        (void)send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+    free(line);
+    (void)close(fd);
+}
+
 void control_accept(struct controls *all, int fd)
 {
-    bool room = HASH_CNT(hh, all->by_number) < all->max_connections;
-    struct control_conn *c = room ? calloc(1, sizeof *c) : NULL;
+    if (HASH_CNT(hh, all->by_number) >= all->max_connections) {
+        refuse(fd, "there are too many control connections");
+        return;
+    }
+    struct control_conn *c = calloc(1, sizeof *c);
     if (!c) {
-        log_warn("server", "a control connection is refused: too many, or out of memory");
-        (void)close(fd);
+        refuse(fd, "out of memory");
         return;
     }
     c->all = all;

@@ -18,7 +18,7 @@ void play_host(struct play *p, struct play *next)
     if (!p->awaits_next)
         p->n_held = 0;
     p->awaits_next = next->locating != NULL;
-    if (!p->worker || p->relic.ring || p->successor || next->source_fd < 0)
+    if (!p->worker || p->relic.ring || p->relic.lost || p->successor || next->source_fd < 0)
         return;
     struct wmsg m = play_open_message(next);
     if (worker_next(p->worker, &m, next->source_fd) < 0)

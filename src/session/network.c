@@ -71,6 +71,9 @@ void play_tell_found(struct play *p)
     if (p->net.first_entry)
         p->ops->warning(p, TUTTI_W_FIRST_ENTRY, "this is a list: its first entry is played");
     p->net.first_entry = false;
+    if (p->net.reconnected)
+        p->ops->warning(p, TUTTI_W_SOURCE_RECONNECTED, "the connection was lost at the beginning");
+    p->net.reconnected = false;
 }
 
 /* All of it lies in the ring, up to its end. */
@@ -154,6 +157,8 @@ static void on_reconnected(const char *why, void *arg)
     struct play *p = arg;
     if (p->announced)
         p->ops->warning(p, TUTTI_W_SOURCE_RECONNECTED, why);
+    else
+        p->net.reconnected = true;
 }
 
 static void on_replaced(int fd, void *arg)

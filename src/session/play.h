@@ -78,6 +78,7 @@ struct play {
         struct locate_request *relinking;
         bool reopens;            /* the resource changed: it is looked for anew */
         unsigned n_reopens;      /* in all */
+        bool reconnected;        /* before its client could be told */
         bool refills;            /* it ran dry: goes on when there is something in hand again */
         bool stalled;            /* it was said that it ran dry … */
         uint64_t stalled_frames; /* … when so many frames had been delivered */

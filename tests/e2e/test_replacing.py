@@ -1,10 +1,16 @@
 """What happens when a channel that plays is told to play something else."""
+import os
+import signal
 import subprocess
+import time
 
 import pytest
 
-from lib import FRAME, LOOKAHEAD, frames_of, opus, sound
+from lib import FRAME, LOOKAHEAD, frames_of, opus, seams, sound
 from lib.client import PLENTY, Client, new_channel
+
+
+CODECS = {"wav": "-c:a pcm_s16le", "opus": "-c:a libopus -b:a 128k"}
 
 
 def playing(client, url, frames=25, **fields):
@@ -217,6 +223,54 @@ def test_next_joins_to_the_sample(client, media, cut_at):
         packets = runs[0].packets + runs[1].packets
         assert len(packets) == frames_of(96000)
         sound.check_transcoded(packets, sound.reference(whole))
+
+
+def take_until_the_mark_is_the_newest(client, channel, frames):
+    """Takes frames until the ring holds the rest of the play and the mark behind it, and nothing more."""
+    for taken in range(10, frames - 6):
+        client.audio.credit(channel, 1)
+        client.audio.wait_frames(channel, taken + 1)
+        rest = frames - taken - 1
+        fills = []
+        for _ in range(2 if rest < 10 else 0):
+            fills.append(round(client.session(channel)["buffered"] * 50))
+            time.sleep(0.01)
+        if fills == [rest + 1, rest + 1]:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("kinds", ["wav wav", "wav opus", "opus opus"])
+def test_a_join_before_the_next_has_a_frame(new_daemon, media, kinds):
+    """The worker hears that the next play is heard before it has made anything of it; commands must reach it."""
+    met = 0
+    with Client(new_daemon("--buffer", 0.2)) as client:
+        for frames in range(42, 92):
+            a, b = (media.of(f"late-{frames}.{kind}", seams.tone(frames * FRAME - 400), CODECS[kind])
+                    for kind in kinds.split())
+            first = playing(client, a, 10)
+            channel = first["channel"]
+            tag = client.control.send("play", channel_id=first["channel_id"], url=b, next=True)
+            client.control.sync()
+            if take_until_the_mark_is_the_newest(client, channel, frames):
+                met += 1
+                workers = client.daemon.workers()
+                for worker in workers:
+                    os.kill(worker.pid, signal.SIGSTOP)
+                client.audio.credit(channel, 20)
+                assert client.control.terminal(first["play_id"])["type"] == "finished"
+                for worker in workers:
+                    os.kill(worker.pid, signal.SIGCONT)
+            client.audio.credit(channel, 20)
+            assert client.control.answer(tag)["type"] == "ready"
+            client.expect("volume", "volume", channel, level=0.5)
+            client.expect("seeked", "seek", channel, position=0.2)
+            client.expect("stopped", "stop", channel)
+            if met == 2:
+                break
+        assert client.expect("stats", "stats")["workers"]["restarts"] == 0
+    if not met:
+        pytest.skip("the worker was never caught at rest: the machine is too busy")
 
 
 def test_next_leaves_no_hole(paced, media):

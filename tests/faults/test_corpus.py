@@ -16,12 +16,13 @@ from lib import BUILD, DEADLINE
 from lib.client import PLENTY, Client, new_channel
 from lib.control import TERMINAL
 
-FILES = int(os.environ.get("TUTTI_FAULTS_FILES", "600"))
+FILES = int(os.environ.get("TUTTI_FAULTS_FILES", "1500"))
 FIRST = int(os.environ.get("TUTTI_FAULTS_FIRST", "0"))
+KNOWN = (11749, 14588)  # killed a worker once: sound out of no packet, a duration of centuries
 AT_ONCE = 24
 BATCH = 240  # plays of one client: the tests' own lists grow
 LONGEST = 3 * DEADLINE  # for one file: the watchdog gives a worker ten seconds to find a start
-GROWN_MB = 24  # what the daemon's memory may have grown by, caches of allocator included
+GROWN_MB = 100 if "asan" in BUILD.name else 12  # memory of the daemon; a sanitizer keeps what was freed
 
 
 class Player:
@@ -106,18 +107,19 @@ def check_corpus(media, songs, n_files):
         before = (memory_mb(pid), descriptors(pid))
         for start in range(FIRST + BATCH, FIRST + n_files, BATCH):
             player.play(range(start, min(start + BATCH, FIRST + n_files)))
+        player.play(KNOWN)
         took = time.monotonic() - started
         house.until(lambda: len(house.sessions()) == house.n_witnesses, "end of all sessions")
         after = (memory_mb(pid), descriptors(pid))
         print(f"\n{n_files} files in {took:.0f} s: {dict(player.ends)}; {house.restarts()} workers ended; "
               f"memory {before[0]:.1f} → {after[0]:.1f} MB, descriptors {before[1]} → {after[1]}")
         print(f"crashes: {player.crashes}; too long: {player.slow}")
-        assert sum(player.ends.values()) == n_files
+        assert sum(player.ends.values()) == n_files + len(KNOWN)
         assert not player.slow, f"files that would not end: {player.slow}"
         assert after[0] < before[0] + GROWN_MB, "the daemon's memory grows"
         assert after[1] <= before[1] + 2 * AT_ONCE, "descriptors are left open"
         house.check()
-        assert house.underruns() == 0
+        house.check_calm()
 
 
 def test_corpus(media, songs):

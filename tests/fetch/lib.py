@@ -57,7 +57,8 @@ class Message:
         self.__dict__.update(fields)
 
     def __repr__(self):
-        return f"<{self.__dict__}>"
+        short = {k: len(v) if k == "data" else v for k, v in self.__dict__.items()}
+        return f"<{short}>"
 
 
 class Fetch:

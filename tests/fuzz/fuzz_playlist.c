@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     for (enum playlist_kind kind = PLAYLIST_VARIANTS; kind <= PLAYLIST_PLS; kind++) {
-        size_t n = playlist_urls(text, kind, "http://host/folder/list?x", urls, PLAYLIST_ENTRIES_MAX);
+        size_t n =
+            playlist_urls(text, kind, "http://host/folder/list?x", urls, PLAYLIST_ENTRIES_MAX);
         while (n > 0) {
             const char *url = urls[--n];
             MUST(strncasecmp(url, "http", 4) == 0 && strlen(url) < PLAYLIST_URL_MAX);

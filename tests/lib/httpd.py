@@ -380,6 +380,7 @@ class Answer:
             self.sock.settimeout(120)
             self.sock.recv(1)  # until the client leaves
         if self.entry.get("reset"):
+            time.sleep(0.05)  # a reset overtakes what the client has not read yet
             _set_reset(self.sock)
             self.sock.close()
         return False

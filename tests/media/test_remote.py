@@ -259,6 +259,19 @@ def test_hls_stall_and_commands(tools, make, tmp_path):
     assert lib.snr(undisturbed.pcm()[160 * 960:], 2 * played.pcm()[160 * 960:]) > 20
 
 
+@pytest.mark.parametrize("options", [(), ("-hls_segment_type", "fmp4")], ids=["ts", "fmp4"])
+def test_hls_seek_in_a_stall(tools, make, tmp_path, options):
+    """The read that was given up for it must not fail what comes after."""
+    wav = hls_variants(tmp_path, make)
+    resources = hls(tmp_path, wav, *options)
+    names = sorted(n for n in resources if n.endswith((".ts", ".m4s")))
+    resources[names[2]].stall_at = 20000
+    with Stalled(fetcher := Fetcher(resources), pause=1.0):
+        played = play(tools, fetcher, "--at", 440, "seek", 20 * 48000)
+    assert played.frames[played.switched[0]][0] == 20 * 48000
+    assert not played.failed and played.end is not None and not played.warnings
+
+
 def test_hls_live(tools, make, tmp_path):
     """The list grows while it is played; it has an end only when it says so."""
     wav = hls_variants(tmp_path, make)

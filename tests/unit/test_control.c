@@ -190,9 +190,14 @@ static void too_many_connections(void **state)
         socks[i] = add_connection();
     assert_int_equal(f.n_opened, CONNECTIONS_MAX);
     for (size_t i = 0; i < LENGTH_OF(socks); i++) {
-        char byte;
+        char bytes[200] = "";
         bool refused = i >= CONNECTIONS_MAX - 1;
-        ssize_t n = recv(socks[i], &byte, 1, 0);
+        ssize_t n = recv(socks[i], bytes, sizeof bytes - 1, 0);
+        if (refused) { /* told why, and closed */
+            assert_non_null(strstr(bytes, "too many control connections"));
+            assert_int_equal(bytes[n - 1], '\n');
+            n = recv(socks[i], bytes, sizeof bytes, 0);
+        }
         assert_int_equal(n, refused ? 0 : -1); /* closed, or open and silent */
         (void)close(socks[i]);
     }

@@ -96,7 +96,7 @@ static void answers(void **state)
 
 static void refusals_come_at_once(void **state)
 {
-    static const char *const urls[] = { "", "song.mp3", "https://x/", "file://other/a" };
+    static const char *const urls[] = { "", "song.mp3", "ftp://x/", "file://other/a" };
     for (size_t i = 0; i < LENGTH_OF(urls); i++) {
         char why[LOCATE_WHY_MAX] = "";
         struct answer a = { 0 };

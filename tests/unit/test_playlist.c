@@ -80,14 +80,15 @@ static void test_lists(void **state)
 
 static void test_variants_by_sound(void **state)
 {
-    check_urls("#EXTM3U\n"
-               "#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=1x1,CODECS=\"avc1.1,mp4a.40.2\"\nbig\n"
-               "#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS=\"mp4a.40.2\"\nlow\n"
-               "#EXT-X-STREAM-INF:CODECS=\"mp4a.40.2\",BANDWIDTH=128000\nhigh\n"
-               "#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=1x1\nsmall\n",
-               (const char *const[]){ "http://h/d/high", "http://h/d/low", "http://h/d/small",
-                                      "http://h/d/big" },
-               4);
+    check_urls(
+        "#EXTM3U\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=1x1,CODECS=\"avc1.1,mp4a.40.2\"\nbig\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS=\"mp4a.40.2\"\nlow\n"
+        "#EXT-X-STREAM-INF:CODECS=\"mp4a.40.2\",BANDWIDTH=128000\nhigh\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=1x1\nsmall\n",
+        (const char *const[]){ "http://h/d/high", "http://h/d/low", "http://h/d/small",
+                               "http://h/d/big" },
+        4);
     check_urls("#EXTM3U\n"
                "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x,y\",URI=\"other\"\n"
                "#EXT-X-MEDIA:TYPE=AUDIO,DEFAULT=YES,URI=\"sound\"\n"

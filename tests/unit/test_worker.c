@@ -209,7 +209,7 @@ static void every_message_in_every_state(void **state)
         [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",    [WMSG_FAILED] = "iimi",
         [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi",   [WMSG_RENDER_FAILED] = "iimi",
         [WMSG_NEXT] = "kkkk",   [WMSG_DROP_NEXT] = "kkkk", [WMSG_JOINED] = "kkkk",
-        [WMSG_DYING] = "kkkk",
+        [WMSG_SOURCE] = "kkkk", [WMSG_DYING] = "kkkk",
     };
     for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
@@ -378,6 +378,58 @@ static void bells_for_the_producer(void **state)
     ring_producer_done(&producer);
 }
 
+/* When the watchdog may expect something of a worker, and when not. */
+static void what_is_expected_of_it(void **state)
+{
+    struct ring_producer producer = open_producer();
+    assert_false(worker_pulse(f.worker).may_rest); /* it has yet to come to life */
+    bring_to(WORKER_BUSY);
+    struct watch_pulse first = worker_pulse(f.worker);
+    assert_false(first.may_rest || first.has_begun); /* it was asked, whatever it says it does */
+    ring_set_state(&producer, RING_WORKER_WAITING_ROOM);
+    assert_false(worker_pulse(f.worker).may_rest);
+    ring_set_state(&producer, RING_WORKER_WAITING_SOURCE);
+    assert_true(worker_pulse(f.worker).may_rest);
+
+    assert_int_equal(ring_put(&producer, 0, &r, "abc"), 0);
+    struct watch_pulse second = worker_pulse(f.worker);
+    assert_true(second.has_begun && second.progress != first.progress);
+    ring_set_state(&producer, RING_WORKER_DECODING);
+    assert_false(worker_pulse(f.worker).may_rest);
+    ring_set_state(&producer, RING_WORKER_IDLE); /* as when all is made */
+    assert_true(worker_pulse(f.worker).may_rest);
+
+    ring_set_state(&producer, RING_WORKER_WAITING_ROOM);
+    assert_true(ring_producer_sleep(&producer, 0, 0));
+    assert_true(worker_pulse(f.worker).may_rest);
+    ring_discard(worker_ring(f.worker), 0);
+    worker_wake(f.worker, 0); /* now it ought to come up */
+    assert_false(worker_pulse(f.worker).may_rest);
+    say(WMSG_TITLE, PLAY);
+    assert_true(worker_pulse(f.worker).progress != second.progress);
+
+    struct wmsg_render render = { .gain = 1 };
+    ring_set_state(&producer, RING_WORKER_IDLE);
+    assert_true(worker_pulse(f.worker).may_rest);
+    assert_int_equal(worker_render(f.worker, &render), 0);
+    assert_false(worker_pulse(f.worker).may_rest || worker_pulse(f.worker).has_begun);
+    worker_close(f.worker);
+    assert_true(worker_pulse(f.worker).may_rest); /* the pool has patience of its own */
+    ring_producer_done(&producer);
+}
+
+/* Its last words are the reason. */
+static void it_says_what_it_dies_of(void **state)
+{
+    bring_to(WORKER_BUSY);
+    uint8_t bytes[WMSG_MAX];
+    struct wmsg m = { .type = WMSG_DYING, .text = "forbidden system call openat (257)" };
+    assert_int_equal(fd_send(f.sock, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, 0), 0);
+    turn();
+    assert_int_equal(f.n_died, 1);
+    assert_string_equal(f.why, "forbidden system call openat (257)");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -397,6 +449,8 @@ int main(void)
         TEST(one_that_does_not_read),
         TEST(rings_are_emptied_between_plays),
         TEST(bells_for_the_producer),
+        TEST(what_is_expected_of_it),
+        TEST(it_says_what_it_dies_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

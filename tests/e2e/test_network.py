@@ -1,0 +1,351 @@
+"""Sources from the network: whatever the server does, the frames are those of an undisturbed run."""
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib import opus
+from lib.client import PLENTY, Client
+from lib.media import Recipe
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
+import httpd  # noqa: E402
+
+SECONDS = 14
+RECIPES = {
+    "mp3": Recipe("mp3", "-c:a libmp3lame -b:a 128k", samples=SECONDS * 48000),
+    "opus": Recipe("opus", "-c:a libopus -b:a 96k", samples=SECONDS * 48000),
+    "m4a": Recipe("m4a", "-c:a aac -aac_pns 0 -b:a 128k -movflags +faststart", samples=SECONDS * 48000),
+    "behind": Recipe("m4a", "-c:a aac -aac_pns 0 -b:a 128k", samples=SECONDS * 48000, seed=1),
+    "webm": Recipe("webm", "-c:a libopus -b:a 96k", samples=SECONDS * 48000),
+    "flac": Recipe("flac", "-c:a flac", samples=SECONDS * 48000),
+}
+OPTIONS = ("--allow-private-hosts", "--stall-timeout", "0.4", "--connect-timeout", "2", "--give-up", "6")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with httpd.Server() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def net(media):
+    from lib.daemon import Daemon
+    with Daemon(*OPTIONS, media=[media.root]) as running:
+        yield running
+
+
+@pytest.fixture
+def bot(net):
+    with Client(net) as one:
+        yield one
+
+
+@pytest.fixture
+def paced_bot(net):
+    with Client(net, "paced") as one:
+        yield one
+
+
+_names = iter(range(10**6))
+
+
+@pytest.fixture
+def serve(server, media):
+    """serve(kind, **facts) puts such a file on the server: (URL, resource)."""
+    def serve(kind, **facts):
+        recipe = RECIPES[kind]
+        path = f"/{next(_names)}.{recipe.suffix}"
+        facts.setdefault("etag", '"one"')
+        data = Path(media.make(f"net-{kind}", recipe)).read_bytes()
+        return server.url(path), server.add(path, data, type=facts.pop("type", "audio/any"), **facts)
+    return serve
+
+
+_undisturbed = {}
+
+
+@pytest.fixture
+def undisturbed(bot, media):
+    """The packets of a kind when it is played from a file, as they are."""
+    def undisturbed(kind):
+        if kind not in _undisturbed:
+            played = bot.play_through(media.make(f"net-{kind}", RECIPES[kind]))
+            assert played.end["type"] == "finished" and played.packets
+            _undisturbed[kind] = played.packets
+        return _undisturbed[kind]
+    return undisturbed
+
+
+def warnings(client, play_id):
+    return [e["code"] for e in client.control.events if e["type"] == "warning" and e.get("play_id") == play_id]
+
+
+def check_same(played, packets):
+    assert played.end["type"] == "finished", played.end
+    played.run.check()
+    assert played.packets == packets
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_undisturbed(bot, serve, server, undisturbed, kind):
+    url, _ = serve(kind)
+    played = bot.play_through(url)
+    check_same(played, undisturbed(kind))
+    assert not warnings(bot, played.end["play_id"])
+    requests = server.requests(url[url.rindex("/"):])
+    assert len(requests) <= (3 if kind == "behind" else 1), requests
+    assert played.ready["duration"] == (None if kind == "opus" else pytest.approx(SECONDS, abs=0.2))
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm"])
+@pytest.mark.parametrize("how", ["cut", "reset", "stall", "chunked cut", "503", "429", "no range"])
+def test_a_lost_connection_is_not_heard(bot, serve, undisturbed, kind, how):
+    rng = random.Random(kind + how)
+    url, resource = serve(kind, chunked=how == "chunked cut", ranges=how != "no range")
+    at = sorted(rng.randrange(3000, len(resource.data)) for _ in range(3))
+    resource.script = {
+        "cut": [dict(cut=n) for n in at],
+        "chunked cut": [dict(cut=n) for n in at],
+        "reset": [dict(cut=n, reset=True) for n in at],
+        "stall": [dict(stall=at[0]), dict(stall=at[1])],
+        "503": [dict(cut=at[0]), dict(status=503), dict(status=502)],
+        "429": [dict(cut=at[0]), dict(status=429, headers={"Retry-After": "1"})],
+        "no range": [dict(cut=at[0]), dict(cut=at[2])],
+    }[how]
+    played = bot.play_through(url)
+    check_same(played, undisturbed(kind))
+    if how != "reset":  # which may take the very first bytes with it: nothing was lost then
+        assert "source_reconnected" in warnings(bot, played.end["play_id"])
+
+
+def test_a_length_that_is_a_lie(bot, serve, undisturbed):
+    """More is promised than there is. Asked for the rest, the server names the true length."""
+    url, resource = serve("mp3")
+    resource.lie = 10000
+    check_same(bot.play_through(url), undisturbed("mp3"))
+
+
+def test_a_server_that_goes_away_ends_the_play_after_what_is_in_hand(bot, serve, undisturbed):
+    url, resource = serve("mp3")
+    resource.script = [dict(cut=100000)] + [dict(status=500)] * 100
+    played = bot.play_through(url)
+    assert played.end["type"] == "error" and played.end["code"] == "source_failed", played.end
+    packets = undisturbed("mp3")
+    n = len(played.packets)
+    assert 250 < n < 400 and played.packets == packets[:n]
+
+
+@pytest.mark.parametrize("status,code", [(404, "not_found"), (500, "source_failed"), (403, None)])
+def test_what_cannot_be_opened(bot, serve, status, code):
+    url, resource = serve("mp3")
+    resource.script = [dict(status=status)] * 100
+    played = bot.play_through(url)
+    assert played.end["type"] == "error" and played.end["code"] in (code, "source_failed", "forbidden_url")
+
+
+def test_an_end_that_nobody_vouches_for_is_measured(bot, serve, undisturbed):
+    """No length, no chunks: the connection just ends. Half of what the container declares is missing."""
+    url, resource = serve("m4a", http10=True, length=False, ranges=False)
+    check_same(bot.play_through(url), undisturbed("m4a"))
+    url, resource = serve("m4a", http10=True, length=False, ranges=False)
+    resource.data = resource.data[:len(resource.data) // 2]
+    played = bot.play_through(url)
+    assert played.end["type"] == "error" or "source_truncated" in warnings(bot, played.end["play_id"])
+
+
+def test_a_file_that_changed_is_opened_anew_at_the_place(bot, serve, media, undisturbed):
+    url, resource = serve("mp3")
+    packets = undisturbed("mp3")
+    resource.script = [dict(cut=120000)]
+    resource.guard = lambda request: 503 if request.range[0] and resource.etag == '"one"' else None
+    ready = bot.start(url, paused=True)
+    other = Path(media.make("net-other", RECIPES["mp3"]._replace(seed=7))).read_bytes()
+    resource.data, resource.etag = other, '"two"'
+    bot.audio.credit(ready["channel"], PLENTY)
+    bot.control.expect("resumed", "resume", channel_id=str(ready["channel"]))
+    end = bot.control.terminal(ready["play_id"])
+    run = bot.audio.wait_ends(ready["channel"])
+    assert end["type"] == "finished"
+    run.check()
+    assert len(run.packets) == len(packets)
+    same = [a == b for a, b in zip(run.packets, packets)]
+    assert 200 < same.index(False) < 400 and not any(same[450:])
+    assert "source_reconnected" in warnings(bot, ready["play_id"])
+
+
+def fetcher_of(daemon):
+    return next(p for p in daemon.processes() if p.name == "tutti-fetch")
+
+
+def heard_near(packets, other):
+    """How alike two runs sound, frame by frame: 1 is the same."""
+    import numpy as np
+    a, b = opus.decode(packets), opus.decode(other)
+    n = min(len(a), len(b))
+    a, b = a[:n].astype(float).ravel(), b[:n].astype(float).ravel()
+    return float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a"])
+def test_the_fetcher_dies(bot, net, serve, undisturbed, kind):
+    url, resource = serve(kind, rate=60000)
+    ready = bot.start(url)
+    bot.audio.credit(ready["channel"], PLENTY)
+    bot.audio.wait_frames(ready["channel"], 150)
+    old = fetcher_of(net).pid
+    os.kill(old, signal.SIGKILL)
+    end = bot.control.terminal(ready["play_id"], 30)
+    run = bot.audio.wait_ends(ready["channel"])
+    assert end["type"] == "finished", end
+    run.check()
+    assert run.packets == undisturbed(kind)
+    assert fetcher_of(net).pid != old
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm"])
+def test_the_worker_dies(bot, net, serve, undisturbed, kind):
+    url, resource = serve(kind, rate=60000)
+    before = {p.pid for p in net.workers()}
+    ready = bot.start(url)
+    bot.audio.credit(ready["channel"], PLENTY)
+    bot.audio.wait_frames(ready["channel"], 150)
+    busy = max(net.workers(), key=lambda p: p.ticks) if before else net.workers()[0]
+    for proc in net.workers():
+        os.kill(proc.pid, signal.SIGKILL)
+    end = bot.control.terminal(ready["play_id"], 30)
+    run = bot.audio.wait_ends(ready["channel"])
+    assert end["type"] == "finished", (end, busy)
+    run.check()
+    packets = undisturbed(kind)
+    assert len(run.packets) == len(packets)
+    assert heard_near(run.packets, packets) > 0.98
+
+
+def test_a_seek_over_the_network(bot, serve, server, undisturbed):
+    """Inside the read-ahead it costs nothing; elsewhere one request."""
+    url, resource = serve("m4a")
+    ready = bot.start(url)
+    channel = ready["channel"]
+    bot.audio.credit(channel, 50)
+    bot.audio.wait_frames(channel, 50)
+    path = url[url.rindex("/"):]
+    n = len(server.requests(path))
+    seeked = bot.control.expect("seeked", "seek", channel_id=str(channel), position=3.0)
+    assert seeked["position"] == 3.0
+    assert len(server.requests(path)) == n
+    seeked = bot.control.expect("seeked", "seek", channel_id=str(channel), position=12.0)
+    assert seeked["position"] == 12.0
+    assert len(server.requests(path)) <= n + 1
+    bot.audio.credit(channel, PLENTY)
+    end = bot.control.terminal(ready["play_id"])
+    assert end["type"] == "finished"
+
+
+@pytest.mark.parametrize("command", ["stop", "volume", "seek"])
+def test_a_command_in_a_stall_takes_effect_at_once(bot, serve, command):
+    url, resource = serve("mp3")
+    resource.script = [dict(stall=60000)] * 50  # always there again, and no byte more
+    ready = bot.start(url)
+    channel = ready["channel"]
+    bot.audio.credit(channel, 100)
+    bot.audio.wait_frames(channel, 100)
+    started = time.monotonic()
+    if command == "stop":
+        bot.control.expect("stopped", "stop", channel_id=str(channel))
+    elif command == "volume":
+        bot.control.expect("volume", "volume", channel_id=str(channel), level=0.5)
+    else:
+        assert bot.control.expect("seeked", "seek", channel_id=str(channel), position=1.0)["position"] == 1.0
+    assert time.monotonic() - started < 2
+    if command != "stop":
+        bot.control.expect("stopped", "stop", channel_id=str(channel))
+
+
+def test_a_dry_source_is_said_and_waited_for(paced_bot, serve, undisturbed):
+    url, resource = serve("mp3")
+    resource.script = [dict(cut=50000)]
+    back = time.monotonic() + 5
+    resource.guard = lambda request: 503 if request.range[0] and time.monotonic() < back else None
+    ready = paced_bot.start(url)
+    end = paced_bot.control.terminal(ready["play_id"], 40)
+    run = paced_bot.audio.wait_ends(ready["channel"])
+    assert end["type"] == "finished", end
+    run.check()
+    assert run.packets == undisturbed("mp3")
+    said = warnings(paced_bot, ready["play_id"])
+    assert said.count("source_stalled") == 1 and "source_reconnected" in said
+
+
+def test_next_over_the_network_joins(bot, serve, server, undisturbed):
+    """Gapless from one network source to another, though the second answers late."""
+    first, _ = serve("opus")
+    second, resource = serve("opus")
+    resource.script = [dict(delay=0.7)]
+    ready = bot.start(first)
+    channel = ready["channel"]
+    tag = bot.control.send("play", channel_id=str(channel), url=second, next=True)
+    bot.audio.credit(channel, PLENTY)
+    follows = bot.control.answer(tag)
+    assert follows["type"] == "ready", follows
+    assert bot.control.terminal(ready["play_id"])["type"] == "finished"
+    assert bot.control.terminal(follows["play_id"])["type"] == "finished"
+    packets = undisturbed("opus")
+    assert bot.audio.wait_ends(channel, 1).packets == packets
+    assert bot.audio.wait_ends(channel, 2).packets == packets
+
+
+def test_a_next_that_never_answers_holds_nothing_up(paced_bot, serve, undisturbed):
+    first, _ = serve("opus")
+    second, resource = serve("opus")
+    resource.script = [dict(stall=3000)] + [dict(stall=0)] * 50
+    ready = paced_bot.start(first, position=SECONDS - 4)
+    tag = paced_bot.control.send("play", channel_id=str(ready["channel"]), url=second, next=True)
+    assert paced_bot.control.terminal(ready["play_id"])["type"] == "finished"
+    assert paced_bot.control.answer(tag, 30)["type"] == "error"
+
+
+def test_a_long_pause_holds_no_connection(bot, serve, server, undisturbed):
+    url, resource = serve("mp3")
+    ready = bot.start(url, paused=True)
+    channel = ready["channel"]
+    server.drop_all(reset=True)
+    bot.audio.credit(channel, PLENTY)
+    bot.control.expect("resumed", "resume", channel_id=str(channel))
+    assert bot.control.terminal(ready["play_id"])["type"] == "finished"
+    assert bot.audio.wait_ends(channel).packets == undisturbed("mp3")
+
+
+def test_playlists(bot, server, serve, undisturbed):
+    song, _ = serve("mp3")
+    name = song[song.rindex("/"):]
+    server.add("/list.m3u", f"#EXTM3U\nhttp://127.0.0.1:1/nobody\n{name}\n".encode(), type="audio/x-mpegurl")
+    server.add("/list.pls", f"[playlist]\nFile1={song}\n".encode(), type="audio/x-scpls")
+    for path in ("/list.m3u", "/list.pls"):
+        check_same(bot.play_through(server.url(path)), undisturbed("mp3"))
+
+
+def test_radio(bot, server, media):
+    data = Path(media.make("net-mp3", RECIPES["mp3"])).read_bytes()
+    sent = []
+
+    def live(at):
+        sent.append(at)
+        if len(sent) > 4:
+            time.sleep(0.4)
+        return (data + data)[at % len(data):][:8192]
+    server.add("/radio", type="audio/mpeg", live=live, icy=8192, titles=[(8192, "A song"), (5 * 8192, "Another")])
+    ready = bot.start(server.url("/radio"))
+    channel = str(ready["channel"])
+    assert ready["duration"] is None
+    bot.audio.credit(ready["channel"], PLENTY)
+    bot.audio.wait_frames(ready["channel"], 150)
+    assert bot.control.expect("error", "seek", channel_id=channel, position=100)["code"] == "not_seekable"
+    bot.control.expect("stopped", "stop", channel_id=channel)
+    titles = [e["title"] for e in bot.control.events if e["type"] == "title"]
+    assert "Another" in titles + [ready.get("title")]

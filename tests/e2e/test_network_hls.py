@@ -1,0 +1,210 @@
+"""HLS from the network: a recording and a live stream, whatever happens to their segments."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib import opus
+from lib.client import PLENTY, Client
+from lib.daemon import Daemon
+from lib.media import Recipe
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
+import httpd  # noqa: E402
+
+SECONDS = 16
+OPTIONS = ("--allow-private-hosts", "--stall-timeout", "0.4", "--connect-timeout", "2", "--give-up", "6")
+KINDS = {
+    "ts": "",
+    "fmp4": "-hls_segment_type fmp4",
+    "ranges": "-hls_flags single_file",
+    "encrypted": "-hls_key_info_file {}/keyinfo",
+}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with httpd.Server() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def net(media):
+    with Daemon(*OPTIONS, media=[media.root]) as running:
+        yield running
+
+
+@pytest.fixture
+def bot(net):
+    with Client(net) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def segments(media, tmp_path_factory):
+    """segments(kind) is a directory with list.m3u8 and what it names."""
+    made = {}
+
+    def segments(kind):
+        if kind not in made:
+            wav = media.make("hls", Recipe("wav", "-c:a pcm_s16le", samples=SECONDS * 48000))
+            folder = tmp_path_factory.mktemp(kind)
+            (folder / "key").write_bytes(bytes(range(16)))
+            (folder / "keyinfo").write_text(f"key\n{folder}/key\n")
+            subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", wav, "-c:a", "aac", "-aac_pns", "0", "-b:a", "128k",
+                            "-f", "hls", "-hls_time", "2", "-hls_list_size", "0", "-hls_playlist_type", "vod",
+                            *KINDS[kind].format(folder).split(), str(folder / "list.m3u8")],
+                           stdin=subprocess.DEVNULL, check=True)
+            made[kind] = folder
+        return made[kind]
+    return segments
+
+
+_folders = iter(range(10**6))
+
+
+@pytest.fixture
+def serve(server, segments):
+    """serve(kind) puts the stream on the server anew: (URL of its list, {name: resource})."""
+    def serve(kind):
+        folder = f"/hls{next(_folders)}"
+        names = {p.name: server.add(f"{folder}/{p.name}", p.read_bytes(), type="video/mp2t")
+                 for p in segments(kind).iterdir()}
+        names["list.m3u8"].type = "application/vnd.apple.mpegurl"
+        return server.url(f"{folder}/list.m3u8"), names
+    return serve
+
+
+_undisturbed = {}
+
+
+@pytest.fixture
+def undisturbed(bot, serve):
+    def undisturbed(kind):
+        if kind not in _undisturbed:
+            played = bot.play_through(serve(kind)[0])
+            assert played.end["type"] == "finished", played.end
+            played.run.check()
+            assert abs(len(played.packets) - SECONDS * 50) <= 4
+            assert played.ready["duration"] == pytest.approx(SECONDS, abs=0.3)
+            _undisturbed[kind] = played.packets
+        return _undisturbed[kind]
+    return undisturbed
+
+
+def alike(packets, other):
+    import numpy as np
+    a, b = opus.decode(packets), opus.decode(other)
+    n = min(len(a), len(b))
+    a, b = a[:n].astype(float).ravel(), b[:n].astype(float).ravel()
+    return float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
+
+
+def media_of(names):
+    """The resource with sound in it that is played in the middle."""
+    found = sorted((n for n in names if re.search(r"\.(ts|m4s)$", n)), key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
+    return names[found[len(found) // 2]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", ["cut", "stall", "503"])
+def test_a_lost_segment_is_not_heard(bot, serve, undisturbed, kind, how):
+    want = undisturbed(kind)
+    url, names = serve(kind)
+    media_of(names).script = {
+        "cut": [dict(cut=5001), dict(cut=3003)],
+        "stall": [dict(stall=5001)],
+        "503": [dict(status=503), dict(status=503)],
+    }[how]
+    played = bot.play_through(url)
+    assert played.end["type"] == "finished", played.end
+    played.run.check()
+    assert played.packets == want
+
+
+@pytest.mark.parametrize("kind", ["ts", "fmp4"])
+def test_a_seek(bot, serve, undisturbed, kind):
+    """What is heard after it is what is heard there in one go."""
+    want = undisturbed(kind)
+    url, _ = serve(kind)
+    ready = bot.start(url)
+    channel = ready["channel"]
+    bot.audio.credit(channel, 50)
+    bot.audio.wait_frames(channel, 50)
+    for position in (10.0, 4.0):
+        assert bot.control.expect("seeked", "seek", channel_id=str(channel), position=position)["position"] == position
+    bot.audio.credit(channel, PLENTY)
+    assert bot.control.terminal(ready["play_id"])["type"] == "finished"
+    run = bot.audio.wait_ends(channel)
+    run.check()
+    after = run.packets[50:]
+    assert len(after) == len(want) - 200
+    assert alike(after[10:], want[210:]) > 0.99
+
+
+@pytest.mark.parametrize("who", ["tutti-worker", "tutti-fetch"])
+def test_a_process_dies(bot, net, serve, undisturbed, who):
+    want = undisturbed("ts")
+    url, names = serve("ts")
+    for resource in names.values():
+        resource.rate = 60000
+    ready = bot.start(url)
+    channel = ready["channel"]
+    bot.audio.credit(channel, PLENTY)
+    bot.audio.wait_frames(channel, 150)
+    for proc in net.processes():
+        if proc.name == who:
+            os.kill(proc.pid, signal.SIGKILL)
+    assert bot.control.terminal(ready["play_id"], 40)["type"] == "finished"
+    run = bot.audio.wait_ends(channel)
+    run.check()
+    assert len(run.packets) == len(want)
+    assert run.packets == want if who == "tutti-fetch" else alike(run.packets, want) > 0.98
+
+
+def test_a_list_of_variants(bot, server, serve, undisturbed):
+    """The one with sound only is taken; only that one is asked for."""
+    url, _ = serve("ts")
+    sound = url[url.index("/hls"):]
+    text = ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=640x360\n/nothing.m3u8\n"
+            f"#EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\n{sound}\n")
+    server.add("/master.m3u8", text.encode(), type="application/vnd.apple.mpegurl")
+    played = bot.play_through(server.url("/master.m3u8"))
+    assert played.end["type"] == "finished" and played.packets == undisturbed("ts")
+    assert not server.requests("/nothing.m3u8")
+
+
+def test_a_live_stream(bot, serve, undisturbed):
+    """It grows while it is played, has no duration and cannot be sought; commands are heard meanwhile."""
+    url, names = serve("ts")
+    root = names["list.m3u8"]
+    lines = root.data.decode().replace("#EXT-X-PLAYLIST-TYPE:VOD\n", "").replace(
+        "TARGETDURATION:2", "TARGETDURATION:1").splitlines()
+    ends = [i for i, line in enumerate(lines) if line.endswith(".ts")]
+
+    def up_to(i, last=False):
+        root.data = ("\n".join(lines[:ends[i] + 1]) + ("\n#EXT-X-ENDLIST\n" if last else "\n")).encode()
+    up_to(2)
+    ready = bot.start(url)
+    channel = ready["channel"]
+    assert ready["duration"] is None
+    bot.audio.credit(channel, PLENTY)
+    bot.audio.wait_frames(channel, 250)
+    started = time.monotonic()
+    assert bot.control.expect("error", "seek", channel_id=str(channel), position=1)["code"] == "not_seekable"
+    bot.control.expect("volume", "volume", channel_id=str(channel), level=0.5)
+    assert time.monotonic() - started < 3
+    for i in range(3, len(ends)):
+        up_to(i, i == len(ends) - 1)
+        time.sleep(0.7)
+    assert bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
+    run = bot.audio.wait_ends(channel)
+    run.check()
+    want = undisturbed("ts")
+    assert len(run.packets) == len(want)
+    assert alike(run.packets, want) > 0.9

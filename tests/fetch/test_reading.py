@@ -1,0 +1,355 @@
+"""What is read is what is there, byte for byte, and with as few requests as can be."""
+import gzip
+
+import pytest
+from lib import (CHANGED, CUT, DATA, END, ERROR, FAILED, HEAD, LIVE, MEDIA, OPEN_ENDED, OPENED, PAGE,
+                 PLAYLIST, RANGES, RECONNECTED, Fetch, Gone, noise, wait_for)
+from httpd import Server
+
+SIZE = 1_500_000
+SONG = noise(SIZE)
+
+
+def whole(source):
+    source.reset()
+    return source.read_all()
+
+
+def test_undisturbed_play_is_one_request(server, fetch):
+    server.add("/a", SONG, type="audio/mpeg", etag='"v"')
+    source = fetch.source(server.url("/a"))
+    head = source.expect(HEAD)
+    assert (head.length, head.facts, head.kind, head.validator) == (SIZE, RANGES, MEDIA, '"v"')
+    got, end = whole(source)
+    assert got == SONG and end.what == END and end.length == SIZE
+    assert len(server.log) == 1
+    assert fetch.collect() == []
+
+
+@pytest.mark.parametrize("options, facts, ending", [
+    (dict(chunked=True, ranges=False), 0, END),
+    (dict(ranges=False), 0, END),
+    (dict(ranges=False, length=False), OPEN_ENDED, CUT),
+    (dict(ranges=False, length=False, http10=True), OPEN_ENDED, CUT),
+    (dict(compress=True), 0, END),
+    (dict(compress=True, chunked=True), 0, END),
+    (dict(piece=200_000), RANGES, END),
+], ids=["chunked", "no-range", "close", "http10", "gzip", "gzip-chunked", "pieces"])
+def test_ways_to_send(server, fetch, options, facts, ending):
+    server.add("/a", SONG, type="audio/mpeg", **options)
+    source = fetch.source(server.url("/a"))
+    assert source.expect(HEAD).facts == facts
+    got, end = whole(source)
+    assert got == SONG and end.what == ending and end.length == SIZE
+    assert len(server.log) == (8 if "piece" in options else 1)
+    assert fetch.collect() == []
+
+
+def test_empty_resources(server, fetch):
+    for path, options in {"/plain": {}, "/none": dict(ranges=False), "/bit": dict(chunked=True)}.items():
+        server.add(path, b"", **options)
+        source = fetch.source(server.url(path))
+        assert source.expect(HEAD).length in (0, -1)
+        source.reset()
+        assert source.read(0).what == END
+
+
+@pytest.mark.parametrize("type, body, kind", [
+    ("text/html; charset=utf-8", b"<!DOCTYPE html><html>", PAGE),
+    ("application/octet-stream", b"  <html><body>", PAGE),
+    ("text/plain", b"#EXTM3U\nx", PLAYLIST),
+    ("audio/x-scpls", b"[playlist]\nFile1=x", PLAYLIST),
+    ("application/vnd.apple.mpegurl", b"\xef\xbb\xbf#EXTM3U\n", PLAYLIST),
+    ("audio/x-mpegurl", b"ID3\x04\x00\x00", MEDIA),
+    ("audio/mpeg", b"<html>", MEDIA),
+    ("text/html", b"\x00\x01", PAGE),
+    ("", b"OggS\x00", MEDIA),
+])
+def test_kinds(server, fetch, type, body, kind):
+    server.add("/a", body, type=type)
+    assert fetch.source(server.url("/a")).expect(HEAD).kind == kind
+
+
+def test_seeks(server, fetch):
+    server.add("/a", SONG, rate=None)
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    source.reset()
+    assert source.read_exactly(0, 65536) == SONG[:65536]
+    # Within the read-ahead, and a little back: nothing is asked for.
+    assert source.read_exactly(120_000, 1000) == SONG[120_000:121_000]
+    assert source.read_exactly(100_000, 1000) == SONG[100_000:101_000]
+    assert len(server.log) == 1
+    # Farther on: one request, from that byte.
+    assert source.read_exactly(1_200_000, 5000) == SONG[1_200_000:1_205_000]
+    assert [r.range for r in server.log] == [(0, None), (1_200_000, None)]
+    # Back to where the first one stands: none.
+    assert source.read_exactly(121_000, 1000) == SONG[121_000:122_000]
+    assert len(server.log) == 2
+    # And to the end from there.
+    got, end = source.read_all(122_000)
+    assert got == SONG[122_000:] and end.what == END
+    assert len(server.log) == 2
+    assert source.read(SIZE + 5).what == END
+    assert fetch.collect() == []
+
+
+def test_seeks_without_ranges_read_through(server, fetch):
+    server.add("/a", SONG, ranges=False)
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    source.reset()
+    for at in (1_000_000, 10, 700_000):
+        assert source.read_exactly(at, 3000) == SONG[at:at + 3000]
+
+
+def test_redirects(server, fetch):
+    server.add("/song", SONG)
+    for i in range(10):
+        server.add(f"/{i}", redirect=server.url(f"/{i - 1}") if i else "/song",
+                   redirect_status=(301, 302, 303, 307, 308)[i % 5])
+    source = fetch.source(server.url("/9"))
+    assert source.expect(HEAD).base == server.url("/song")
+    assert whole(source)[0] == SONG
+    # What is asked for later is asked of where it led.
+    assert source.read_exactly(10, 5) == SONG[10:15]
+    assert [r.path for r in server.log[-2:]] == ["/song", "/song"] and len(server.log) == 12
+    server.add("/10", redirect="/9")
+    failed = fetch.source(server.url("/10")).expect(FAILED)
+    assert failed.code == "source_failed" and "redirects" in failed.why
+
+
+@pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://127.0.0.1/"])
+def test_redirects_to_other_schemes(server, fetch, location):
+    server.add("/a", redirect=location)
+    assert fetch.source(server.url("/a")).expect(FAILED).code == "forbidden_url"
+
+
+def test_redirect_target_that_expires(server, fetch):
+    """The first URL leads to a fresh place again."""
+    server.add("/song1", SONG)
+    server.add("/song2", SONG)
+    way = server.add("/a", redirect="/song1")
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    source.reset()
+    source.read_exactly(0, 1000)
+    del server.resources["/song1"]
+    way.redirect = "/song2"
+    assert source.read_exactly(1_300_000, 1000) == SONG[1_300_000:1_301_000]
+    assert fetch.collect() == []
+
+
+def test_headers(server, fetch):
+    server.add("/a", b"x" * 10)
+    fetch.source(server.url("/a"), "User-Agent: Me\nX-Key: k: v\nRange: bytes=5-\nCookie: c=1\n"
+                 "Accept-Encoding: br\nHost: other\n").expect(HEAD)
+    sent = server.log[0].headers
+    assert (sent["user-agent"], sent["x-key"], sent["cookie"]) == ("Me", "k: v", "c=1")
+    assert sent["range"] == "bytes=0-" and sent["accept-encoding"] == "identity"
+    assert sent["host"] == f"127.0.0.1:{server.port}"
+    fetch.source(server.url("/a")).expect(HEAD)
+    assert server.log[1].headers["user-agent"].startswith("tutti/")
+
+
+def test_credentials_do_not_follow_a_redirect_elsewhere(server, fetch):
+    with Server() as other:
+        other.add("/b", b"x")
+        server.add("/a", redirect=other.url("/b"))
+        fetch.source(server.url("/a"), "Authorization: secret\nCookie: c=1\nX-Y: z\n").expect(HEAD)
+        assert "authorization" in server.log[0].headers
+        assert "authorization" not in other.log[0].headers and "cookie" not in other.log[0].headers
+        assert other.log[0].headers["x-y"] == "z"
+
+
+def test_cookies_are_not_kept(server, fetch):
+    server.add("/a", b"x", headers={"Set-Cookie": "id=7"})
+    for _ in range(2):
+        fetch.source(server.url("/a")).expect(HEAD)
+    assert all("cookie" not in r.headers for r in server.log)
+
+
+@pytest.mark.parametrize("status, code", [(404, "not_found"), (410, "not_found"),
+                                          (403, "source_failed"), (401, "source_failed"),
+                                          (400, "source_failed")])
+def test_refusals_at_first(server, fetch, status, code):
+    server.add("/a", script=[dict(status=status)] * 9)
+    failed = fetch.source(server.url("/a")).expect(FAILED, seconds=5)
+    assert (failed.code, failed.status) == (code, status) and str(status) in failed.why
+    assert len(server.log) == 1
+
+
+def test_nobody_there(fetch):
+    with Server() as gone:
+        url = gone.url("/a")
+    failed = fetch.source(url).expect(FAILED, seconds=12)
+    assert failed.code == "source_failed" and "onnect" in failed.why
+
+
+def test_no_such_host(fetch):
+    failed = fetch.source("http://no-such-host.invalid/a").expect(FAILED, seconds=12)
+    assert failed.code == "source_failed" and "no-such-host.invalid" in failed.why
+
+
+def test_reads_after_a_failure_are_answered(server, fetch):
+    source = fetch.source(server.url("/none"))
+    source.expect(FAILED)
+    source.reset()
+    error = source.read(0)
+    assert (error.what, error.code, error.status) == (ERROR, "not_found", 404)
+
+
+def test_a_head_without_end(server, fetch):
+    server.add("/a", script=[dict(raw=b"HTTP/1.1 200 OK\r\n" + b"X: %s\r\n" % (b"y" * 1000) * 100)] * 5)
+    assert fetch.source(server.url("/a")).expect(FAILED, seconds=12).code == "source_failed"
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"SSH-2.0-x\r\n",
+                                 b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc"])
+def test_nonsense_instead_of_an_answer(server, fetch, raw):
+    server.add("/a", script=[dict(raw=raw)] * 9)
+    fetch.source(server.url("/a")).expect(FAILED, HEAD, seconds=15)
+
+
+def test_nested(server, fetch):
+    server.add("/list", b"#EXTM3U\n")
+    server.add("/s1", SONG, type="video/mp2t")
+    source = fetch.source(server.url("/list"), "X-Key: root\n")
+    source.expect(HEAD)
+    source.reset()
+    opened = source.open(7, server.url("/s1"), at=1000, end=400_000)
+    assert (opened.what, opened.length, opened.type) == (OPENED, SIZE, "video/mp2t")
+    assert server.log[-1].range == (1000, 399_999) and server.log[-1].headers["x-key"] == "root"
+    got, end = source.read_all(1000, stream=7)
+    assert got == SONG[1000:400_000] and end.what == END
+    assert len(server.requests("/s1")) == 1
+    source.close_stream(7)
+    assert source.open(7, server.url("/s1"), "X-Key: mine\n").what == OPENED
+    assert server.log[-1].headers["x-key"] == "mine"
+    assert source.read(0, stream=0).data == b"#EXTM3U\n"
+    assert source.open(8, server.url("/none")).code == "not_found"
+    # A new reader finds them closed.
+    source.reset()
+    assert source.open(7, server.url("/s1")).what == OPENED
+
+
+@pytest.mark.parametrize("breach", ["read twice", "unknown stream", "open twice", "nine streams",
+                                    "garbage", "nothing"])
+def test_a_worker_that_breaks_the_rules_is_dropped(server, fetch, breach):
+    server.add("/a", SONG, script=[dict(stall=5000)] * 9)
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    source.reset()
+    if breach == "read twice":
+        source.ask(100_000)
+        source.ask(100_000)
+    elif breach == "unknown stream":
+        source.ask(0, stream=5)
+    elif breach == "open twice":
+        source.open(1, server.url("/a"))
+        source.send(3, 1, b"\0" * 16 + b"\xff" * 8 + server.url("/a").encode() + b"\0\0")
+    elif breach == "nothing":
+        source.sock.send(b"")
+    elif breach == "nine streams":
+        for i in range(1, 9):
+            source.open(i, server.url("/a"))
+        source.send(3, 9, b"\0" * 16 + b"\xff" * 8 + server.url("/a").encode() + b"\0\0")
+    else:
+        source.sock.send(b"\1" * 40)
+    with pytest.raises(Gone):
+        while True:
+            source.hear(10)
+    assert source.expect(FAILED, RECONNECTED).what in (FAILED, RECONNECTED)
+    # The others do not notice.
+    server.add("/b", SONG)
+    assert whole(fetch.source(server.url("/b")))[0] == SONG
+
+
+def test_a_slow_worker_is_waited_for(server, fetch):
+    """Its queue is full; then it takes all at once."""
+    server.add("/a", SONG)
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    source.reset()
+    for i in range(1, 9):
+        assert source.open(i, server.url("/a")).what == OPENED
+    for i in range(9):
+        source.ask(0, stream=i)
+    got = {}
+    while len(got) < 9:
+        message = source.answer()
+        assert message.what == DATA
+        got[message.stream] = message.data
+    assert all(SONG.startswith(d) for d in got.values())
+
+
+def test_tls(certificate):
+    ca, *pair = certificate
+    with Server(pair) as server:
+        server.add("/a", SONG, script=[dict(cut=300_000, reset=True), dict(cut=5)])
+        with Fetch(env={"SSL_CERT_FILE": str(ca)}) as fetch:
+            source = fetch.source(server.url("/a", "localhost"))
+            source.expect(HEAD)
+            assert whole(source)[0] == SONG
+        with Fetch() as fetch:
+            failed = fetch.source(server.url("/a", "localhost")).expect(FAILED)
+            assert failed.code == "source_failed" and "certificate" in failed.why
+
+
+def test_connections_are_used_again(server, fetch):
+    for i in range(5):
+        server.add(f"/{i}", noise(50_000, i))
+        assert whole(fetch.source(server.url(f"/{i}")))[0] == noise(50_000, i)
+    assert server.connections == 1
+
+
+def test_proxy(server):
+    with Server() as proxy:
+        proxy.add("/a", SONG)
+        with Fetch("--http-proxy", f"http://127.0.0.1:{proxy.port}") as fetch:
+            source = fetch.source("http://media.example/a")
+            source.expect(HEAD)
+            assert whole(source)[0] == SONG
+        assert proxy.proxied[0] == "http://media.example/a"
+        with Fetch(env={"http_proxy": f"http://127.0.0.1:{proxy.port}",
+                        "no_proxy": "localhost,127.0.0.1"}) as fetch:
+            fetch.source("http://media.example/a").expect(HEAD)
+            server.add("/a", b"x")
+            assert fetch.source(server.url("/a")).expect(HEAD).length == 1
+
+
+def test_tls_through_a_proxy(certificate):
+    ca, *pair = certificate
+    with Server(pair) as server, Server() as proxy:
+        server.add("/a", SONG)
+        with Fetch("--http-proxy", proxy.url("/"), env={"SSL_CERT_FILE": str(ca)}) as fetch:
+            source = fetch.source(server.url("/a", "localhost"))
+            source.expect(HEAD)
+            assert whole(source)[0] == SONG
+        assert proxy.proxied == [f"localhost:{server.port}"]
+
+
+def test_it_ends_with_the_daemon(server):
+    server.add("/a", SONG, rate=1000)
+    fetch = Fetch()
+    fetch.source(server.url("/a"))
+    wait_for(lambda: server.log)
+    fetch.close()
+    assert fetch.process.returncode == 0
+
+
+def test_resumed_source_asks_when_it_is_read(server, fetch):
+    """A fetcher that died had it: nothing is asked for until somebody reads."""
+    server.add("/a", SONG, etag='"v"')
+    source = fetch.source(server.url("/a"), flags=2, length=SIZE, facts=RANGES, validator='"v"',
+                          type="audio/mpeg", base=server.url("/a"))
+    ready = source.reset()
+    assert (ready.length, ready.type) == (SIZE, "audio/mpeg") and not server.log
+    assert source.read_exactly(700_000, 5000) == SONG[700_000:705_000]
+    assert [r.range for r in server.log] == [(700_000, None)]
+    assert fetch.collect() == []
+    source = fetch.source(server.url("/a"), flags=2, length=SIZE, facts=RANGES, validator='"old"',
+                          base=server.url("/a"))
+    source.reset()
+    assert source.read(700_000).what == ERROR
+    source.expect(CHANGED)
