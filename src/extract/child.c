@@ -322,7 +322,8 @@ int child_new(uv_loop_t *loop, const struct child_config *config, const struct c
         return r;
     }
     c->pid = c->process.pid;
-    set_limits(c->pid);
+    if (!config->confined)
+        set_limits(c->pid);
     if (config->gently)
         (void)setpriority(PRIO_PROCESS, (id_t)c->pid, NICENESS);
     (void)uv_read_start((uv_stream_t *)&c->out, on_alloc, on_output);

@@ -19,6 +19,7 @@ struct child_config {
     const char *const *argv; /* argv[0] is the program's path; ends with NULL */
     char *const *env;        /* ends with NULL */
     bool with_input;         /* there is a pipe to its standard input, else /dev/null */
+    bool confined;           /* it runs behind tutti-confine, which sets the limits */
     bool gently;             /* others go first: it is in no hurry */
     size_t output_max;       /* [bytes] that may wait; more ends it */
 };

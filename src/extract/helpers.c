@@ -228,9 +228,11 @@ static int start_child(struct helper *h, const char *python)
     argv[n++] = timeout;
     argv[n++] = config->proxy; /* NULL: the end */
     argv[n] = NULL;
-    struct child_config child = {
-        .argv = argv, .env = config->env, .with_input = true, .output_max = config->output_max
-    };
+    struct child_config child = { .argv = argv,
+                                  .env = config->env,
+                                  .confined = config->confine,
+                                  .with_input = true,
+                                  .output_max = config->output_max };
     return child_new(config->loop, &child, &ops, h, &h->child);
 }
 

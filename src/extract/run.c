@@ -219,7 +219,9 @@ static void start_program(struct run *r)
         .socket_timeout_s = run_socket_timeout_s(tools),
     };
     ytdlp_arguments(&call, number, argv + n);
-    struct child_config config = { .argv = argv, .env = tools->env, .output_max = RUN_OUTPUT_MAX };
+    struct child_config config = {
+        .argv = argv, .env = tools->env, .confined = tools->confine, .output_max = RUN_OUTPUT_MAX
+    };
     int e = child_new(tools->loop, &config, &ops, r, &r->child);
     if (e < 0) {
         char why[RUN_WHY_MAX];

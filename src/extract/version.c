@@ -91,9 +91,11 @@ static void on_time(uv_timer_t *timer)
     argv[n++] = "--ignore-config";
     argv[n++] = "--version";
     argv[n] = NULL;
-    struct child_config config = {
-        .argv = argv, .env = tools->env, .gently = true, .output_max = OUTPUT_MAX
-    };
+    struct child_config config = { .argv = argv,
+                                   .env = tools->env,
+                                   .confined = tools->confine,
+                                   .gently = true,
+                                   .output_max = OUTPUT_MAX };
     int r = child_new(tools->loop, &config, &ops, v, &v->child);
     if (r < 0)
         log_warn("extract", "%s cannot be run: %s", program, strerror(-r));

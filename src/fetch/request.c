@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     REDIRECT_BODY_MAX = 65536, /* [bytes] read for the sake of the connection */
@@ -97,7 +98,11 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         return CURL_SOCKET_BAD;
     }
     r->is_permitted = true;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int sock = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (sock < r->context->descriptors_max)
+        return sock;
+    (void)close(sock);
+    return CURL_SOCKET_BAD;
 }
 
 static int on_socket_made(void *arg, curl_socket_t sock, curlsocktype purpose)

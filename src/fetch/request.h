@@ -27,6 +27,9 @@ struct request_context {
     long connect_timeout_ms;
     const char *ca_file; /* NULL: the system's */
     const char *ca_dir;
+    /* No connection gets this descriptor or a higher one: without any left, not even the daemon's
+     * messages could be received. */
+    int descriptors_max;
 };
 
 struct request_spec {

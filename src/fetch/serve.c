@@ -11,16 +11,20 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <uthash.h>
 
 enum {
     AHEAD_BYTES = 256 * 1024,
     AHEAD_BYTES_MIN = 32 * 1024,
-    /* Half a megabyte a source is far above what it may hold: all together hold less than this. */
+    /* Of all windows. When they hold as much, none gets more than the least a reader needs. */
     MEMORY_BYTES = 64 * 1024 * 1024,
     QUEUE_BYTES_MAX = 16 << 20, /* of messages that the daemon does not take */
     MESSAGES_A_TURN = 32,
+    /* Descriptors for the resolver, and for a source that can only be refused. */
+    SPARE_DESCRIPTORS = 64,
+    DESCRIPTORS_MAX = 1 << 20,
 };
 
 struct entry {
@@ -36,7 +40,8 @@ struct server {
     int sock;
     uv_poll_t poll;
     struct entry *entries;
-    struct buf queue; /* length (uint32_t), message, … */
+    struct buf queue;  /* length (uint32_t), message, … */
+    size_t held_bytes; /* by all windows */
     bool is_over;
 };
 
@@ -117,6 +122,10 @@ static void add_source(struct server *v, const struct fmsg *m, int sock)
     HASH_FIND(hh, v->entries, &m->id, sizeof m->id, e);
     if (e || fd < 0) {
         leave(v, "the daemon breaks the rules");
+        return;
+    }
+    if (fd >= v->context.request.descriptors_max) {
+        say_failed(v, m->id, -EMFILE);
         return;
     }
     struct source_ops ops = { on_say, v };
@@ -220,6 +229,18 @@ static void end(struct server *v)
     buf_done(&v->queue);
 }
 
+/* Each source takes two descriptors, or a few more: as many as the administrator permits. */
+static int raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return SPARE_DESCRIPTORS;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    int most = (int)limit.rlim_cur;
+    return most > 2 * SPARE_DESCRIPTORS ? most - SPARE_DESCRIPTORS : most / 2;
+}
+
 int serve_run(const struct serve_config *config, int sock)
 {
     struct server v = { .sock = sock };
@@ -234,7 +255,11 @@ int serve_run(const struct serve_config *config, int sock)
         .give_up_ms = (uint64_t)(config->give_up_s * 1000),
         .idle_ms = (uint64_t)(config->idle_s * 1000),
         .ahead_bytes = AHEAD_BYTES,
+        .ahead_bytes_min = AHEAD_BYTES_MIN,
+        .memory_bytes = MEMORY_BYTES,
+        .held_bytes = &v.held_bytes,
     };
+    v.context.request.descriptors_max = raise_descriptor_limit();
     r = multi_new(&v.loop, &v.context.request.multi);
     if (r < 0)
         return r;

@@ -46,13 +46,30 @@ static int64_t ahead(const struct transfer *t)
 static int64_t ahead_limit(const struct transfer *t)
 {
     /* What is live must not lag behind: an eighth of a megabyte is some seconds of it. */
-    int64_t limit = (int64_t)t->context->ahead_bytes;
+    const struct transfer_context *c = t->context;
+    bool is_scarce = *c->held_bytes >= c->memory_bytes;
+    int64_t limit = (int64_t)(is_scarce ? c->ahead_bytes_min : c->ahead_bytes);
     return t->resource->facts & FETCH_LIVE && limit > 131072 ? 131072 : limit;
+}
+
+/* After each change of the window. */
+static void count_held(struct transfer *t)
+{
+    size_t now = (size_t)t->window.n_blocks * WINDOW_BLOCK_BYTES;
+    *t->context->held_bytes += now - t->held;
+    t->held = now;
 }
 
 static void trim(struct transfer *t)
 {
     window_trim(&t->window, t->pos - (int64_t)t->context->ahead_bytes / BEHIND_PARTS);
+    count_held(t);
+}
+
+static void empty(struct transfer *t, int64_t at)
+{
+    window_restart(&t->window, at);
+    count_held(t);
 }
 
 static void finish(struct transfer *t, enum transfer_end end)
@@ -129,7 +146,8 @@ static void lose(struct transfer *t, const char *why)
     /* Whoever does not read now need not be told; it is asked for again when it is wanted. */
     if (t->state == PAUSED || !t->is_active) {
         go_dormant(t);
-    } else if (t->is_open_ended && again && t->at >= t->window.end) {
+    } else if (t->is_open_ended && again && t->at >= t->window.end &&
+               !(t->resource->facts & FETCH_LIVE)) { /* a station is waited for, up to the limit */
         finish(t, OVER_CUT);
     } else {
         if (t->got >= GOOD_BYTES && t->window.end > t->start_end)
@@ -177,7 +195,9 @@ static int take_bytes(const uint8_t *bytes, size_t len, void *arg)
     if (old == len)
         return 0;
     trim(t);
-    return window_append(&t->window, bytes + old, len - old);
+    int r = window_append(&t->window, bytes + old, len - old);
+    count_held(t);
+    return r;
 }
 
 static void take_title(const char *title, void *arg)
@@ -410,7 +430,7 @@ static void check_idle(struct transfer *t)
     log_debug("fetch", "nobody has read for %u s: connection closed", (unsigned)(passed / 1000));
     go_dormant(t);
     if (!t->is_active)
-        window_restart(&t->window, t->window.begin);
+        empty(t, t->window.begin);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -515,7 +535,7 @@ void transfer_relink(struct transfer *t)
 void transfer_place(struct transfer *t, int64_t at)
 {
     drop_request(t);
-    window_restart(&t->window, at);
+    empty(t, at);
     t->pos = at;
     t->state = DORMANT;
     t->end = NOT_OVER;
@@ -558,7 +578,7 @@ void transfer_free(struct transfer *t)
     if (!t)
         return;
     drop_request(t);
-    window_restart(&t->window, 0);
+    empty(t, 0);
     free(t->icy);
     uv_close((uv_handle_t *)&t->timer, on_timer_closed);
 }

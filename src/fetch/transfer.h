@@ -28,8 +28,11 @@ struct transfer_context {
     struct request_context request;
     uint64_t stall_ms;
     uint64_t give_up_ms;
-    uint64_t idle_ms;   /* a connection that nobody has read from for so long is closed */
-    size_t ahead_bytes; /* what each may read ahead now */
+    uint64_t idle_ms;       /* a connection that nobody has read from for so long is closed */
+    size_t ahead_bytes;     /* what each may read ahead now */
+    size_t ahead_bytes_min; /* and what each may when all together hold too much: */
+    size_t memory_bytes;
+    size_t *held_bytes; /* what all windows hold */
 };
 
 enum transfer_state { DORMANT, ASKING, FLOWING, PAUSED, WAITING, EXPIRED, OVER };
@@ -87,6 +90,7 @@ struct transfer {
     int64_t start_end;   /* window.end when the request began: progress is what is beyond */
     int64_t lost_end;    /* window.end at the last loss; −1: none */
     int64_t got;         /* [bytes] of this request */
+    size_t held;         /* [bytes] of `window`, as counted in held_bytes */
     bool is_outage_told; /* when it ends: not of one before the first answer */
     char why[256];       /* of the outage */
 };

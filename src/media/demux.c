@@ -385,6 +385,24 @@ int demux_seek(struct demux *d, int64_t pts)
     return r < 0 ? lav_errno(r) : 0;
 }
 
+int demux_seek_byte(struct demux *d, int64_t byte)
+{
+    leave_fiber(d);
+    int r = av_seek_frame(d->context, d->stream->index, byte, AVSEEK_FLAG_BYTE);
+    return r < 0 ? lav_errno(r) : 0;
+}
+
+int demux_seek_packet(struct demux *d, int64_t byte, int64_t next_byte, int64_t pts,
+                      int64_t next_pts)
+{
+    AVStream *st = d->context->streams[d->stream->index];
+    /* libavformat reads on from the last entry of its index; this one must not be the last. */
+    if (av_add_index_entry(st, byte, pts, 0, 0, AVINDEX_KEYFRAME) < 0 ||
+        av_add_index_entry(st, next_byte, next_pts, 0, 0, AVINDEX_KEYFRAME) < 0)
+        return -ENOMEM;
+    return demux_seek(d, pts);
+}
+
 static const char *tag(const struct demux *d, const char *key)
 {
     const AVDictionaryEntry *e = av_dict_get(d->stream->metadata, key, NULL, 0);

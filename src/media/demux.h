@@ -59,6 +59,14 @@ int demux_read(struct demux *d, AVPacket *packet);
  * reading place is undefined then. */
 int demux_seek(struct demux *d, int64_t pts);
 
+/* Goes to a byte of the source: the next packet begins there or behind it. As demux_seek. */
+int demux_seek_byte(struct demux *d, int64_t byte);
+
+/* Goes to the packet that is known to begin at `byte`, to last until `next_byte` and to have the
+ * time `pts`, which the next one that is read then has. As demux_seek. */
+int demux_seek_packet(struct demux *d, int64_t byte, int64_t next_byte, int64_t pts,
+                      int64_t next_pts);
+
 /* Writes "artist - title" or "title" into `title` if it became known or changed since the last
  * call, and returns true. The text is not checked. */
 bool demux_new_title(struct demux *d, char title[DEMUX_TITLE_BYTES]);

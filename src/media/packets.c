@@ -1,4 +1,4 @@
-#include "media/packets.h"
+#include "media/packets_parts.h"
 
 #include "base/audio.h"
 #include "base/log.h"
@@ -15,55 +15,10 @@
 enum {
     OPUS_GRID = 120, /* 2.5 ms: every Opus packet lasts a multiple of it */
     VORBIS_GRID = 64,
+    FAR_PACKETS = 400,
     NEAR_S = 4,            /* so far ahead decoding on is quicker than seeking */
     PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
 };
-
-/* How packets get their place until the decoder has settled. */
-enum placing {
-    PLACE_LEAD,   /* from the very start */
-    PLACE_PTS,    /* by timestamp, after a seek */
-    PLACE_NUMBER, /* by number, after counting from the start */
-    PLACE_COUNT,  /* settled: the caller counts */
-};
-
-struct packets {
-    struct source *source;
-    struct demux *demux;
-    enum demux_times times;
-    bool is_opus;
-    bool lost;     /* opening it again has failed */
-    bool lossless; /* as large as PCM, nearly: read again rather than kept */
-    /* calibration, from the first frame of the first pass */
-    bool calibrated;
-    int64_t first_number;
-    double first_time; /* [samples] timestamp of the packet that yielded the first frame */
-    int64_t grid;      /* [samples] that all places are multiples of */
-    int64_t frame;     /* [samples] of each packet, if they are all alike, else 0 */
-    int64_t lead;      /* [samples] dropped before the first audible one */
-    /* reading */
-    enum placing placing;
-    int64_t next_number;
-    int64_t next_sample; /* Opus only: places follow from the packets themselves */
-    int64_t next_skip;
-    bool at_end;
-    bool fresh; /* nothing was read since it was opened */
-    /* what is remembered: a circle of `capacity` (a power of two), positions free-running */
-    struct packet *kept;
-    uint32_t capacity;
-    uint32_t first;
-    uint32_t cursor; /* the next to hand out */
-    uint32_t last;
-    uint32_t hollow_until; /* those before have lost their bytes, not their place */
-    size_t kept_bytes;
-    size_t kept_bytes_max;
-    char title[DEMUX_TITLE_BYTES]; /* as last told */
-};
-
-static struct packet *slot(const struct packets *p, uint32_t i)
-{
-    return &p->kept[i & (p->capacity - 1)];
-}
 
 static size_t cost(const struct packet *k)
 {
@@ -76,18 +31,18 @@ static void hollow_out(struct packets *p, struct packet *k)
     av_packet_free(&k->av);
 }
 
-static void drop_first(struct packets *p)
+void packets_drop_first(struct packets *p)
 {
-    hollow_out(p, slot(p, p->first));
+    hollow_out(p, packets_slot(p, p->first));
     p->first++;
     if ((int32_t)(p->hollow_until - p->first) < 0)
         p->hollow_until = p->first;
 }
 
-static void drop_all(struct packets *p)
+void packets_drop_all(struct packets *p)
 {
     while (p->first != p->last)
-        drop_first(p);
+        packets_drop_first(p);
     p->cursor = p->last;
     p->hollow_until = p->last;
 }
@@ -102,6 +57,7 @@ static int open_demux(struct packets *p)
     p->is_opus = par->codec_id == AV_CODEC_ID_OPUS;
     p->placing = PLACE_LEAD;
     p->next_number = 0;
+    p->first_byte = -1;
     p->next_sample = 0;
     p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
     p->at_end = false;
@@ -136,7 +92,7 @@ void packets_free(struct packets *p)
     if (!p)
         return;
     if (p->kept)
-        drop_all(p);
+        packets_drop_all(p);
     demux_free(p->demux);
     free(p->kept);
     free(p);
@@ -223,7 +179,7 @@ static void place_opus(struct packets *p, struct packet *k)
     p->next_sample += n > drop ? n - drop : 0;
 }
 
-static void place(struct packets *p, struct packet *k)
+void packets_place(struct packets *p, struct packet *k)
 {
     k->sample = -1;
     if (p->is_opus) {
@@ -267,7 +223,7 @@ static int grow(struct packets *p)
     if (!kept)
         return -ENOMEM;
     for (uint32_t i = p->first; i != p->last; i++)
-        kept[i & (2 * p->capacity - 1)] = *slot(p, i);
+        kept[i & (2 * p->capacity - 1)] = *packets_slot(p, i);
     free(p->kept);
     p->kept = kept;
     p->capacity *= 2;
@@ -294,7 +250,7 @@ static void own_bytes(AVPacket *av)
 static void shed_bytes(struct packets *p)
 {
     while (p->hollow_until != p->cursor && (p->lossless || p->kept_bytes > p->kept_bytes_max)) {
-        hollow_out(p, slot(p, p->hollow_until));
+        hollow_out(p, packets_slot(p, p->hollow_until));
         p->hollow_until++;
     }
 }
@@ -312,7 +268,7 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
         k->discard = (uint32_t)(frame - k->av->duration);
 }
 
-static int read_one(struct packets *p)
+int packets_read_one(struct packets *p)
 {
     if (p->lost)
         return -EIO;
@@ -331,10 +287,12 @@ static int read_one(struct packets *p)
     own_bytes(k.av);
     k.number = p->next_number >= 0 ? p->next_number++ : -1;
     k.byte = k.av->pos;
+    if (k.number == 0)
+        p->first_byte = k.byte;
     read_trims(&k);
     trim_last_of_mp4(p, &k);
-    place(p, &k);
-    *slot(p, p->last) = k;
+    packets_place(p, &k);
+    *packets_slot(p, p->last) = k;
     p->last++;
     p->kept_bytes += cost(&k);
     return 1;
@@ -343,11 +301,11 @@ static int read_one(struct packets *p)
 int packets_next(struct packets *p, struct packet **ret)
 {
     if (p->cursor == p->last) {
-        int r = p->at_end ? 0 : read_one(p);
+        int r = p->at_end ? 0 : packets_read_one(p);
         if (r <= 0)
             return r;
     }
-    *ret = slot(p, p->cursor++);
+    *ret = packets_slot(p, p->cursor++);
     /* The one handed out stays whole; its forerunners may go. */
     p->cursor--;
     shed_bytes(p);
@@ -386,7 +344,7 @@ static bool packets_are_alike(const struct packets *p)
 
 static void calibrate(struct packets *p, int n_samples)
 {
-    const struct packet *k = slot(p, p->cursor - 1);
+    const struct packet *k = packets_slot(p, p->cursor - 1);
     const AVStream *st = p->demux->stream;
     p->calibrated = true;
     p->first_number = k->number;
@@ -422,7 +380,7 @@ bool packets_has_given(const struct packets *p)
 
 uint32_t packets_lead(struct packets *p, uint32_t skip)
 {
-    slot(p, p->cursor - 1)->own_skip = skip;
+    packets_slot(p, p->cursor - 1)->own_skip = skip;
     return skip;
 }
 
@@ -448,7 +406,7 @@ static bool go_kept(struct packets *p, int64_t sample)
 {
     int n_behind = 0;
     for (uint32_t i = p->last; i != p->hollow_until; i--) {
-        const struct packet *k = slot(p, i - 1);
+        const struct packet *k = packets_slot(p, i - 1);
         if (k->sample < 0 || !k->av)
             continue;
         /* The very start is only where the first packet is: the next may have the same place. */
@@ -471,7 +429,7 @@ static int start_over(struct packets *p)
         return 0;
     int r = open_demux(p);
     if (r == 0)
-        drop_all(p);
+        packets_drop_all(p);
     return r;
 }
 
@@ -480,13 +438,13 @@ static int start_over(struct packets *p)
  */
 static int landed_before(struct packets *p, int64_t sample)
 {
-    while (p->cursor == p->last || slot(p, p->cursor)->sample < 0) {
+    while (p->cursor == p->last || packets_slot(p, p->cursor)->sample < 0) {
         p->cursor = p->last;
-        int r = read_one(p);
+        int r = packets_read_one(p);
         if (r <= 0)
             return r == -EINTR ? r : 0;
     }
-    return slot(p, p->cursor)->sample <= sample;
+    return packets_slot(p, p->cursor)->sample <= sample;
 }
 
 static int go_by_pts(struct packets *p, int64_t sample)
@@ -499,7 +457,7 @@ static int go_by_pts(struct packets *p, int64_t sample)
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;
-        drop_all(p);
+        packets_drop_all(p);
         p->fresh = false;
         p->placing = PLACE_PTS;
         p->next_number = -1;
@@ -518,21 +476,21 @@ static int go_by_pts(struct packets *p, int64_t sample)
 int packets_go_number(struct packets *p, int64_t number)
 {
     bool ahead = p->next_number >= 0 && p->next_number <= number && p->first != p->last;
-    if (!ahead) {
-        int r = start_over(p);
-        if (r < 0)
-            return r;
-    }
+    int r = ahead && number - p->next_number < FAR_PACKETS ? 0 : packets_jump(p, number);
+    if (r == 0 && (!ahead || p->next_number < 0))
+        r = start_over(p);
+    if (r < 0)
+        return r;
     while (p->next_number < number) {
         if (p->is_opus || !p->calibrated || p->frame == 0)
             break;
         p->placing = PLACE_NUMBER;
-        int r = read_one(p);
+        r = packets_read_one(p);
         if (r <= 0)
             return r;
         p->cursor = p->last;
         if (p->last - p->first > 32)
-            drop_first(p);
+            packets_drop_first(p);
     }
     return 0;
 }
@@ -559,17 +517,17 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
 void packets_forget(struct packets *p, int64_t sample)
 {
     while (p->cursor - p->first > 1) {
-        const struct packet *next = slot(p, p->first + 1);
+        const struct packet *next = packets_slot(p, p->first + 1);
         if (next->sample < 0 || next->sample > sample)
             break;
-        drop_first(p);
+        packets_drop_first(p);
     }
 }
 
 const struct packet *packets_find(const struct packets *p, int64_t sample)
 {
     for (uint32_t i = p->cursor; i != p->first; i--) {
-        const struct packet *k = slot(p, i - 1);
+        const struct packet *k = packets_slot(p, i - 1);
         if (k->sample >= 0 && k->sample <= sample)
             return k;
     }

@@ -103,8 +103,11 @@ def test_undisturbed(bot, serve, server, undisturbed, kind):
     assert played.ready["duration"] == (None if kind == "opus" else pytest.approx(SECONDS, abs=0.2))
 
 
-@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm"])
-@pytest.mark.parametrize("how", ["cut", "reset", "stall", "chunked cut", "503", "429", "no range"])
+HOWS = ["cut", "reset", "stall", "chunked cut", "503", "429", "no range"]
+
+
+@pytest.mark.parametrize("how,kind", [(how, kind) for how in HOWS for kind in ("mp3", "opus")] +
+                         [("cut", "m4a"), ("stall", "m4a"), ("cut", "webm"), ("reset", "webm")])
 def test_a_lost_connection_is_not_heard(bot, serve, undisturbed, kind, how):
     rng = random.Random(kind + how)
     url, resource = serve(kind, chunked=how == "chunked cut", ranges=how != "no range")
@@ -267,6 +270,7 @@ def test_a_command_in_a_stall_takes_effect_at_once(bot, serve, command):
         bot.control.expect("stopped", "stop", channel_id=str(channel))
 
 
+@pytest.mark.long
 def test_a_dry_source_is_said_and_waited_for(paced_bot, serve, undisturbed):
     url, resource = serve("mp3")
     resource.script = [dict(cut=50000)]
@@ -344,8 +348,33 @@ def test_radio(bot, server, media):
     channel = str(ready["channel"])
     assert ready["duration"] is None
     bot.audio.credit(ready["channel"], PLENTY)
+    assert ready.get("title") in ("A song", "Another")
+    if ready["title"] == "A song":
+        bot.control.wait("title", play_id=ready["play_id"], title="Another")
     bot.audio.wait_frames(ready["channel"], 150)
     assert bot.control.expect("error", "seek", channel_id=channel, position=100)["code"] == "not_seekable"
     bot.control.expect("stopped", "stop", channel_id=channel)
-    titles = [e["title"] for e in bot.control.events if e["type"] == "title"]
-    assert "Another" in titles + [ready.get("title")]
+
+
+@pytest.mark.parametrize("who", ["tutti-worker", "tutti-fetch"])
+def test_radio_goes_on_when_a_process_dies(bot, net, server, media, who):
+    """It is joined anew; positions and frames go on counting."""
+    data = Path(media.make("net-mp3", RECIPES["mp3"])).read_bytes()
+
+    def live(at):
+        time.sleep(0.05)
+        return (data + data)[at % len(data):][:8192]
+    path = f"/radio-{who}"
+    server.add(path, type="audio/mpeg", live=live)
+    ready = bot.start(server.url(path))
+    channel = ready["channel"]
+    bot.audio.credit(channel, 200)
+    bot.audio.wait_frames(channel, 200)
+    for proc in net.processes():
+        if proc.name == who:
+            os.kill(proc.pid, signal.SIGKILL)
+    bot.audio.credit(channel, 600)
+    bot.audio.wait_frames(channel, 800, 30)
+    stopped = bot.control.expect("stopped", "stop", channel_id=str(channel))
+    assert stopped["position"] == pytest.approx(16.0, abs=0.1)
+    bot.audio.wait_ends(channel).check()

@@ -329,6 +329,22 @@ def test_tls_through_a_proxy(certificate):
         assert proxy.proxied == [f"localhost:{server.port}"]
 
 
+def test_more_sources_than_descriptors(server):
+    """Some are refused; nothing that has begun suffers, and there is room again afterwards."""
+    server.add("/a", SONG, rate=4_000_000)
+    with Fetch("--log-level", "error", wrapper=["prlimit", "--nofile=260:260"]) as fetch:
+        first = fetch.source(server.url("/a"))
+        first.expect(HEAD)
+        first.reset()
+        sources = [fetch.source(server.url("/a")) for _ in range(250)]
+        heard = [s.expect(HEAD, FAILED).what for s in sources]
+        assert heard.count(HEAD) > 50 and heard.count(FAILED) > 30
+        assert first.read_all()[0] == SONG
+        for s in sources:
+            s.drop()
+        assert whole(fetch.source(server.url("/a")))[0] == SONG
+
+
 def test_it_ends_with_the_daemon(server):
     server.add("/a", SONG, rate=1000)
     fetch = Fetch()

@@ -23,10 +23,10 @@ class Resource:
 
 
 class Fetcher:
-    """resources: {url: Resource}; "" is the root."""
+    """resources: {url: Resource}; "" is the root. on_open(url) is called before each OPEN is answered."""
 
-    def __init__(self, resources):
-        self.resources = resources
+    def __init__(self, resources, on_open=lambda url: None):
+        self.resources, self.on_open = resources, on_open
         self.sock, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.reads, self.opened, self.resets = [], [], 0
         self.epoch, self.streams, self.waiting = 0, {}, {}
@@ -77,6 +77,7 @@ class Fetcher:
             serial, _, at, end = struct.unpack_from("=IIqq", body)
             url = body[24:].split(b"\0")[0].decode()
             self.opened.append(url)
+            self.on_open(url)
             resource = self.resources.get(url)
             if not resource:
                 self._send(ERROR, stream, struct.pack("=IIII", serial, 7, 404, 0) + b"not there\0")

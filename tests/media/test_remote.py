@@ -24,7 +24,7 @@ KINDS = {
 }
 
 
-def play(tools, fetcher, *options, timeout=20):
+def play(tools, fetcher, *options, timeout=60):
     return lib.play(tools, f"fd:{fetcher.theirs.fileno()}", *options,
                     fds=[fetcher.theirs.fileno()], timeout=timeout)
 
@@ -81,7 +81,7 @@ class Stalled:
         self.thread.join()
 
 
-@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm", "flac"])
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a"])
 @pytest.mark.parametrize("part", [0.0005, 0.3, 0.62])
 def test_a_stall_changes_nothing(tools, make, kind, part):
     path = make(*KINDS[kind], seconds=30)
@@ -93,7 +93,7 @@ def test_a_stall_changes_nothing(tools, make, kind, part):
     assert [f[3] for f in from_net.frames] == [f[3] for f in lib.play(tools, path).frames]
 
 
-@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm", "flac"])
+@pytest.mark.parametrize("kind", ["mp3", "opus", "m4a", "webm"])
 def test_a_volume_in_a_stall_is_heard_at_once(tools, make, kind):
     path = make(*KINDS[kind], seconds=30)
     fetcher = serve(path)
@@ -282,18 +282,26 @@ def test_hls_live(tools, make, tmp_path):
     lists = ["\n".join(lines[:i + 1]).replace("TARGETDURATION:2", "TARGETDURATION:1") + "\n" for i in at]
     lists[-1] += "#EXT-X-ENDLIST\n"
     root.data = lists[3].encode()
+    rest = [text.encode() for text in lists[4:]]
     resources[root.url] = root
-    fetcher = Fetcher(resources)
 
-    def grow():
-        for text in lists[4:]:
-            time.sleep(0.4)
-            with fetcher.lock:
-                root.data = text.encode()
-    thread = threading.Thread(target=grow)
-    thread.start()
-    played = play(tools, fetcher, "--at", 30, "volume", 0.5, timeout=40)
-    thread.join()
+    def grow(url):
+        if url == root.url and rest:
+            root.data = rest.pop(0)
+    fetcher = Fetcher(resources, grow)
+    played = play(tools, fetcher, "--at", 30, "volume", 0.5)
     assert played.opened[0] == -1 and played.opened[4] == 0 and played.end is not None
     # It began three segments before the end of the first list.
     assert abs(len(played.frames) - (len(at) - 1) * 2 * 50) < 150
+
+
+def test_a_place_far_ahead_in_mp3_is_not_counted_to(tools, make):
+    """At a constant bit rate a new worker reads the beginning and then what it plays."""
+    path = make(*KINDS["mp3"], seconds=120)
+    options = ("--pos", 100 * 48000, "--exact")
+    fetcher = serve(path)
+    from_net, from_file = play(tools, fetcher, *options), lib.play(tools, path, *options)
+    assert [f[3] for f in from_net.frames[5:]] == [f[3] for f in from_file.frames[5:]]
+    assert [f[0] for f in from_net.frames] == [f[0] for f in from_file.frames]
+    assert from_net.end == from_file.end
+    assert fetcher.jumps() == 2 and sum(n for _, n in fetcher.reads) < path.stat().st_size / 3

@@ -55,6 +55,12 @@ static struct {
     bool stopped;
 } f;
 
+/* Thousands die; nobody wants to read of it. */
+void __wrap_log_line(enum log_level level, const char *topic, const char *fmt, ...);
+void __wrap_log_line(enum log_level level, const char *topic, const char *fmt, ...)
+{
+}
+
 /* ---- the pool, in place of the real one ---- */
 
 int pool_take_seat(struct pool *p)
@@ -315,7 +321,6 @@ int main(int argc, char **argv)
     FILE *file = fopen(url, "w");
     if (!file || fclose(file) != 0)
         return 1;
-    log_setup("stress", LOG_ERROR, LOG_TEXT);
     f.dice.dice = 88172645463325252u;
     f.outlet = (struct outlet){ .ops = &outlet_ops, .flow = OUTLET_CREDIT };
     (void)uv_loop_init(&f.loop);
