@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 from httpd import Server  # noqa: E402
 
-QUICK = {"kinds": ["mp3", "opus"], "repeats": 1, "window_s": 10, "ffmpegs": 10, "ffmpeg_s": 6, "first": 8, "storm_s": 3,
-         "crowds": [1, 100], "crowd_s": 5, "ramp": [], "busy": {"opus": [60]}, "http": []}
+QUICK = {"kinds": ["mp3", "opus"], "repeats": 1, "window_s": 10, "ffmpegs": 10, "ffmpeg_s": 5, "first": 8, "storm_s": 2,
+         "crowds": [100], "crowd_s": 5, "ramp": [], "busy": {"opus": [60]}, "http": []}
 FULL = {"kinds": ["mp3", "aac", "flac", "opus"], "repeats": 3, "window_s": 10, "ffmpegs": 20, "ffmpeg_s": 15,
         "first": 40, "storm_s": 10, "crowds": [1, 10, 60, 200, 500, 1000], "crowd_s": 10,
         "ramp": [2000, 4096], "busy": {"opus": [1, 60, 1000], "mp3": [20]}, "http": ["mp3", "opus"]}
