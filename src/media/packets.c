@@ -375,7 +375,7 @@ void packets_settled(struct packets *p, int n_samples)
 
 bool packets_has_given(const struct packets *p)
 {
-    return p->cursor != p->first && slot(p, p->cursor - 1)->av;
+    return p->cursor != p->first && packets_slot(p, p->cursor - 1)->av;
 }
 
 uint32_t packets_lead(struct packets *p, uint32_t skip)
