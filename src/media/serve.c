@@ -340,6 +340,14 @@ static uint32_t low_water(const struct serve *s)
 static void wait_for_room(struct serve *s)
 {
     serve_set_state(s, RING_WORKER_WAITING_ROOM);
+    if (ring_consumer_waits(&s->ring))
+        serve_send_plain(s, WMSG_BELL); /* there may be fewer than a play starts with */
+    if (ring_producer_fill(&s->ring, s->lane) > s->n_made) {
+        /* What an earlier render left is in the way until the consumer has looked at it. */
+        if (ring_producer_sleep(&s->ring, s->lane, s->n_made))
+            serve_hear(s, -1);
+        return;
+    }
     if (!s->in_burst && !s->filled &&
         ring_producer_fill(&s->ring, s->lane) < s->open.depth_frames) {
         serve_hear(s, FILL_PAUSE_MS);

@@ -101,10 +101,17 @@ static bool plays_on(struct play *p)
 }
 
 /* The frame that was to bear the ramp has left without it. */
-static bool came_too_late(const struct play *p)
+static bool is_too_late(const struct play *p)
 {
     return p->render.exact && p->render.gain != p->render.gain_from &&
            p->rt.next_pos > p->render.pos;
+}
+
+static int try_again(struct play *p)
+{
+    p->n_late += p->n_late < LATE_MAX;
+    start_render(p, play_change_pos(p), true);
+    return 0;
 }
 
 /* Leaves the old lane at the first frame that both have; new frames that were delivered already are
@@ -116,17 +123,17 @@ static int try_change_lane(struct play *p)
     const uint8_t *packet;
     if (!p->rendering || !p->worker || plays_on(p))
         return 0;
-    if (came_too_late(p)) {
-        p->n_late += p->n_late < LATE_MAX;
-        start_render(p, play_change_pos(p), true);
-        return 0;
-    }
+    /* Credit may take many frames at once: then not for each of them. */
+    if (is_running(p) && is_too_late(p))
+        return try_again(p);
     for (;;) {
         int n = peek_lane(worker_ring(p->worker), p->render.lane, p->render.gen, &r, &packet);
         if (n <= 0)
             return n;
         if (!p->render.exact || (r.flags & RING_END) || r.pos >= p->rt.next_pos)
             break;
+        if (is_too_late(p))
+            return try_again(p);
         ring_pop(worker_ring(p->worker), p->render.lane);
         worker_wake(p->worker, p->render.lane);
     }
@@ -206,8 +213,11 @@ static bool await(struct play *p, unsigned lane, uint32_t gen)
     struct ring_record r;
     const uint8_t *packet;
     for (int i = 0; i < AWAIT_TRIES; i++) {
-        /* Stale records are taken away first: they must not pass for what is waited for. */
-        if (peek_lane(worker_ring(p->worker), lane, gen, &r, &packet) != 0)
+        /* Stale records are taken away first: they must not pass for what is waited for, and the
+         * worker may have no room for that. */
+        int n = peek_lane(worker_ring(p->worker), lane, gen, &r, &packet);
+        worker_wake(p->worker, lane);
+        if (n != 0)
             return false;
         if (ring_consumer_wait(worker_ring(p->worker), lane))
             return true;
