@@ -12,6 +12,8 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 import figures
 import lib.daemon
 from lib import BUILD, DEADLINE, procs
@@ -267,12 +269,19 @@ class House:
 
     def check(self):
         """No witness has missed a frame, and all of them still play."""
+        self.check_ear()
         missed = {c: w.missed for c, w in self.ear.witness.items() if w.missed}
         assert not missed, f"channels that were left alone missed frames: {missed}"
         before = {channel: one.count for channel, one in self.ear.witness.items()}
         self.until(lambda: all(one.count > before[c] for c, one in self.ear.witness.items()), "frames for all")
         codes = {e.get("code") for e in self.client.control.events if e["type"] in ("warning", "error")}
         assert codes <= {"worker_restarted"}, codes
+
+    def check_ear(self):
+        """Frames are dropped for a listener who does not read. On a machine with that much else to do
+        nothing can be said of the others."""
+        if any(e.get("code") == "slow_consumer" for e in self.client.control.events):
+            pytest.skip("the listener of the tests did not get the processor in time")
 
     def check_calm(self):
         """Nobody who was left alone had to be silent; on a machine that is not overloaded anyway."""

@@ -117,5 +117,5 @@ def test_everybody_is_stopped(house):
 
 def test_all_workers_are_stopped(house):
     def do():
-        stand_still([p.pid for p in house.daemon.processes()], 2)
-    hurt(house, "SIGSTOP of zygote and workers for two seconds", do)
+        stand_still([p.pid for p in house.daemon.processes()], 1)
+    hurt(house, "SIGSTOP of zygote and workers for a second", do)
