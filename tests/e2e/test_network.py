@@ -341,7 +341,7 @@ def test_radio(bot, server, media):
     def live(at):
         sent.append(at)
         if len(sent) > 4:
-            time.sleep(0.4)
+            time.sleep(0.1)  # well below the stall time-out
         return (data + data)[at % len(data):][:8192]
     server.add("/radio", type="audio/mpeg", live=live, icy=8192, titles=[(8192, "A song"), (5 * 8192, "Another")])
     ready = bot.start(server.url("/radio"))
