@@ -178,16 +178,26 @@ static bool waits_for_source(const struct play *p)
            ring_worker_state(worker_ring(p->worker)) == RING_WORKER_WAITING_SOURCE;
 }
 
-void play_note_dry(struct play *p)
+void play_say_stalled(struct play *p)
 {
-    if (!p->ready || p->client.outlet->flow != OUTLET_PACED || !waits_for_source(p))
-        return;
-    p->net.refills = true;
     if (p->net.stalled && p->rt.frames - p->net.stalled_frames < NEXT_STALL_FRAMES)
         return;
     p->net.stalled = true;
     p->net.stalled_frames = p->rt.frames;
     p->ops->warning(p, TUTTI_W_SOURCE_STALLED, "no data comes from the source");
+}
+
+void play_note_dry(struct play *p)
+{
+    if (!p->ready || p->client.outlet->flow != OUTLET_PACED || !waits_for_source(p))
+        return;
+    p->net.refills = true;
+    play_say_stalled(p);
+}
+
+bool play_is_dry(struct play *p)
+{
+    return p->ready && waits_for_source(p) && ring_consumer_fill(p->rt.ring, p->rt.lane) == 0;
 }
 
 bool play_refills(struct play *p)

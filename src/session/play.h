@@ -198,6 +198,10 @@ bool play_reopen_source(struct play *p);
 /* rt: nothing lies ready. */
 void play_note_dry(struct play *p);
 
+/* Credit flow: nothing lies ready that could use the credit, and the source is waited for. */
+bool play_is_dry(struct play *p);
+void play_say_stalled(struct play *p); /* once an outage */
+
 /* rt: it ran dry, and what has come since is too little to go on with. */
 bool play_refills(struct play *p);
 

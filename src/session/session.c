@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+enum { DROUGHT_MS = 1000 }; /* longer than any hitch on the way from a healthy source */
+
 void session_say(const struct session *s, const struct play *p, struct event *e,
                  const struct origin *answer)
 {
@@ -257,6 +259,34 @@ bool session_delivered(struct session *s, bool enough)
     return s->current && play_wake_worker(s->current, enough);
 }
 
+/* A consumer that is given what there is runs dry all the time: only what lasts is worth saying. */
+static void watch_drought(struct session *s)
+{
+    struct outlet *o = s->current->client.outlet;
+    if (s->dry || !s->current->net.source || o->ops->credit(o, s->channel) == 0)
+        return;
+    s->dry = true;
+    s->dry_frames = s->current->rt.frames;
+    if (!uv_is_active((uv_handle_t *)&s->all->drought))
+        (void)uv_timer_start(&s->all->drought, session_on_drought, DROUGHT_MS, 0);
+}
+
+void session_on_drought(uv_timer_t *timer)
+{
+    struct sessions *ss = timer->data;
+    for (struct session *s = ss->by_channel; s; s = s->hh.next) {
+        struct play *p = s->current;
+        bool was_dry = s->dry;
+        s->dry = false;
+        if (!was_dry || flow_of(s) != OUTLET_CREDIT)
+            continue;
+        if (p->rt.frames == s->dry_frames && play_is_dry(p))
+            play_say_stalled(p);
+        else
+            watch_drought(s);
+    }
+}
+
 /* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
  */
 static void spend_credit(struct session *s)
@@ -273,8 +303,12 @@ static void spend_credit(struct session *s)
             o->ops->spend(o, s->channel);
         o->ops->flush(o);
         (void)play_wake_worker(p, false);
-        if (settle_if_over(s, &gone) || play_await_frame(p))
+        if (settle_if_over(s, &gone))
             return;
+        if (play_await_frame(p)) {
+            watch_drought(s);
+            return;
+        }
         /* Something came meanwhile: the end, or what credit is left for. */
         enum play_step step = play_peek(p, &packet, &len);
         if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o, s->channel) == 0))

@@ -20,6 +20,8 @@ struct session {
     struct pacer_slot slot;
     bool wants_visit;
     struct session *prev, *next_to_visit; /* of those that want it */
+    bool dry;                             /* there is credit, but the source brings nothing … */
+    uint64_t dry_frames;                  /* … since so many frames had been delivered */
     UT_hash_handle hh;
 };
 
@@ -30,6 +32,7 @@ struct sessions {
     /* Sessions that want to be looked at from the loop: a render that is there already, credit. */
     uv_idle_t visit;
     struct session *to_visit; /* utlist */
+    uv_timer_t drought;       /* runs while a session is dry */
     bool shutting_down;
     uint64_t frames_sent;
     uint64_t underruns;
@@ -65,6 +68,9 @@ void session_offer_next(struct session *s);
 /* Lets the next play move up, or lets go of a session that has none left. Returns false if the
  * session is gone. */
 bool session_settle(struct session *s);
+
+/* The drought timer: whoever has been dry for as long as it runs is told so. */
+void session_on_drought(uv_timer_t *timer);
 
 /* rt: up to n_frames frames of the current play into its outlet; returns how many. The session may
  * be gone afterwards. */

@@ -35,14 +35,21 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
         return r;
     }
     (void)uv_idle_init(deps->loop, &ss->visit);
-    ss->visit.data = ss;
+    (void)uv_timer_init(deps->loop, &ss->drought);
+    ss->visit.data = ss->drought.data = ss;
     *ret_sessions = ss;
     return 0;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_drought_closed(uv_handle_t *handle)
 {
     free(handle->data);
+}
+
+static void on_visit_closed(uv_handle_t *handle)
+{
+    struct sessions *ss = handle->data;
+    uv_close((uv_handle_t *)&ss->drought, on_drought_closed);
 }
 
 void sessions_free(struct sessions *ss)
@@ -50,7 +57,7 @@ void sessions_free(struct sessions *ss)
     if (!ss)
         return;
     player_free(ss->player);
-    uv_close((uv_handle_t *)&ss->visit, on_closed);
+    uv_close((uv_handle_t *)&ss->visit, on_visit_closed);
 }
 
 /* Sessions end while they are walked; uthash allows the one in hand to go. */

@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -284,6 +285,22 @@ def test_a_dry_source_is_said_and_waited_for(paced_bot, serve, undisturbed):
     assert run.packets == undisturbed("mp3")
     said = warnings(paced_bot, ready["play_id"])
     assert said.count("source_stalled") == 1 and "source_reconnected" in said
+
+
+def test_a_dry_source_is_said_with_credit_too(bot, serve, undisturbed):
+    url, resource = serve("mp3")
+    resource.script = [dict(cut=50000)]
+    told = threading.Event()
+    resource.guard = lambda request: 503 if request.range[0] and not told.is_set() else None
+    ready = bot.start(url)
+    bot.audio.credit(ready["channel"], PLENTY)
+    bot.control.wait("warning", play_id=ready["play_id"], code="source_stalled")
+    told.set()
+    assert bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
+    run = bot.audio.wait_ends(ready["channel"])
+    run.check()
+    assert run.packets == undisturbed("mp3")
+    assert warnings(bot, ready["play_id"]).count("source_stalled") == 1
 
 
 def test_next_over_the_network_joins(bot, serve, server, undisturbed):
