@@ -145,7 +145,8 @@ class Victim:
         self.client.audio.wait_frames(self.channel, frames)
 
     def wait_full(self, seconds):
-        self.wait_session(lambda s: s["buffered"] >= seconds - 0.1, "full ring")
+        """Or as full as it gets in the first two seconds, where the machine is busy."""
+        self.wait_session(lambda s: s["buffered"] >= seconds - 0.1 or self.count > 100, "full ring")
 
     def wait_session(self, accept, what):
         self.house.until(lambda: accept(self.client.session(self.channel)), what)
@@ -278,10 +279,12 @@ class House:
         assert codes <= {"worker_restarted"}, codes
 
     def check_ear(self):
-        """Frames are dropped for a listener who does not read. On a machine with that much else to do
+        """Frames are dropped for a listener who does not read, and a worker that has made less than half
+        a second between two deaths died twice at a place. Where the machine has that much else to do,
         nothing can be said of the others."""
-        if any(e.get("code") == "slow_consumer" for e in self.client.control.events):
-            pytest.skip("the listener of the tests did not get the processor in time")
+        codes = {e.get("code") for e in self.client.control.events}
+        if codes & {"slow_consumer", "span_skipped"} and os.getloadavg()[0] > 2 * os.cpu_count():
+            pytest.skip("listener or workers did not get the processor in time")
 
     def check_calm(self):
         """Nobody who was left alone had to be silent; on a machine that is not overloaded anyway."""
