@@ -120,8 +120,12 @@ static void on_worker(struct worker *w, void *arg)
     play_check(p);
 }
 
+/* Whoever finds that one is needed asks: while a dead worker is mourned, its successor's end may
+ * already have asked for a render. */
 void play_get_worker(struct play *p)
 {
+    if (p->job || p->worker)
+        return;
     p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
     if (!p->job)
         p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
