@@ -306,6 +306,10 @@ static bool render_run(struct serve *s)
             forget_delivered(s);
             return false;
         }
+        /* Neither what comes only as fast as it is heard, nor a consumer that takes everything at
+         * once, lets the ring ever be full. */
+        if (s->n_made % FORGET_EVERY_FRAMES == 0)
+            forget_delivered(s);
         if (gives_way(s, fill))
             return false;
         uint64_t now_ns = clock_now_ns();
@@ -313,10 +317,6 @@ static bool render_run(struct serve *s)
             s->polled_ns = now_ns;
             serve_hear(s, 0);
         }
-        /* Neither what comes only as fast as it is heard, nor a consumer that takes everything at
-         * once, lets the ring ever be full. */
-        if (s->n_made % FORGET_EVERY_FRAMES == 0)
-            forget_delivered(s);
     }
     return true;
 }
