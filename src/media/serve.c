@@ -287,11 +287,18 @@ static void forget_delivered(struct serve *s)
               packets_kept_bytes(track_packets(s->track)));
 }
 
-/* On the way to its depth a worker that has enough in hand gives way now and then: when dozens of
- * plays start at once, the last of them must not wait until the first have filled their rings. */
+/* On the way to its depth for the first time; a consumer that takes everything at once never lets
+ * it be reached. */
+static bool is_filling(const struct serve *s)
+{
+    return !s->filled && s->n_made < s->open.depth_frames;
+}
+
+/* On that way a worker that has enough in hand gives way now and then: when dozens of plays start
+ * at once, the last of them must not wait until the first have filled their rings. */
 static bool gives_way(const struct serve *s, uint32_t fill)
 {
-    return !s->filled && fill >= BURST_FRAMES && s->n_made % FILL_STEP_FRAMES == 0;
+    return is_filling(s) && fill >= BURST_FRAMES && s->n_made % FILL_STEP_FRAMES == 0;
 }
 
 /* Renders until the ring is full, a command comes, or the end. Returns false when it is time to
@@ -348,7 +355,7 @@ static void wait_for_room(struct serve *s)
             serve_hear(s, -1);
         return;
     }
-    if (!s->in_burst && !s->filled &&
+    if (!s->in_burst && is_filling(s) &&
         ring_producer_fill(&s->ring, s->lane) < s->open.depth_frames) {
         serve_hear(s, FILL_PAUSE_MS);
         return;
