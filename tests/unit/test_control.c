@@ -235,8 +235,10 @@ static void read_lines(size_t *n_bytes)
 static void a_slow_reader_gets_everything(void **state)
 {
     size_t n_bytes = 0;
-    for (size_t i = 0; i < 1000; i++)
+    for (size_t i = 0; i < 1000; i++) {
+        assert_non_null(f.conn);
         control_send(f.conn, make_line(i)); /* far more than the socket takes */
+    }
     while (n_bytes < 1000 * 1000) {
         read_lines(&n_bytes);
         turn();

@@ -118,6 +118,7 @@ static void without_roots(void **state)
     assert_int_equal(roots_new(NULL, 0, &none, &bad), 0);
     struct locator_config config = { .loop = &f.loop, .roots = none };
     struct locator *l = locator_new(&config);
+    assert_non_null(l);
     assert_int_equal(locator_start(l, "/a", on_located, NULL, &q, why), TUTTI_E_FORBIDDEN_URL);
     assert_non_null(strstr(why, "--media-root"));
     assert_null(q);

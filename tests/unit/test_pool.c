@@ -137,6 +137,7 @@ static void warm_workers_are_there_and_used_again(void **state)
 {
     await_idle(2);
     struct worker *w = get_one();
+    assert_non_null(w);
     pid_t pid = worker_pid(w);
     assert_int_equal(pool_counts(f.pool).busy, 1);
     await_idle(2); /* another was made in its place */
@@ -154,8 +155,10 @@ static void warm_workers_are_there_and_used_again(void **state)
 static void jobs_are_served_in_order(void **state)
 {
     struct pool_job *jobs[4];
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         jobs[i] = pool_get_worker(f.pool, 0, on_got, NULL);
+        assert_non_null(jobs[i]);
+    }
     pool_cancel(f.pool, jobs[1]);
     f.want_got = 3;
     assert_true(loop_until(&f.loop, has_got, NULL));
@@ -173,6 +176,7 @@ static void jobs_are_served_in_order(void **state)
 static void a_busy_worker_is_killed(void **state)
 {
     struct worker *w = get_one();
+    assert_non_null(w);
     assert_int_equal(kill(worker_pid(w), SIGKILL), 0);
     assert_true(loop_until(&f.loop, has_died, NULL));
     assert_int_equal(pool_counts(f.pool).busy, 0);
@@ -187,6 +191,7 @@ static void an_idle_worker_is_killed(void **state)
 {
     await_idle(2);
     struct worker *w = get_one();
+    assert_non_null(w);
     pid_t pid = worker_pid(w);
     pool_release_worker(f.pool, w);
     await_idle(3);
@@ -215,6 +220,7 @@ static void the_zygote_is_killed(void **state)
     assert_int_equal(worker_pid(w), pid); /* who plays plays on */
     assert_int_equal(worker_state(w), WORKER_BUSY);
     assert_int_equal(f.n_died, 0);
+    assert_non_null(f.got[3]);
     assert_int_not_equal(find_zygote(worker_pid(f.got[3])), zygote);
     for (unsigned i = 0; i < 4; i++) {
         assert_non_null(f.got[i]);

@@ -55,6 +55,7 @@ static int set_up(void **state)
     assert_int_equal(roots_new(dirs, 1, &f.roots, &bad), 0);
     struct locator_config locator = { .loop = &f.loop, .roots = f.roots };
     f.locator = locator_new(&locator);
+    assert_non_null(f.locator);
     assert_int_equal(pool_new(&f.loop, &config, &f.pool), 0);
     struct sessions_deps deps = { .loop = &f.loop,
                                   .pool = f.pool,
