@@ -185,13 +185,27 @@ static int replace_text(char **field, const char *text)
     return 0;
 }
 
+static void fail(struct fetch_source *s, enum tutti_error code, const char *why)
+{
+    if (s->is_over)
+        return;
+    s->is_over = true;
+    s->code = code;
+    s->http_status = 0;
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
+    tell_later(s, NEWS_FAILED);
+}
+
 static void take_head(struct fetch_source *s, const struct fmsg *m)
 {
     if (s->is_known)
         return;
     if (replace_text(&s->validator, m->validator) < 0 ||
-        replace_text(&s->content_type, m->content_type) < 0 || replace_text(&s->base, m->base) < 0)
-        return; /* without them the next fetcher would begin from the start: so be it */
+        replace_text(&s->content_type, m->content_type) < 0 ||
+        replace_text(&s->base, m->base) < 0) {
+        fail(s, TUTTI_E_INTERNAL, "out of memory");
+        return;
+    }
     s->is_known = true;
     s->head = m->head;
     struct fetch_head head = { .length = m->head.length,
@@ -258,17 +272,6 @@ static int make_pair(struct fetch_source *s)
     s->worker_fd = pair[0];
     s->their_fd = pair[1];
     return 0;
-}
-
-static void fail(struct fetch_source *s, enum tutti_error code, const char *why)
-{
-    if (s->is_over)
-        return;
-    s->is_over = true;
-    s->code = code;
-    s->http_status = 0;
-    (void)snprintf(s->why, sizeof s->why, "%s", why);
-    tell_later(s, NEWS_FAILED);
 }
 
 static void on_replaced(void *arg)
