@@ -123,7 +123,7 @@ bool play_reopen_source(struct play *p)
     char why[LOCATE_WHY_MAX];
     if (p->locating)
         return true;
-    return play_locate(p, why) == TUTTI_OK;
+    return play_start(p, why) == TUTTI_OK;
 }
 
 /* Nothing of the new resource is put behind what came from the old one. What is in hand is heard

@@ -148,14 +148,9 @@ static void on_located(enum tutti_error error, const char *why, const struct loc
         play_get_worker(p);
 }
 
-enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX])
-{
-    return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
-}
-
 enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
-    return play_locate(p, ret_why);
+    return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
 }
 
 static void on_opened(struct play *p, const struct wmsg *m)

@@ -143,7 +143,8 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
 /* Cancels what is under way, gives the worker back. Waiters must have been answered. */
 void play_free(struct play *p);
 
-/* Begins. Returns TUTTI_OK, or refuses at once with a sentence in ret_why. */
+/* Begins, or looks for its source anew. Returns TUTTI_OK, or refuses at once with a sentence in
+ * ret_why. */
 enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX]);
 
 /* Gives `next`, which has its source, to the worker of `p`. If that cannot be, `next` will be
@@ -205,8 +206,7 @@ void play_say_stalled(struct play *p); /* once an outage */
 /* rt: it ran dry, and what has come since is too little to go on with. */
 bool play_refills(struct play *p);
 
-/* For network.c: the locator's answer, and the title as a client sees it. */
-enum tutti_error play_locate(struct play *p, char ret_why[LOCATE_WHY_MAX]);
+/* For network.c: the title as a client sees it. */
 void play_set_title(struct play *p, const char *title);
 
 enum play_step {
