@@ -2,7 +2,6 @@
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -12,9 +11,7 @@ import pytest
 from lib import opus
 from lib.client import PLENTY, Client
 from lib.media import Recipe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
-import httpd  # noqa: E402
+from lib.network import bot, net, server  # noqa: F401
 
 SECONDS = 14
 RECIPES = {
@@ -25,26 +22,6 @@ RECIPES = {
     "webm": Recipe("webm", "-c:a libopus -b:a 96k", samples=SECONDS * 48000),
     "flac": Recipe("flac", "-c:a flac", samples=SECONDS * 48000),
 }
-OPTIONS = ("--allow-private-hosts", "--stall-timeout", "0.4", "--connect-timeout", "2", "--give-up", "6")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with httpd.Server() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def net(media):
-    from lib.daemon import Daemon
-    with Daemon(*OPTIONS, media=[media.root]) as running:
-        yield running
-
-
-@pytest.fixture
-def bot(net):
-    with Client(net) as one:
-        yield one
 
 
 @pytest.fixture

@@ -3,46 +3,22 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from lib import opus
-from lib.client import PLENTY, Client
-from lib.daemon import Daemon
+from lib.client import PLENTY
 from lib.media import Recipe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
-import httpd  # noqa: E402
+from lib.network import bot, net, server  # noqa: F401
 
 SECONDS = 16
-OPTIONS = ("--allow-private-hosts", "--stall-timeout", "0.4", "--connect-timeout", "2", "--give-up", "6")
 KINDS = {
     "ts": "",
     "fmp4": "-hls_segment_type fmp4",
     "ranges": "-hls_flags single_file",
     "encrypted": "-hls_key_info_file {}/keyinfo",
 }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with httpd.Server() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def net(media):
-    with Daemon(*OPTIONS, media=[media.root]) as running:
-        yield running
-
-
-@pytest.fixture
-def bot(net):
-    with Client(net) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,15 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from lib import DEADLINE, procs
+from lib import procs
 from lib.client import Client, new_channel
 from lib.daemon import Daemon
-from lib.site import Site, find_yt_dlp, page
+from lib.site import LONG, Site, children, extractor, find_yt_dlp, page, wait_until
 
-# Python starts slowly on a busy machine.
-LONG = 4 * DEADLINE
 
 
 @pytest.fixture
@@ -50,22 +47,6 @@ def play(client, url, finishes=True):
     if finishes:
         assert played.end["type"] == "finished", f"{played.end}; {client.daemon.stderr()}"
     return played
-
-
-def extractor(client):
-    return client.expect("stats", "stats")["extractor"]
-
-
-def helpers(daemon):
-    """Processes of ours that are neither the daemon's workers nor its fetcher."""
-    return [p for p in daemon.processes() if not p.name.startswith("tutti-")]
-
-
-def wait_until(true, what, seconds=LONG):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not in time: {what}"
-        time.sleep(0.02)
 
 
 def test_a_page_plays_as_its_file_does(client, site, song):
@@ -197,7 +178,7 @@ def test_stop_ends_yt_dlp(new_daemon, site):
         tags = [one.control.send("play", channel_id=str(c), url=site.base + "/slow") for c in channels]
         site.wait("/slow", by_yt_dlp=True)
         assert one.session(channels[0])["state"] == "extracting"
-        running = helpers(daemon)
+        running = children(daemon)
         assert running
         one.expect("stopped", "stop", channels[0])
         assert one.control.answer(tags[0])["type"] == "stopped"
@@ -243,7 +224,7 @@ def test_a_helper_stays_and_may_die(new_daemon, site, song):
     gate = Gate(site, "/busy", page("Busy", "/a.opus"))
 
     def helper():
-        found = [p for p in helpers(daemon) if p.name.startswith("python")]
+        found = [p for p in children(daemon) if p.name.startswith("python")]
         assert len(found) <= 1, found
         return found[0] if found else None
     with Client(daemon) as one:

@@ -1,15 +1,12 @@
 """What the real yt-dlp cannot be made to do here: a program in its place that fails as told."""
 import os
-import time
 
 import pytest
 
-from lib import DEADLINE, TUTTID, procs
+from lib import TUTTID, procs
 from lib.client import Client, new_channel
 from lib.daemon import Daemon
-from lib.site import Site
-
-LONG = 4 * DEADLINE
+from lib.site import LONG, Site, children, extractor, wait_until
 
 # The last argument is the search term: its words choose what happens.
 STAND_IN = """#!/bin/sh
@@ -84,21 +81,6 @@ def fail(client, term):
     end = client.control.answer(tag, LONG)
     assert end["type"] == "error", end
     return end
-
-
-def extractor(client):
-    return client.expect("stats", "stats")["extractor"]
-
-
-def children(daemon):
-    return [p for p in daemon.processes() if not p.name.startswith("tutti-")]
-
-
-def wait_until(true, what, seconds=LONG):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not in time: {what}"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("term, words", [

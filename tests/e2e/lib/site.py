@@ -3,6 +3,7 @@ import http.server
 import re
 import shutil
 import threading
+import time
 from pathlib import Path
 
 from lib import DEADLINE, REPOSITORY
@@ -14,6 +15,26 @@ def find_yt_dlp():
     found = own if own.exists() else shutil.which("yt-dlp")
     assert found, "there is no yt-dlp: run script/setup yt-dlp"
     return str(found)
+
+
+# Python starts slowly on a busy machine.
+LONG = 4 * DEADLINE
+
+
+def wait_until(true, what, seconds=LONG):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+def extractor(client):
+    return client.expect("stats", "stats")["extractor"]
+
+
+def children(daemon):
+    """Processes of ours that are neither the daemon's workers nor its fetcher."""
+    return [p for p in daemon.processes() if not p.name.startswith("tutti-")]
 
 
 def page(title, *sources, extra=""):
