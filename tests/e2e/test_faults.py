@@ -220,7 +220,7 @@ def test_a_worker_that_is_stopped(new_daemon, media):
     with Client(daemon) as client:
         started = client.start(media.wav(20.0), credit=10)
         client.audio.wait_frames(started["channel"], 10)
-        until(lambda: client.session(started["channel"])["buffered"] > 1, "frames in the ring")
+        client.wait_buffered(started["channel"], 1)
         worker = busiest(daemon)
         os.kill(worker.pid, signal.SIGSTOP)
         client.audio.credit(started["channel"], 100)
@@ -259,7 +259,7 @@ def test_rings_fill_while_nothing_is_taken(new_daemon, media):
     with Client(daemon) as client:
         channels = [client.start(media.wav(20.0, n % 3), credit=n)["channel"] for n in range(1, 17)]
         for channel in channels:
-            until(lambda: client.session(channel)["buffered"] > 2.9, "full ring")
+            client.wait_buffered(channel, 2.9)
         before = {p.pid: p.ticks for p in daemon.workers()}
         time.sleep(0.5)
         busy = [p for p in daemon.workers() if p.ticks - before.get(p.pid, p.ticks) > 5]

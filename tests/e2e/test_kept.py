@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lib import DEADLINE, FRAME, seams, sound
+from lib import FRAME, seams, sound
 from lib.client import Client
 
 BOUND = 300_000  # bytes
@@ -32,10 +32,7 @@ def test_what_is_kept(new_daemon, media, song, name):
         started = client.start(path, credit=300)
         channel = started["channel"]
         client.audio.wait_frames(channel, 300)
-        deadline = time.monotonic() + DEADLINE
-        while client.session(channel)["buffered"] < 4.5:
-            assert time.monotonic() < deadline, "the ring is not filled"
-            time.sleep(0.02)
+        client.wait_buffered(channel, 4.5)
         # All five seconds are made again from what is kept, or from the source.
         client.expect("volume", "volume", channel, level=0.5)
         client.audio.credit(channel, 260)

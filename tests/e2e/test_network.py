@@ -146,6 +146,7 @@ def test_a_file_that_changed_is_opened_anew_at_the_place(bot, serve, media, undi
     resource.script = [dict(cut=120000)]
     resource.guard = lambda request: 503 if request.range[0] and resource.etag == '"one"' else None
     ready = bot.start(url, paused=True)
+    bot.wait_buffered(ready["channel"], 4.5)
     other = Path(media.make("net-other", RECIPES["mp3"]._replace(seed=7))).read_bytes()
     resource.data, resource.etag = other, '"two"'
     bot.audio.credit(ready["channel"], PLENTY)

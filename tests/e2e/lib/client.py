@@ -96,6 +96,13 @@ class Client:
         assert len(found) <= 1, found
         return found[0] if found else None
 
+    def wait_buffered(self, channel, seconds):
+        """Wait until so much of a channel lies ready."""
+        end = time.monotonic() + DEADLINE
+        while (session := self.session(channel))["buffered"] < seconds:
+            assert time.monotonic() < end, f"not {seconds} s lie ready: {session}"
+            time.sleep(0.02)
+
     def drip(self, channel, frames=10, until=None):
         """Take frames as a listener does, for so many or until a command is answered."""
         for _ in range(frames):
