@@ -6,17 +6,18 @@
 #include "session/play.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 /* Sources from the network may take their time; who waits for the last frame any longer hears a gap
  * in any case. */
-enum { HELD_TICKS_MAX = 50 };
+#define HELD_MAX_NS NS_PER_S
 
 void play_host(struct play *p, struct play *next)
 {
     if (p->successor == next)
         return;
     if (!p->awaits_next)
-        p->n_held = 0;
+        p->held_ns = 0;
     p->awaits_next = next->locating != NULL;
     if (!p->worker || p->relic.ring || p->relic.lost || p->successor || next->source_fd < 0)
         return;
@@ -40,10 +41,20 @@ void play_make_join(struct play *p, bool late)
 }
 
 /* The frame says itself that it is of the last ones: its end marker may be on its way yet. */
-bool play_holds(const struct play *p, const struct ring_record *r)
+bool play_holds(struct play *p, const struct ring_record *r)
 {
     bool last = (r->flags & RING_TAIL) || (r->flags & (RING_END | RING_JOIN)) == RING_END;
-    return last && p->awaits_next && !p->relic.ring && p->n_held < HELD_TICKS_MAX;
+    if (!last || !p->awaits_next || p->relic.ring)
+        return false;
+    uint64_t now_ns = clock_now_ns();
+    if (p->held_ns == 0)
+        p->held_ns = now_ns;
+    return now_ns - p->held_ns < HELD_MAX_NS;
+}
+
+bool play_is_held(const struct play *p)
+{
+    return p->awaits_next && p->held_ns != 0;
 }
 
 /* The worker is lost, has failed to open it, or the play is over without a join: the successor has

@@ -176,10 +176,8 @@ enum play_step play_peek(struct play *p, const uint8_t **ret_packet, uint32_t *r
         play_note_dry(p);
     if (n == 0 || play_refills(p))
         return PLAY_EMPTY;
-    if (play_holds(p, &r)) {
-        p->n_held++;
+    if (play_holds(p, &r))
         return PLAY_EMPTY;
-    }
     if ((r.flags & RING_END) && p->rendering)
         return PLAY_EMPTY; /* the render that is under way decides what comes after */
     p->rt.next_pos = r.pos;

@@ -88,7 +88,7 @@ struct play {
         int64_t duration; /* [samples at 48 kHz]; −1 unknown */
         char *title;
     } net;
-    unsigned n_held; /* ticks that the last frame has waited for the next play */
+    uint64_t held_ns; /* since when the last frame has waited for the next play; 0: it does not */
 
     struct worker *worker; /* from OPEN on */
     bool opened;
@@ -167,7 +167,7 @@ void play_render_anew(struct play *p);
 void play_leave_host(struct play *next);
 void play_make_join(struct play *p, bool late);
 void play_disown(struct play *p);
-bool play_holds(const struct play *p, const struct ring_record *r);
+bool play_holds(struct play *p, const struct ring_record *r);
 
 /* recover.c: the worker died. Returns true if the play goes on with another one. */
 bool play_recover(struct play *p, struct ring_consumer *ring);
@@ -202,6 +202,9 @@ void play_note_dry(struct play *p);
 /* Credit flow: nothing lies ready that could use the credit, and the source is waited for. */
 bool play_is_dry(struct play *p);
 void play_say_stalled(struct play *p); /* once an outage */
+
+/* The last frame waits for the next play, and must be looked at again before long. */
+bool play_is_held(const struct play *p);
 
 /* rt: it ran dry, and what has come since is too little to go on with. */
 bool play_refills(struct play *p);

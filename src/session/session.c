@@ -259,14 +259,18 @@ bool session_delivered(struct session *s, bool enough)
     return s->current && play_wake_worker(s->current, enough);
 }
 
-/* A consumer that is given what there is runs dry all the time: only what lasts is worth saying. */
+/* A consumer that is given what there is runs dry all the time: only what lasts is worth saying. A
+ * last frame that waits for the next play must not wait for ever. */
 static void watch_drought(struct session *s)
 {
     struct outlet *o = s->current->client.outlet;
-    if (s->dry || !s->current->net.source || o->ops->credit(o, s->channel) == 0)
+    bool is_new = !s->dry && s->current->net.source && o->ops->credit(o, s->channel) > 0;
+    if (!is_new && !play_is_held(s->current))
         return;
-    s->dry = true;
-    s->dry_frames = s->current->rt.frames;
+    if (is_new) {
+        s->dry = true;
+        s->dry_frames = s->current->rt.frames;
+    }
     if (!uv_is_active((uv_handle_t *)&s->all->drought))
         (void)uv_timer_start(&s->all->drought, session_on_drought, DROUGHT_MS, 0);
 }
@@ -278,7 +282,11 @@ void session_on_drought(uv_timer_t *timer)
         struct play *p = s->current;
         bool was_dry = s->dry;
         s->dry = false;
-        if (!was_dry || flow_of(s) != OUTLET_CREDIT)
+        if (flow_of(s) != OUTLET_CREDIT)
+            continue;
+        if (play_is_held(p))
+            visit_soon(s);
+        if (!was_dry)
             continue;
         if (p->rt.frames == s->dry_frames && play_is_dry(p))
             play_say_stalled(p);
@@ -305,14 +313,12 @@ static void spend_credit(struct session *s)
         (void)play_wake_worker(p, false);
         if (settle_if_over(s, &gone))
             return;
-        if (play_await_frame(p)) {
-            watch_drought(s);
-            return;
-        }
-        /* Something came meanwhile: the end, or what credit is left for. */
-        enum play_step step = play_peek(p, &packet, &len);
-        if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o, s->channel) == 0))
-            return;
+        /* Something may have come meanwhile: the end, or what credit is left for. */
+        enum play_step step = play_await_frame(p) ? PLAY_EMPTY : play_peek(p, &packet, &len);
+        if (step == PLAY_OVER || (step == PLAY_FRAME && o->ops->credit(o, s->channel) > 0))
+            continue;
+        watch_drought(s);
+        return;
     }
 }
 

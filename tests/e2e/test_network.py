@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import opus
+from lib import FRAME, frames_of, opus
 from lib.client import PLENTY, Client
 from lib.media import Recipe
 from lib.network import bot, net, server  # noqa: F401
@@ -307,6 +307,28 @@ def test_a_next_that_never_answers_holds_nothing_up(paced_bot, serve, undisturbe
     tag = paced_bot.control.send("play", channel_id=str(ready["channel"]), url=second, next=True)
     assert paced_bot.control.terminal(ready["play_id"])["type"] == "finished"
     assert paced_bot.control.answer(tag, 30)["type"] == "error"
+
+
+def test_the_last_frames_wait_a_second_for_the_next_play(bot, serve, media):
+    """However often the client asks for them; not for ever, though it asks no more."""
+    second, resource = serve("opus")
+    resource.script = [dict(stall=0)] * 50
+    samples = 200 * FRAME - 100
+    ready = bot.start(media.make("net-short", Recipe("wav", "-c:a pcm_s16le", samples=samples)))
+    channel = ready["channel"]
+    tag = bot.control.send("play", channel_id=str(channel), url=second, next=True)
+    bot.control.sync()
+    begun = time.monotonic()
+    bot.audio.credit(channel, 200)
+    bot.audio.wait_frames(channel, 199)
+    for _ in range(30):
+        bot.audio.credit(channel, 1)
+        bot.control.sync()
+    held = bot.audio.count(channel)
+    assert held == 199 or time.monotonic() - begun > 0.9
+    end = bot.control.terminal(ready["play_id"])
+    assert end["type"] == "finished" and end["frames"] == frames_of(samples) == 201
+    assert not [e for e in bot.control.events if e.get("tag") == tag], "the next play had failed by then"
 
 
 def test_a_long_pause_holds_no_connection(bot, serve, server, undisturbed):

@@ -204,14 +204,20 @@ def test_next_waits_for_its_turn(client, media):
     assert abs(found - 48000 - LOOKAHEAD) <= FRAME + LOOKAHEAD
 
 
+def cut_in_two(media, whole, cut_at):
+    """The file of a sound, cut at that sample."""
+    parts = [media.root / f"cut-{cut_at}-{part}.wav" for part in "ab"]
+    for path, trim in zip(parts, (f"end_sample={cut_at}", f"start_sample={cut_at}")):
+        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", whole, "-af", f"atrim={trim},asetpts=PTS-STARTPTS",
+                        str(path)], check=True)
+    return parts
+
+
 @pytest.mark.parametrize("cut_at", [48000, 40123, 30 * FRAME - 100, 30 * FRAME, 30 * FRAME + 1])
 def test_next_joins_to_the_sample(client, media, cut_at):
     """One sound cut into two files and joined again decodes to the uncut sound."""
     whole = media.wav(2.0, 3)
-    a, b = (media.root / f"cut-{cut_at}-{part}.wav" for part in "ab")
-    for path, trim in ((a, f"end_sample={cut_at}"), (b, f"start_sample={cut_at}")):
-        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", whole, "-af", f"atrim={trim},asetpts=PTS-STARTPTS",
-                        str(path)], check=True)
+    a, b = cut_in_two(media, whole, cut_at)
     # Often: the next source is open before the end of the first is made, or after it, or meanwhile.
     for _ in range(5):
         first = playing(client, a, 10)
