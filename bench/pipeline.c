@@ -67,7 +67,7 @@ int main(int argc, char **argv)
     struct wmsg_render how = { .gain = 1, .gain_from = 1 };
     struct frame frame;
     uint64_t n = 0, n_bytes = 0, cpu_1s_ns = 0;
-    if (render_new(128000, 10, &render) < 0 || render_begin(render, track, 1, &how, NULL) < 0)
+    if (render_new(128000, 10, &render) < 0 || render_begin(render, track, 1, &how) < 0)
         return 1;
     while (n < frames_max && render_next(render, &frame) == 1 && frame.record.len > 0) {
         n_bytes += frame.record.len;

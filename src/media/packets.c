@@ -72,6 +72,7 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
         return -ENOMEM;
     p->source = s;
     p->kept_bytes_max = keep_bytes_max;
+    p->mark_number = p->mark_byte = -1;
     p->capacity = 64;
     p->kept = calloc(p->capacity, sizeof *p->kept);
     int r = p->kept ? open_demux(p) : -ENOMEM;
@@ -325,9 +326,17 @@ static int64_t grid_of(const struct packets *p, int n_samples)
     }
 }
 
-static bool packets_are_alike(const struct packets *p)
+/* [samples] of each packet, of those codecs whose packets are all alike; else 0. `n_samples` are
+ * those of the first. */
+static int64_t packet_samples(const struct packets *p, const AVPacket *first, int n_samples)
 {
-    switch (p->demux->par->codec_id) {
+    enum AVCodecID id = p->demux->par->codec_id;
+    /* A packet of several blocks is decoded block by block. */
+    if (id >= AV_CODEC_ID_ADPCM_IMA_QT && id < AV_CODEC_ID_AMR_NB)
+        return p->times == DEMUX_TIMES_NONE
+                   ? av_get_audio_frame_duration2(p->demux->own_par, first->size)
+                   : 0;
+    switch (id) {
     case AV_CODEC_ID_MP1:
     case AV_CODEC_ID_MP2:
     case AV_CODEC_ID_MP3:
@@ -336,9 +345,10 @@ static bool packets_are_alike(const struct packets *p)
     case AV_CODEC_ID_AMR_NB:
     case AV_CODEC_ID_AMR_WB:
     case AV_CODEC_ID_DTS:
-        return true;
+    case AV_CODEC_ID_SPEEX:
+        return n_samples;
     default:
-        return false;
+        return 0;
     }
 }
 
@@ -350,7 +360,7 @@ static void calibrate(struct packets *p, int n_samples)
     p->first_number = k->number;
     p->lead = k->skip + (int64_t)k->own_skip;
     p->grid = grid_of(p, n_samples);
-    p->frame = packets_are_alike(p) ? n_samples : 0;
+    p->frame = packet_samples(p, k->av, n_samples);
     if (k->av->pts == AV_NOPTS_VALUE) {
         p->times = DEMUX_TIMES_NONE;
         return;
@@ -522,16 +532,6 @@ void packets_forget(struct packets *p, int64_t sample)
             break;
         packets_drop_first(p);
     }
-}
-
-const struct packet *packets_find(const struct packets *p, int64_t sample)
-{
-    for (uint32_t i = p->cursor; i != p->first; i--) {
-        const struct packet *k = packets_slot(p, i - 1);
-        if (k->sample >= 0 && k->sample <= sample)
-            return k;
-    }
-    return NULL;
 }
 
 bool packets_calibrated(const struct packets *p)

@@ -65,8 +65,13 @@ int packets_go_number(struct packets *p, int64_t number);
 /* Lets go of what lies before `sample`; to be called now and then. */
 void packets_forget(struct packets *p, int64_t sample);
 
-/* The latest packet at or before `sample` that is still remembered, or NULL. */
-const struct packet *packets_find(const struct packets *p, int64_t sample);
+/* Where packets are found by counting only, a place that is known by both: the packet that holds
+ * audible source sample `sample`, if it is still remembered and its byte can be told from those of
+ * its neighbours. Returns false otherwise. packets_take_mark tells such a place to another reader
+ * of the same source, which then counts from there; it looks whether a packet begins at `byte`, and
+ * otherwise counts from the start. */
+bool packets_mark(const struct packets *p, int64_t sample, int64_t *ret_number, int64_t *ret_byte);
+void packets_take_mark(struct packets *p, int64_t number, int64_t byte);
 
 /* [source samples] before the first audible one. */
 int64_t packets_lead_samples(const struct packets *p);

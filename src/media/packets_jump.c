@@ -1,7 +1,8 @@
 /*
- * MP3 has no index, and its packets are counted from the start, which over a network means that all
- * of them are read. Where the bit rate is constant a packet's number tells its byte, and a byte the
- * number: exact, because a packet never begins more than a byte or so from where it should.
+ * Where packets are found by counting, all that lie before would have to be read, over a network as
+ * well. Two ways lead past them: another reader that has counted may have left a mark, a packet's
+ * number and its byte; and in an MP3 of constant bit rate a packet's number tells its byte,
+ * exactly, because a packet never begins more than a byte or so from where it should.
  */
 #include "media/packets_parts.h"
 
@@ -12,11 +13,42 @@
 #include <math.h>
 
 enum {
-    BACK_PACKETS = 3, /* the parser wants some headers before it believes one */
-    TRIES = 8,        /* packets looked at after a jump */
+    BACK_PACKETS = 3,         /* the parser wants some headers before it believes one */
+    TRIES = 8,                /* packets looked at after a jump */
+    MARK_REACH_PACKETS = 400, /* read from a mark on until the packet that is wanted */
     SLACK_PACKETS = 3,
     SLACK_BYTES = 2,
 };
+
+bool packets_mark(const struct packets *p, int64_t sample, int64_t *ret_number, int64_t *ret_byte)
+{
+    if (p->times != DEMUX_TIMES_NONE || p->frame <= 0 || p->is_opus || p->last - p->first < 3)
+        return false;
+    int64_t number = p->first_number + (sample + p->lead) / p->frame;
+    int64_t i = number - packets_slot(p, p->first)->number;
+    if (i < 1 || i + 1 >= (int64_t)(p->last - p->first))
+        return false;
+    const struct packet *k = packets_slot(p, p->first + (uint32_t)i);
+    int64_t before = packets_slot(p, p->first + (uint32_t)i - 1)->byte;
+    int64_t behind = packets_slot(p, p->first + (uint32_t)i + 1)->byte;
+    if (k->number != number || before < 0 || k->byte <= before || k->byte >= behind)
+        return false;
+    *ret_number = k->number;
+    *ret_byte = k->byte;
+    return true;
+}
+
+void packets_take_mark(struct packets *p, int64_t number, int64_t byte)
+{
+    p->mark_number = number;
+    p->mark_byte = byte;
+}
+
+static bool mark_leads_to(const struct packets *p, int64_t number)
+{
+    return p->mark_byte >= 0 && p->mark_number <= number &&
+           number - p->mark_number <= MARK_REACH_PACKETS && packets_can_seek(p);
+}
 
 /* [bytes] of a packet on average, exactly; 0 if the bit rate is not known to be constant: the
  * number of packets that the container declares must be the one that fits into the bytes, and the
@@ -41,20 +73,26 @@ static double packet_bytes(const struct packets *p)
     return mean;
 }
 
-/* The number of the packet that begins at `byte`; −1: none does. */
-static int64_t number_at(const struct packets *p, int64_t byte, double mean)
+/* The number of a packet found behind a jump, −1 if it is not to be told. `mean` 0: by the mark. */
+static int64_t number_of(const struct packets *p, const struct packet *k, double mean)
 {
-    double n = (double)(byte - p->first_byte) / mean;
-    if (byte < p->first_byte || fabs(n - round(n)) * mean > SLACK_BYTES)
+    if (mean == 0)
+        return k->byte == p->mark_byte ? p->mark_number : -1;
+    double n = (double)(k->byte - p->first_byte) / mean;
+    if (k->byte < p->first_byte || fabs(n - round(n)) * mean > SLACK_BYTES ||
+        fabs(k->av->size - mean) > SLACK_BYTES)
         return -1;
     return llrint(n);
 }
 
-/* Looks behind `byte` for a packet that begins where one must. Returns 1 with its place, 0 or
- * -EINTR.
- */
-static int find_packet(struct packets *p, int64_t byte, double mean, int64_t *ret_number,
-                       int64_t *ret_byte, int64_t *ret_next)
+struct landing {
+    int64_t number;
+    int64_t byte; /* where it begins */
+    int64_t next; /* where it ends */
+};
+
+/* Looks behind `byte` for a packet whose number can be told. Returns 1, 0 or -EINTR. */
+static int land(struct packets *p, int64_t byte, double mean, struct landing *ret)
 {
     packets_drop_all(p);
     p->fresh = p->at_end = false;
@@ -67,12 +105,9 @@ static int find_packet(struct packets *p, int64_t byte, double mean, int64_t *re
         if (r <= 0)
             return r == -EINTR ? r : 0;
         const struct packet *k = packets_slot(p, p->last - 1);
-        *ret_number = number_at(p, k->byte, mean);
-        *ret_byte = k->byte;
-        *ret_next = k->byte + k->av->size;
-        bool fits = *ret_number >= 0 && fabs(k->av->size - mean) <= SLACK_BYTES;
+        *ret = (struct landing){ number_of(p, k, mean), k->byte, k->byte + k->av->size };
         packets_drop_all(p);
-        if (fits)
+        if (ret->number >= 0)
             return 1;
     }
     return 0;
@@ -85,20 +120,37 @@ static int64_t pts_of(const struct packets *p, int64_t number)
     return llrint(samples / p->demux->par->sample_rate / av_q2d(st->time_base));
 }
 
+/* Once more, to be before the packet again; of MP3 the demuxer must be told what time it is there,
+ * because it cuts the end by it. */
+static int go_back_to(struct packets *p, const struct landing *at)
+{
+    if (p->demux->par->codec_id != AV_CODEC_ID_MP3)
+        return demux_seek_byte(p->demux, at->byte);
+    return demux_seek_packet(p->demux, at->byte, at->next, pts_of(p, at->number),
+                             pts_of(p, at->number + 1));
+}
+
 int packets_jump(struct packets *p, int64_t number)
 {
-    int64_t n, byte, next;
-    double mean = source_is_remote(p->source) && demux_is_open(p->demux) ? packet_bytes(p) : 0;
-    if (mean <= 0 || number <= BACK_PACKETS)
+    struct landing at;
+    double mean = 0;
+    int64_t byte = p->mark_byte;
+    if (!demux_is_open(p->demux))
         return 0;
-    byte = p->first_byte + (int64_t)((double)(number - BACK_PACKETS) * mean) - SLACK_BYTES;
-    int r = find_packet(p, byte, mean, &n, &byte, &next);
-    if (r <= 0 || n > number)
+    if (!mark_leads_to(p, number)) {
+        mean = source_is_remote(p->source) ? packet_bytes(p) : 0;
+        if (mean <= 0 || number <= BACK_PACKETS)
+            return 0;
+        byte = p->first_byte + (int64_t)((double)(number - BACK_PACKETS) * mean) - SLACK_BYTES;
+    }
+    int r = land(p, byte, mean, &at);
+    if (r == 0 && mean == 0)
+        p->mark_byte = -1; /* it is none */
+    if (r <= 0 || at.number > number)
         return r < 0 ? r : 0;
-    /* Once more, now that the demuxer can be told what time it is there: it cuts the end by it. */
-    if (demux_seek_packet(p->demux, byte, next, pts_of(p, n), pts_of(p, n + 1)) < 0)
+    if (go_back_to(p, &at) < 0)
         return 0;
-    log_debug("packets", "jumped to packet %lld", (long long)n);
-    p->next_number = n;
+    log_debug("packets", "jumped to packet %lld", (long long)at.number);
+    p->next_number = at.number;
     return 1;
 }

@@ -34,6 +34,9 @@ struct packets {
     int64_t first_byte; /* [bytes] where packet 0 begins; −1 unknown */
     bool at_end;
     bool fresh; /* nothing was read since it was opened */
+    /* a place that another reader has found; −1 none */
+    int64_t mark_number;
+    int64_t mark_byte;
     /* what is remembered: a circle of `capacity` (a power of two), positions free-running */
     struct packet *kept;
     uint32_t capacity;
@@ -57,7 +60,7 @@ void packets_place(struct packets *p, struct packet *k);
 void packets_drop_all(struct packets *p);
 void packets_drop_first(struct packets *p);
 
-/* packets_jump.c: where the bit rate is constant, a packet's number tells its byte. Returns 1 if
+/* packets_jump.c: a packet's number may tell its byte. Returns 1 if
  * packet `number`, or one a little before it, is the next to be read; 0 if that cannot be known:
  * everything kept may be gone then; or -EINTR. */
 int packets_jump(struct packets *p, int64_t number);

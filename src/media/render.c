@@ -238,14 +238,12 @@ struct track *render_track(const struct render *r)
     return r->next.restarts ? r->next.track : r->track;
 }
 
-int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how,
-                 const struct ring_hint *hint)
+int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how)
 {
     struct track_info info;
     track_get_info(t, &info);
     if (!info.seekable && how->pos > 0 && !how->exact)
         return -ESPIPE;
-    (void)hint;
     r->track = t;
     r->play = play;
     r->info = info;
@@ -287,7 +285,7 @@ static int restart_with_next(struct render *r)
     uint32_t play = r->next.play;
     how.gen = r->how.gen;
     memset(&r->next, 0, sizeof r->next);
-    return render_begin(r, track, play, &how, NULL);
+    return render_begin(r, track, play, &how);
 }
 
 static int put_end(struct render *r, struct frame *ret)
@@ -303,7 +301,7 @@ static int put_end(struct render *r, struct frame *ret)
     ret->record.flags = RING_END;
     ret->record.play = r->play;
     ret->record.pos = end > 0 ? end : 0;
-    ret->record.hint = (struct ring_hint){ .byte = -1, .packet = -1 };
+    ret->record.hint = RING_NO_HINT;
     if (!r->next.track || (r->padded && !r->next.feeds)) {
         r->ended = true;
         return 1;

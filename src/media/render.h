@@ -42,9 +42,8 @@ struct track *render_track(const struct render *r);
 int render_enter_next(struct render *r);
 
 /* Begins to render `t`, the track of `play`, as told. Returns 0, or negative errno: -ESPIPE if the
- * source cannot be sought, and then nothing has changed. `hint` may be NULL. */
-int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how,
-                 const struct ring_hint *hint);
+ * source cannot be sought, and then nothing has changed. */
+int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how);
 
 /* Returns 1 with the next frame, which is the end marker after the last one; 0 when that has been
  * given; -EBADMSG if there is no sound in the source; or another negative errno. */

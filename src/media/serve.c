@@ -153,7 +153,8 @@ static void begin_first_render(struct serve *s)
     s->n_made = 0;
     s->filled = false;
     s->step = STEP_RENDER;
-    int r = render_begin(s->render, s->track, s->play, how, &s->open.hint);
+    track_take_hint(s->track, &s->open.hint);
+    int r = render_begin(s->render, s->track, s->play, how);
     if (r == -ESPIPE)
         fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
     else if (r < 0)
@@ -193,7 +194,7 @@ static void begin_render(struct serve *s, uint64_t now_ns)
         render_set_next(s->render, s->next_track, s->next_play, &s->next_how);
     s->how = s->next;
     s->resume_pos = s->next.pos;
-    int r = render_begin(s->render, s->track, s->play, &s->next, NULL);
+    int r = render_begin(s->render, s->track, s->play, &s->next);
     s->frame_waits = false;
     s->lane = s->next.lane;
     s->n_made = 0;
@@ -215,8 +216,8 @@ static void render_again(struct serve *s)
     if (s->n_made > 0)
         how.gain_from = how.gain;
     s->gave_up = false;
-    int r = render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play, &how,
-                         NULL);
+    int r =
+        render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play, &how);
     if (r < 0)
         serve_render_failed(s, r);
 }

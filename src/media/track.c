@@ -5,6 +5,7 @@
 #include "media/decode.h"
 #include "media/opus_head.h"
 #include "media/resample.h"
+#include "media/timeline.h"
 #include "media/whole.h"
 
 #include <stdio.h>
@@ -12,20 +13,12 @@
 #include <string.h>
 
 enum {
-    SEGMENTS_MAX = 64,
     /* Decoders remember: MP3 its bit reservoir, SBR its filters, Opus 80 ms. A quarter of a second
      * covers all of them and costs a third of a millisecond. */
     WARM_UP_MS = 250,
-    FILTER_SAMPLES = 64, /* of the resampler, on each side */
+    HINT_BACK_MS = 500, /* decoder, resampler and encoder are warm by then */
     GAP_MAX_S = 10,
     ERRORS_IN_A_ROW_MAX = 4000,
-};
-
-/* A stretch of one sample rate. Chained streams may change it. */
-struct segment {
-    int64_t sample; /* [samples of the source] where it begins */
-    int64_t pos;    /* [samples at 48 kHz] the same instant */
-    int rate;
 };
 
 struct track {
@@ -36,8 +29,7 @@ struct track {
     AVCodecParameters *par; /* as the decoder wants them */
     struct whole whole;
     struct track_info info;
-    struct segment segments[SEGMENTS_MAX];
-    int n_segments;
+    struct timeline time;
     /* decoding */
     bool settling; /* no frame since the last track_go */
     bool by_count; /* the decoder runs through from a packet whose place is known by counting */
@@ -55,45 +47,6 @@ struct track {
     int64_t want;    /* [samples at 48 kHz] of the next sample read */
     int64_t end;     /* −1 unknown */
 };
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
-
-/* [samples at 48 kHz], rounded up: the grid points before an instant. */
-static int64_t segment_pos(const struct segment *s, int64_t sample)
-{
-    int64_t n = (sample - s->sample) * AUDIO_RATE;
-    return s->pos + (n >= 0 ? (n + s->rate - 1) / s->rate : -((-n) / s->rate));
-}
-
-static int64_t segment_sample(const struct segment *s, int64_t pos)
-{
-    int64_t n = (pos - s->pos) * s->rate;
-    return s->sample + (n >= 0 ? n / AUDIO_RATE : -((-n + AUDIO_RATE - 1) / AUDIO_RATE));
-}
-
-static const struct segment *segment_at_pos(const struct track *t, int64_t pos)
-{
-    int i = t->n_segments - 1;
-    while (i > 0 && t->segments[i].pos > pos)
-        i--;
-    return &t->segments[i];
-}
-
-static const struct segment *segment_at_sample(const struct track *t, int64_t sample)
-{
-    int i = t->n_segments - 1;
-    while (i > 0 && t->segments[i].sample > sample)
-        i--;
-    return &t->segments[i];
-}
 
 /* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
  * a passed packet, and volume must not jump between the two ways. */
@@ -187,8 +140,7 @@ int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
         track_free(t);
         return r;
     }
-    t->segments[0].rate = t->par->sample_rate;
-    t->n_segments = 1;
+    timeline_init(&t->time, t->par->sample_rate);
     fill_info(t);
     *ret = t;
     return 0;
@@ -241,18 +193,6 @@ bool track_has_sound(const struct track *t)
     return t->heard;
 }
 
-/* Where the resampler must begin so that its output falls on the 48 kHz grid of the segment: on a
- * sample that is a grid point too. Rates that share nearly no factor with 48 kHz would put these a
- * second apart; there half a sample is given away instead. */
-static int64_t aligned_feed(const struct segment *s, int64_t sample)
-{
-    int64_t unit = s->rate / gcd(s->rate, AUDIO_RATE);
-    if (unit > s->rate / 4)
-        unit = 1;
-    int64_t from = sample - s->sample - FILTER_SAMPLES * (s->rate > AUDIO_RATE ? 4 : 1);
-    return from <= 0 ? s->sample : s->sample + from / unit * unit;
-}
-
 static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
 {
     decoder_flush(t->decoder);
@@ -262,7 +202,7 @@ static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
     t->drop_frame = false;
     t->skip_left = 0;
     t->feed_from = feed_from;
-    t->out_pos = segment_pos(segment_at_sample(t, feed_from), feed_from);
+    t->out_pos = timeline_pos(&t->time, feed_from);
     t->want = pos;
 }
 
@@ -293,30 +233,22 @@ static void drop_whole(struct track *t, const AVFrame *frame)
 
 /* The rate changes at the next decoded sample. If that is still before what was asked for, the
  * place asked for is another sample than was thought. */
-static int begin_segment(struct track *t, int rate)
+static int change_rate(struct track *t, int rate)
 {
-    const struct segment *s = segment_at_sample(t, t->sample);
-    struct segment next = { t->sample, segment_pos(s, t->sample), rate };
-    if (t->n_segments == SEGMENTS_MAX)
-        return -EBADMSG;
-    if (s->sample == t->sample)
-        t->segments[s - t->segments].rate = rate; /* the container was wrong */
-    else
-        t->segments[t->n_segments++] = next;
-    if (t->sample >= t->feed_from)
-        return 0;
-    s = segment_at_sample(t, t->sample);
-    int64_t from = aligned_feed(s, segment_sample(s, t->want > 0 ? t->want : 0));
+    int r = timeline_change_rate(&t->time, t->sample, rate);
+    if (r < 0 || t->sample >= t->feed_from)
+        return r;
+    int64_t from = timeline_feed(&t->time, t->want > 0 ? t->want : 0);
     t->feed_from = from > t->sample ? from : t->sample;
-    t->out_pos = segment_pos(s, t->feed_from);
+    t->out_pos = timeline_pos(&t->time, t->feed_from);
     return 0;
 }
 
 static int change_params(struct track *t, const AVFrame *frame)
 {
     int r = resampler_finish(t->resampler);
-    if (r == 0 && segment_at_sample(t, t->sample)->rate != frame->sample_rate)
-        r = begin_segment(t, frame->sample_rate);
+    if (r == 0 && timeline_rate(&t->time, t->sample) != frame->sample_rate)
+        r = change_rate(t, frame->sample_rate);
     return r < 0 ? r : resampler_begin(t->resampler, frame);
 }
 
@@ -364,7 +296,7 @@ static int take_frame(struct track *t, const AVFrame *frame)
             /* Not early enough after all: begin on the grid from here. */
             log_debug("track", "a seek landed late");
             t->feed_from = t->sample;
-            t->out_pos = segment_pos(segment_at_sample(t, t->sample), t->sample);
+            t->out_pos = timeline_pos(&t->time, t->sample);
         }
     }
     t->heard = true;
@@ -452,7 +384,7 @@ static int finish(struct track *t)
     if (r < 0)
         return r;
     if (!t->settling) /* else nothing came: we are behind the end, wherever it is */
-        t->end = segment_pos(segment_at_sample(t, t->sample), t->sample);
+        t->end = timeline_pos(&t->time, t->sample);
     return 0;
 }
 
@@ -472,6 +404,12 @@ int track_calibrate(struct track *t)
     return 0;
 }
 
+/* [samples of the source] */
+static int64_t warm_up_samples(const struct track *t, int64_t sample)
+{
+    return (int64_t)timeline_rate(&t->time, sample) * WARM_UP_MS / 1000;
+}
+
 int track_go(struct track *t, int64_t pos)
 {
     int64_t target = pos > 0 ? pos : 0;
@@ -480,9 +418,8 @@ int track_go(struct track *t, int64_t pos)
         if (r < 0)
             return r;
     }
-    const struct segment *s = segment_at_pos(t, target);
-    int64_t feed_from = aligned_feed(s, segment_sample(s, target));
-    int r = packets_go(t->packets, feed_from, (int64_t)s->rate * WARM_UP_MS / 1000);
+    int64_t feed_from = timeline_feed(&t->time, target);
+    int r = packets_go(t->packets, feed_from, warm_up_samples(t, feed_from));
     if (r < 0)
         return r;
     begin_at(t, pos, feed_from);
@@ -552,23 +489,23 @@ void track_note_passed(struct track *t, const struct packet *k)
 
 struct ring_hint track_hint(const struct track *t, int64_t pos)
 {
-    const struct segment *s = segment_at_pos(t, pos);
-    int64_t sample = segment_sample(s, pos);
-    const struct packet *k = packets_find(t->packets, sample);
-    if (!k)
-        return (struct ring_hint){ .byte = -1, .packet = -1 };
-    return (struct ring_hint){
-        .byte = k->byte,
-        .packet = k->number,
-        .sample = (uint32_t)(sample - k->sample + k->skip),
-    };
+    struct ring_hint hint = RING_NO_HINT;
+    int64_t from = pos - (int64_t)AUDIO_RATE * HINT_BACK_MS / 1000;
+    if (from > 0)
+        packets_mark(t->packets, timeline_sample(&t->time, from), &hint.packet, &hint.byte);
+    return hint;
+}
+
+void track_take_hint(struct track *t, const struct ring_hint *hint)
+{
+    if (hint->byte >= 0 && hint->packet >= 0)
+        packets_take_mark(t->packets, hint->packet, hint->byte);
 }
 
 void track_forget(struct track *t, int64_t pos)
 {
-    const struct segment *s = segment_at_pos(t, pos);
-    int64_t keep = aligned_feed(s, segment_sample(s, pos)) - (int64_t)s->rate * WARM_UP_MS / 1000;
-    packets_forget(t->packets, keep);
+    int64_t feed_from = timeline_feed(&t->time, pos);
+    packets_forget(t->packets, feed_from - warm_up_samples(t, feed_from));
 }
 
 int track_find_end(struct track *t)
@@ -593,7 +530,6 @@ int track_find_end(struct track *t)
 
 bool track_was_cut(const struct track *t)
 {
-    const struct segment *s = segment_at_pos(t, t->end);
-    int64_t n_audible = segment_sample(s, t->end) + packets_lead_samples(t->packets);
+    int64_t n_audible = timeline_sample(&t->time, t->end) + packets_lead_samples(t->packets);
     return whole_was_cut(&t->whole, t->source, n_audible);
 }

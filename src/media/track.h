@@ -54,8 +54,11 @@ int track_find_end(struct track *t);
 /* Says that the end is at `pos`, when packets were passed and not decoded. */
 void track_set_end(struct track *t, int64_t pos);
 
-/* Where a new reader should begin for the frame at `pos`. */
+/* Where a new reader of the same source may begin for what comes after `pos`, which must lie in
+ * what was read lately; and a new reader is told so, before it goes anywhere. What is told is
+ * checked as far as that can be. */
 struct ring_hint track_hint(const struct track *t, int64_t pos);
+void track_take_hint(struct track *t, const struct ring_hint *hint);
 
 /* What was rendered before `pos` will not be asked for again, except to warm up. */
 void track_forget(struct track *t, int64_t pos);

@@ -132,10 +132,10 @@ void ring_discard(struct ring_consumer *c, unsigned lane)
     publish_read(c, lane, c->lane[lane].read + fill);
 }
 
-bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record)
+bool ring_last_made(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record)
 {
     uint32_t fill = claimed_fill(c, lane);
-    if (fill == 0 || fill > c->shape.n_slots)
+    if (fill > c->shape.n_slots)
         return false;
     struct ring_record r;
     uint32_t newest = c->lane[lane].read + fill - 1;
@@ -145,6 +145,11 @@ bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_recor
         return false;
     *ret_record = r;
     return true;
+}
+
+bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record)
+{
+    return claimed_fill(c, lane) > 0 && ring_last_made(c, lane, ret_record);
 }
 
 uint32_t ring_frames_made(const struct ring_consumer *c)

@@ -34,6 +34,9 @@ void ring_discard(struct ring_consumer *c, unsigned lane);
 /* Copies the newest record of the lane. Returns false if there is none, or it makes no sense. */
 bool ring_newest(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record);
 
+/* The same, but it may have been taken already. */
+bool ring_last_made(const struct ring_consumer *c, unsigned lane, struct ring_record *ret_record);
+
 /* Frames made since the ring is there, as the worker counts them; only a hint. */
 uint32_t ring_frames_made(const struct ring_consumer *c);
 

@@ -34,15 +34,15 @@ enum ring_flag {
     RING_TAIL = 1 << 3,        /* silence fills the frame up: it would begin with a next play */
 };
 
-/* Where to open the source again so that the very next frame comes out: the packet that holds the
- * frame's first sample, by byte and by number, and the sample inside what that packet decodes to.
- */
+/* Where another worker may begin to read the source to go on with the next frame: a packet a little
+ * before it, early enough for decoder and encoder to be warm. Only sources that would have to be
+ * read from their beginning have one: those whose packets are found by counting. */
 struct ring_hint {
-    int64_t byte;   /* [bytes] from the start of the source; −1 when the container does not say */
-    int64_t packet; /* number of the packet in the audio stream, from 0; −1 unknown */
-    uint32_t sample; /* [samples at the source's rate] */
-    uint32_t reserved;
+    int64_t byte;   /* [bytes] from the start of the source; −1: no hint */
+    int64_t packet; /* which packet begins there, in the audio stream, from 0; −1: no hint */
 };
+
+#define RING_NO_HINT ((struct ring_hint){ .byte = -1, .packet = -1 })
 
 struct ring_record {
     uint32_t gen;    /* the render this frame belongs to */
@@ -54,8 +54,8 @@ struct ring_record {
     struct ring_hint hint;
 };
 
-_Static_assert(sizeof(struct ring_hint) == 24, "shared between processes");
-_Static_assert(sizeof(struct ring_record) == 48, "shared between processes");
+_Static_assert(sizeof(struct ring_hint) == 16, "shared between processes");
+_Static_assert(sizeof(struct ring_record) == 40, "shared between processes");
 _Static_assert(offsetof(struct ring_record, pos) == 16, "shared between processes");
 
 /* What a worker is doing, for the daemon's judgement when it dies or hangs. */

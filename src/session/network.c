@@ -33,6 +33,7 @@ void play_take_found(struct play *p, const struct located *found)
     free(p->net.title);
     p->net.title = found->title ? strdup(found->title) : NULL;
     p->net.reopens = false;
+    p->relic.hint = RING_NO_HINT; /* of another source */
     if (!found->source)
         return;
     fetch_source_set_ops(found->source, &(struct fetch_source_ops){

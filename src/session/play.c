@@ -39,6 +39,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->volume = request->volume;
     p->rt.next_pos = request->position;
     p->duration = p->net.duration = -1;
+    p->relic.hint = RING_NO_HINT;
     p->source_fd = -1;
     return p;
 }
@@ -74,7 +75,7 @@ struct wmsg play_open_message(const struct play *p)
                 .gain = (float)p->volume,
                 .gain_from = (float)p->volume,
             },
-            .hint = { .byte = -1, .packet = -1 },
+            .hint = RING_NO_HINT,
             .depth_frames = p->config->depth_frames,
             .bitrate = p->config->bitrate,
             .complexity = p->config->complexity,
@@ -95,6 +96,7 @@ static void on_worker(struct worker *w, void *arg)
         if (p->render.exact && !p->relic.drain)
             p->render.pos = play_change_pos(p);
         m.open.render = p->render;
+        m.open.hint = p->relic.hint;
         m.open.render.lane = 0;
     }
     p->relic.made_before = ring_frames_made(worker_ring(w));

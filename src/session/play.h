@@ -117,6 +117,7 @@ struct play {
         bool broken;                /* it makes no sense: as if empty */
         bool lost;                  /* nobody takes over: with its last frame the play fails */
         unsigned deaths;            /* in a row at the same place of the media */
+        struct ring_hint hint;      /* where the one that takes over may begin to read */
         uint32_t made_before;       /* frames of this worker that are none of this play's */
         unsigned n_restarts;        /* since window_ns */
         uint64_t window_ns;

@@ -17,6 +17,8 @@ enum {
     RESTARTS_MAX = 10, /* of one play in a window, whatever the worker says of itself */
 };
 
+/* [bytes, packets] more than any source has */
+#define HINT_MAX (INT64_MAX / 4)
 #define RESTART_WINDOW_NS (10 * NS_PER_S)
 
 uint64_t play_patience_ms(const struct play *p)
@@ -96,6 +98,17 @@ static int64_t first_missing(const struct play *p, const struct ring_record *new
     return follows ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
 }
 
+/* The dead worker's hint is as foreign as all that it wrote. Whoever is told a wrong one plays on
+ * from another place, and harms nobody else. */
+static void take_hint(struct play *p)
+{
+    struct ring_record r;
+    if (p->relic.ring && ring_last_made(p->relic.ring, p->rt.lane, &r) && r.gen == p->rt.gen &&
+        r.play == p->serial && r.hint.byte >= 0 && r.hint.byte <= HINT_MAX && r.hint.packet >= 0 &&
+        r.hint.packet <= HINT_MAX)
+        p->relic.hint = r.hint;
+}
+
 /* What the new worker is to render: the change that was under way, or what is missing. */
 static void plan_render(struct play *p, const struct ring_record *newest)
 {
@@ -156,6 +169,7 @@ bool play_recover(struct play *p, struct ring_consumer *ring)
         p->ops->applied(p);
         return true; /* all frames are there: nobody is needed to finish */
     }
+    take_hint(p);
     if (p->ready)
         plan_render(p, known ? &r : NULL);
     if (p->net.reopens)

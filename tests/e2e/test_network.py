@@ -209,6 +209,33 @@ def test_the_worker_dies(bot, net, serve, undisturbed, kind):
     assert heard_near(run.packets, packets) > 0.98
 
 
+@pytest.mark.parametrize("suffix,args", [("mp3", "-c:a libmp3lame -q:a 4 -write_xing 0"), ("aac", "-c:a aac -b:a 160k")])
+def test_who_takes_over_reads_on_where_the_music_is(bot, net, server, media, suffix, args):
+    """Packets that are found by counting are not counted again from the start of the source."""
+    path = Path(media.make(f"net-long-{suffix}", Recipe(suffix, args, samples=40 * 48000)))
+    server.add(f"/long.{suffix}", path.read_bytes(), type="audio/any", etag='"one"')
+    ready = bot.start(str(path), position=28)
+    channel = ready["channel"]
+    bot.audio.credit(channel, PLENTY)
+    assert bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
+    packets = bot.audio.wait_ends(channel).packets
+    ready = bot.start(server.url(f"/long.{suffix}"), position=28)
+    channel = ready["channel"]
+    bot.audio.credit(channel, 100)
+    bot.audio.wait_frames(channel, 100)
+    bot.wait_buffered(channel, 4.5)
+    asked = len(server.requests(f"/long.{suffix}"))
+    for proc in net.workers():
+        os.kill(proc.pid, signal.SIGKILL)
+    bot.audio.credit(channel, PLENTY)
+    assert bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
+    run = bot.audio.wait_ends(channel)
+    run.check()
+    assert len(run.packets) == len(packets) and heard_near(run.packets, packets) > 0.98
+    requests = server.requests(f"/long.{suffix}")[asked:]
+    assert [r for r in requests if r.range[0] > path.stat().st_size * 0.6], requests
+
+
 def test_a_seek_over_the_network(bot, serve, server, undisturbed):
     """Inside the read-ahead it costs nothing; elsewhere one request."""
     url, resource = serve("m4a")

@@ -116,7 +116,7 @@ static void bend_record(struct hostile *h, struct ring_record *r)
         r->pos = (int64_t)((uint64_t)r->pos + hostile_below(h, 4000) - 2000);
         break;
     default:
-        r->hint = (struct ring_hint){ (int64_t)odd_number(h), (int64_t)odd_number(h), dice(h), 0 };
+        r->hint = (struct ring_hint){ (int64_t)odd_number(h), (int64_t)odd_number(h) };
         break;
     }
 }

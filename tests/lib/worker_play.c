@@ -2,13 +2,13 @@
  * worker_play WORKER FILE [OPTION...]: plays a file through a real worker and prints what comes as
  * lines of text, for the checkers in tests/media. FILE may be fd:N, an inherited descriptor.
  *
- *   --pos SAMPLES  --gain G  --depth FRAMES  --hint BYTE:PACKET:SAMPLE  --exact
+ *   --pos SAMPLES  --gain G  --depth FRAMES  --hint BYTE:PACKET  --exact
  *   --at N volume G | --at N seek SAMPLES   after N delivered frames; repeatable, ascending
  *   --stop-after N                          CLOSE after N frames
  *   --close-after-ms N                      or when so much time has passed without a frame
  *
  *   opened DURATION POS LAG PASSTHROUGH SEEKABLE TITLE
- *   frame POS FLAGS BYTE PACKET SAMPLE HEX      end POS
+ *   frame POS FLAGS BYTE PACKET HEX      end POS
  *   warning NAME TEXT   title TEXT   failed NAME TEXT   render_failed NAME TEXT
  */
 #include "worker_host.h"
@@ -108,8 +108,8 @@ static void make_change(const struct change *c)
 
 static void print_frame(const struct ring_record *r, const uint8_t *bytes)
 {
-    printf("frame %lld %u %lld %lld %u ", (long long)r->pos, r->flags, (long long)r->hint.byte,
-           (long long)r->hint.packet, r->hint.sample);
+    printf("frame %lld %u %lld %lld ", (long long)r->pos, r->flags, (long long)r->hint.byte,
+           (long long)r->hint.packet);
     for (unsigned i = 0; i < r->len; i++)
         printf("%02x", bytes[i]);
     printf("\n");
@@ -250,7 +250,7 @@ static void read_options(int argc, char **argv)
         else if (strcmp(argv[i], "--close-after-ms") == 0)
             t.close_after_ms = atol(arg);
         else if (strcmp(argv[i], "--hint") == 0)
-            (void)sscanf(arg, "%ld:%ld:%u", &o->hint.byte, &o->hint.packet, &o->hint.sample);
+            (void)sscanf(arg, "%ld:%ld", &o->hint.byte, &o->hint.packet);
         else if (strcmp(argv[i], "--at") == 0 && i + 3 < argc && t.n_changes < CHANGES_MAX) {
             t.changes[t.n_changes++] = (struct change){
                 .at = atol(arg),
@@ -276,7 +276,7 @@ int main(int argc, char **argv)
         .type = WMSG_OPEN,
         .play = 1,
         .open = { .render = { .gain = 1, .gain_from = 1, .gen = 1 },
-                  .hint = { .byte = -1, .packet = -1 },
+                  .hint = RING_NO_HINT,
                   .depth_frames = 250,
                   .bitrate = 128000,
                   .complexity = 10 },

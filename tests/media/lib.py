@@ -73,7 +73,7 @@ def ffmpeg_decode(path):
 class Played:
     opened: list = None
     title: str = ""
-    frames: list = field(default_factory=list)  # (pos, flags, (byte, packet, sample), packet)
+    frames: list = field(default_factory=list)  # (pos, flags, (byte, packet) of its hint, packet)
     end: int = None
     warnings: list = field(default_factory=list)
     titles: list = field(default_factory=list)
@@ -105,8 +105,7 @@ def play(tools, path, *options, fds=(), timeout=20):
             played.title = parts[5]
         elif kind == "frame":
             p = rest.split(" ")
-            played.frames.append((int(p[0]), int(p[1]), (int(p[2]), int(p[3]), int(p[4])),
-                                  bytes.fromhex(p[5])))
+            played.frames.append((int(p[0]), int(p[1]), (int(p[2]), int(p[3])), bytes.fromhex(p[4])))
         elif kind == "end":
             played.end = int(rest)
         elif kind == "warning":

@@ -22,6 +22,7 @@ TRANSCODED = {
     "ac3.mka": ("-c:a ac3 -b:a 256k", 48000), "aac.mka": ("-c:a aac", 44100),
     "a.wma": ("-c:a wmav2 -b:a 160k", 44100), "5.1.ac3": ("-c:a ac3 -b:a 448k", 48000, 6),
     "aac.ts": ("-c:a aac -f mpegts", 44100), "mp3.avi": ("-c:a libmp3lame", 44100),
+    "ima.wav": ("-c:a adpcm_ima_wav", 22050), "a.spx": ("-c:a libspeex", 16000, 1),
     "a.wv": ("-c:a wavpack", 44100), "a.tta": ("-c:a tta", 44100), "8ch.wav": ("-c:a pcm_s16le", 48000, 8),
     "5.1.opus": ("-c:a libopus -b:a 256k -mapping_family 1", 48000, 6),
 }
@@ -141,17 +142,42 @@ def test_resuming_a_passed_source_gives_the_same_packets(tools, make, name):
     path = make(name, *PASSED[name])
     whole = play(tools, path, *AFTER)
     for k in (7, 150, 300):
-        pos, _, hint, _ = whole.frames[k]
-        again = play(tools, path, *AFTER, "--pos", pos, "--exact", "--hint", ":".join(map(str, hint)))
+        again = play(tools, path, *AFTER, "--pos", whole.frames[k][0], "--exact")
         assert [f[:2] + (f[3],) for f in again.frames] == [f[:2] + (f[3],) for f in whole.frames[k:]]
 
 
-@pytest.mark.parametrize("name", ["cbr.mp3", "a.wma", "vorbis.ogg", "adts.aac", "adpcm.wav"])
-def test_resuming_goes_on_at_the_sample(tools, make, name):
+COUNTED = ["cbr.mp3", "vbr.mp3", "bare.mp3", "adts.aac", "5.1.ac3", "adpcm.wav", "ima.wav"]
+NO_HINT = (-1, -1)
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_hint_is_where_a_packet_begins(tools, make, name):
+    """Half a second before the frame, as soon as there is so much."""
+    path = make(name, *TRANSCODED[name])
+    n_packets = -(-path.stat().st_size // 100)
+    frames = play(tools, path, *AFTER).frames
+    hints = [hint for _, _, hint, _ in frames[50:-10]]
+    assert NO_HINT not in hints and hints == sorted(hints)
+    assert 0 < hints[0][1] < hints[-1][1] < n_packets and len(set(hints)) > 5
+    content = path.read_bytes()
+    starts = {"mp3": b"\xff\xfb", "aac": b"\xff\xf1", "ac3": b"\x0b\x77"}.get(name.rpartition(".")[2], b"")
+    assert all(content[byte:].startswith(starts) for byte, _ in hints)
+
+
+@pytest.mark.parametrize("name", ["a.flac", "first.m4a", "vorbis.ogg", "a.opus"])
+def test_who_finds_the_place_by_time_needs_no_hint(tools, make, name):
+    path = make(name, *(TRANSCODED.get(name) or PASSED[name]))
+    assert {hint for _, _, hint, _ in play(tools, path, *AFTER).frames} == {NO_HINT}
+
+
+@pytest.mark.parametrize("name", [*COUNTED, "a.spx", "a.wma", "vorbis.ogg"])
+@pytest.mark.parametrize("lie", [0, 1, -7, 40000])
+def test_resuming_goes_on_at_the_sample(tools, make, name, lie):
+    """A hint of a byte where no packet begins costs time, no more."""
     path = make(name, *TRANSCODED[name])
     whole = play(tools, path, *AFTER)
-    pos, _, hint, _ = whole.frames[200]
-    again = play(tools, path, *AFTER, "--pos", pos, "--exact", "--hint", ":".join(map(str, hint)))
+    pos, _, (byte, packet), _ = whole.frames[200]
+    again = play(tools, path, *AFTER, "--pos", pos, "--exact", "--hint", f"{byte + lie}:{packet}")
     assert [f[0] for f in again.frames] == [f[0] for f in whole.frames[200:]]
     joined = decode_opus([f[3] for f in whole.frames[:200] + again.frames])
     straight = whole.pcm()

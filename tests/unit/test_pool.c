@@ -77,7 +77,7 @@ static void on_got(struct worker *w, void *arg)
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     struct wmsg m = { .play = ++f.play,
                       .open = { .render = { .gain = 1, .gain_from = 1 },
-                                .hint = { .byte = -1, .packet = -1 },
+                                .hint = RING_NO_HINT,
                                 .depth_frames = 10,
                                 .bitrate = 128000 } };
     assert_int_equal(worker_open(w, &ops, NULL, &m, fd), 0);

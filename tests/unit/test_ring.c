@@ -35,7 +35,7 @@ static void a_record_comes_out_as_it_went_in(void **state)
         .offset = 99, /* the producer's to fill in, whatever was there */
         .play = 2,
         .pos = INT64_C(1) << 40,
-        .hint = { .byte = 12345678901, .packet = 42, .sample = 17 },
+        .hint = { .byte = 12345678901, .packet = 42 },
     };
     struct ring_record out;
     const uint8_t *packet;
@@ -53,6 +53,31 @@ static void a_record_comes_out_as_it_went_in(void **state)
     assert_int_equal(ring_peek(p.consumer, 0, &out, &packet), 0);
     assert_int_equal(p.producer.header->frames_made, 1);
     assert_int_equal(ring_consumer_shape(p.consumer)->n_slots, small.n_slots);
+    ring_pair_close(&p);
+}
+
+static void the_last_record_outlasts_its_taking(void **state)
+{
+    struct ring_pair p;
+    struct ring_record in = { .gen = 7, .len = 3, .play = 2, .hint = { .byte = 5, .packet = 1 } };
+    struct ring_record out;
+    ring_pair_open(&p, small);
+    assert_false(ring_newest(p.consumer, 0, &out));
+    assert_false(ring_last_made(p.consumer, 0, &out));
+    assert_int_equal(ring_put(&p.producer, 0, &in, "abc"), 0);
+    in.pos = 960;
+    assert_int_equal(ring_put(&p.producer, 0, &in, "def"), 0);
+    assert_true(ring_newest(p.consumer, 0, &out));
+    assert_int_equal(out.pos, 960);
+    ring_pop(p.consumer, 0);
+    ring_pop(p.consumer, 0);
+    assert_false(ring_newest(p.consumer, 0, &out));
+    assert_true(ring_last_made(p.consumer, 0, &out));
+    assert_int_equal(out.pos, 960);
+    assert_int_equal(out.hint.byte, 5);
+    assert_false(ring_last_made(p.consumer, 1, &out));
+    p.producer.header->lane[0].write += 2 * small.n_slots; /* nonsense */
+    assert_false(ring_last_made(p.consumer, 0, &out));
     ring_pair_close(&p);
 }
 
@@ -321,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),
         cmocka_unit_test(a_record_comes_out_as_it_went_in),
+        cmocka_unit_test(the_last_record_outlasts_its_taking),
         cmocka_unit_test(an_end_record_has_no_packet),
         cmocka_unit_test(lanes_do_not_touch_each_other),
         cmocka_unit_test(records_run_out),

@@ -26,7 +26,7 @@ static struct wmsg example(enum wmsg_type type)
     case WMSG_OPEN:
     case WMSG_NEXT:
         m.open = (struct wmsg_open){ .render = render,
-                                     .hint = { .byte = -1, .packet = -1 },
+                                     .hint = RING_NO_HINT,
                                      .depth_frames = 250,
                                      .bitrate = 128000,
                                      .complexity = 10 };
