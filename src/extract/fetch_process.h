@@ -1,15 +1,15 @@
-/* The process tutti-fetch: started, watched, started again. Messages go in and out; what they mean
- * is fetcher.c's. */
+/* The process tutti-fetch: its command, its environment, and its messages as bytes. It is kept
+ * running by keep/keeper.h; what the messages mean is fetcher.c's. */
 #ifndef TUTTI_EXTRACT_FETCH_PROCESS_H
 #define TUTTI_EXTRACT_FETCH_PROCESS_H
 
 #include "proto/fmsg.h"
 
-#include <stdbool.h>
 #include <sys/types.h>
 #include <uv.h>
 
 struct fetch_process;
+struct fetcher_config;
 
 struct fetch_process_ops {
     void (*message)(const struct fmsg *m, void *arg);
@@ -21,11 +21,11 @@ struct fetch_process_ops {
     void *arg;
 };
 
-/* `argv` is borrowed for good. Starts nothing yet. Returns 0 or -ENOMEM. */
-int fetch_process_new(uv_loop_t *loop, const char *path, char *const *argv,
+/* Starts nothing yet. Returns 0 or -ENOMEM. */
+int fetch_process_new(uv_loop_t *loop, const struct fetcher_config *config,
                       const struct fetch_process_ops *ops, struct fetch_process **ret_process);
 
-/* Kills it; the memory goes when the loop has closed the handles. */
+/* Kills it. NULL is fine. */
 void fetch_process_free(struct fetch_process *p);
 
 /* Starts it, if it neither runs nor is about to be started again. Returns 0 or negative errno. */

@@ -11,14 +11,10 @@
 #include <sys/socket.h>
 #include <uthash.h>
 
-enum { ARGS_FIXED = 16, NUMBER_MAX = 32 };
-
 /* What is to be told to the owner of a source, from the loop. */
 enum news { NEWS_FAILED = 1, NEWS_CHANGED = 2, NEWS_EXPIRED = 4, NEWS_REPLACED = 8 };
 
 struct fetcher {
-    uv_loop_t *loop;
-    char **argv;
     struct fetch_process *process;
     struct fetch_source *sources; /* by id */
     uint32_t next_id;
@@ -400,50 +396,8 @@ const char *fetch_source_url(const struct fetch_source *s)
 
 /* ---- the fetcher ---- */
 
-static int add_argument(struct fetcher *f, size_t *n, const char *text)
-{
-    f->argv[*n] = strdup(text);
-    return f->argv[(*n)++] ? 0 : -ENOMEM;
-}
-
-static int add_option(struct fetcher *f, size_t *n, const char *name, const char *value)
-{
-    int r = add_argument(f, n, name);
-    return r < 0 ? r : add_argument(f, n, value);
-}
-
-static int add_seconds(struct fetcher *f, size_t *n, const char *name, double s)
-{
-    char number[NUMBER_MAX];
-    (void)snprintf(number, sizeof number, "%.3f", s);
-    return add_option(f, n, name, number);
-}
-
-static int make_arguments(struct fetcher *f, const struct fetcher_config *c)
-{
-    size_t n = 0;
-    f->argv = calloc(ARGS_FIXED + 2 * c->n_allow_hosts, sizeof *f->argv);
-    if (!f->argv || add_argument(f, &n, "tutti-fetch") < 0 ||
-        add_option(f, &n, "--log-level", c->log_level) < 0 ||
-        add_option(f, &n, "--log-format", c->log_format) < 0 ||
-        add_seconds(f, &n, "--connect-timeout", c->connect_timeout_s) < 0 ||
-        add_seconds(f, &n, "--stall-timeout", c->stall_timeout_s) < 0 ||
-        add_seconds(f, &n, "--give-up", c->give_up_s) < 0 ||
-        (c->http_proxy && add_option(f, &n, "--http-proxy", c->http_proxy) < 0) ||
-        (c->allow_private_hosts && add_argument(f, &n, "--allow-private-hosts") < 0))
-        return -ENOMEM;
-    for (size_t i = 0; i < c->n_allow_hosts; i++) {
-        if (add_option(f, &n, "--allow-host", c->allow_hosts[i]) < 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
 static void destroy(struct fetcher *f)
 {
-    for (char **a = f->argv; a && *a; a++)
-        free(*a);
-    free(f->argv);
     free(f->drops);
     free(f);
 }
@@ -453,12 +407,9 @@ int fetcher_new(uv_loop_t *loop, const struct fetcher_config *config, struct fet
     struct fetcher *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;
-    f->loop = loop;
     f->next_id = 1;
     struct fetch_process_ops ops = { on_message, on_writable, on_replaced, on_hopeless, f };
-    int r = make_arguments(f, config);
-    if (r == 0)
-        r = fetch_process_new(loop, config->path, f->argv, &ops, &f->process);
+    int r = fetch_process_new(loop, config, &ops, &f->process);
     if (r < 0) {
         destroy(f);
         return r;

@@ -10,7 +10,7 @@
 #define TUTTI_EXTRACT_FETCHER_H
 
 #include "base/errors.h"
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <stdbool.h>
 #include <stddef.h>

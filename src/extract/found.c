@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "extract/formats.h"
 #include "extract/url.h"
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <errno.h>
 #include <stdio.h>

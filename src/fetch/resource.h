@@ -4,7 +4,7 @@
 
 #include "base/errors.h"
 #include "fetch/response.h"
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #ifndef TUTTI_FETCH_RESPONSE_H
 #define TUTTI_FETCH_RESPONSE_H
 
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <stdbool.h>
 #include <stddef.h>

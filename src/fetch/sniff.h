@@ -2,7 +2,7 @@
 #ifndef TUTTI_FETCH_SNIFF_H
 #define TUTTI_FETCH_SNIFF_H
 
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <stddef.h>
 

@@ -36,7 +36,7 @@ int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
  * that moment is in its process group. */
 void zygote_stop(struct zygote *z);
 
-/* Ends the process and closes the handles; the memory goes when the loop has closed them. */
+/* Ends the process; no op is called any more. NULL is fine. */
 void zygote_free(struct zygote *z);
 
 /* Asks for a worker with these descriptors (which stay the caller's). `id` comes back in `spawned`.

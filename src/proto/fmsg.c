@@ -2,38 +2,17 @@
 
 #include "base/errors.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <string.h>
 
-enum { TEXTS_MAX = 5 };
+#define TEXT(kind, field) FETCH_MSG_TEXT(kind, struct fmsg, field)
 
-struct head {
-    uint32_t type;
-    uint32_t id;
-};
-
-struct text {
-    enum fetch_text_kind kind;
-    size_t offset; /* of the pointer in struct fmsg */
-};
-
-#define TEXT(kind, field) \
-    { \
-        FETCH_TEXT_##kind, offsetof(struct fmsg, field) \
-    }
-
-static const struct {
-    size_t body;
-    size_t n_texts;
-    struct text texts[TEXTS_MAX];
-} shapes[FMSG_TYPE_END] = {
+static const struct fetch_msg_shape shapes[FMSG_TYPE_END] = {
     [FMSG_SOURCE] = { sizeof(struct fmsg_source),
                       5,
                       { TEXT(URL, url), TEXT(HEADERS, headers), TEXT(VALIDATOR, validator),
                         TEXT(TYPE, content_type), TEXT(URL_OR_NONE, base) } },
     [FMSG_RELINK] = { 0, 2, { TEXT(URL, url), TEXT(HEADERS, headers) } },
-    [FMSG_DROP] = { 0, 0, { { 0, 0 } } },
+    [FMSG_DROP] = { .body_bytes = 0 },
     [FMSG_HEAD] = { sizeof(struct fmsg_head),
                     4,
                     { TEXT(TYPE, content_type), TEXT(URL_OR_NONE, base), TEXT(VALIDATOR, validator),
@@ -44,31 +23,21 @@ static const struct {
     [FMSG_RECONNECTED] = { 0, 1, { TEXT(LINE, why) } },
 };
 
-_Static_assert(sizeof(struct head) + sizeof(struct fmsg_source) + 2 * FETCH_URL_MAX +
-                       FETCH_HEADERS_MAX + FETCH_VALIDATOR_MAX + FETCH_TYPE_MAX + TEXTS_MAX <=
+static const struct fetch_msg_layout layout = { shapes, FMSG_TYPE_END,
+                                                offsetof(struct fmsg, source), FMSG_MAX };
+
+_Static_assert(sizeof(enum fmsg_type) == 4 && offsetof(struct fmsg, id) == 4 &&
+                   offsetof(struct fmsg, source) == 8,
+               "the struct begins as the message does");
+_Static_assert(offsetof(struct fmsg, source) + sizeof(struct fmsg_source) + 2 * FETCH_URL_MAX +
+                       FETCH_HEADERS_MAX + FETCH_VALIDATOR_MAX + FETCH_TYPE_MAX +
+                       FETCH_MSG_TEXTS_MAX <=
                    FMSG_MAX,
                "every message fits");
 
-static const char **text_field(struct fmsg *m, const struct text *t)
-{
-    return (const char **)(void *)((char *)m + t->offset);
-}
-
 size_t fmsg_encode(const struct fmsg *m, void *bytes, size_t size)
 {
-    assert(size >= FMSG_MAX && m->type > 0 && m->type < FMSG_TYPE_END);
-    struct head head = { .type = (uint32_t)m->type, .id = m->id };
-    struct fmsg copy = *m;
-    char *at = bytes;
-    memcpy(at, &head, sizeof head);
-    at += sizeof head;
-    memcpy(at, &m->source, shapes[m->type].body);
-    at += shapes[m->type].body;
-    for (size_t i = 0; i < shapes[m->type].n_texts; i++) {
-        const struct text *t = &shapes[m->type].texts[i];
-        at += fetch_text_put(t->kind, at, *text_field(&copy, t));
-    }
-    return (size_t)(at - (char *)bytes);
+    return fetch_msg_encode(&layout, m, bytes, size);
 }
 
 static bool body_is_sane(const struct fmsg *m)
@@ -93,28 +62,9 @@ static bool body_is_sane(const struct fmsg *m)
 
 int fmsg_decode(const void *bytes, size_t len, struct fmsg *ret)
 {
-    struct head head;
-    if (len < sizeof head || len > FMSG_MAX)
-        return -EBADMSG;
-    memcpy(&head, bytes, sizeof head);
-    if (head.type == 0 || head.type >= FMSG_TYPE_END)
-        return -EBADMSG;
-    const char *at = (const char *)bytes + sizeof head;
-    const char *end = (const char *)bytes + len;
-    if ((size_t)(end - at) < shapes[head.type].body)
-        return -EBADMSG;
-
-    struct fmsg m = { .type = (enum fmsg_type)head.type, .id = head.id };
-    memcpy(&m.source, at, shapes[head.type].body);
-    at += shapes[head.type].body;
-    for (size_t i = 0; i < shapes[head.type].n_texts; i++) {
-        const struct text *t = &shapes[head.type].texts[i];
-        const char *s = fetch_text_take(t->kind, &at, end);
-        if (!s)
-            return -EBADMSG;
-        *text_field(&m, t) = s;
-    }
-    if (at != end || !body_is_sane(&m))
+    struct fmsg m = { 0 };
+    ssize_t n = fetch_msg_decode(&layout, bytes, len, &m);
+    if (n < 0 || (size_t)n != len || !body_is_sane(&m))
         return -EBADMSG;
     *ret = m;
     return 0;

@@ -1,6 +1,6 @@
 /*
  * Messages between the daemon and tutti-fetch, over a SOCK_SEQPACKET socketpair: one message a
- * packet, host byte order, a fixed head, a body of fixed size, texts behind it (fetch_text.h).
+ * packet, host byte order, a fixed head, a body of fixed size, texts behind it (fetch_msg.h).
  * Pure: bytes in, struct out; decoding refuses what does not fit exactly.
  *
  *   daemon → fetcher   SOURCE (+ the fetcher's end of the source's socketpair)  RELINK  DROP
@@ -14,7 +14,7 @@
 #ifndef TUTTI_PROTO_FMSG_H
 #define TUTTI_PROTO_FMSG_H
 
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <stddef.h>
 #include <stdint.h>

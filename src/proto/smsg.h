@@ -26,7 +26,7 @@
 #ifndef TUTTI_PROTO_SMSG_H
 #define TUTTI_PROTO_SMSG_H
 
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include <stdbool.h>
 #include <stddef.h>

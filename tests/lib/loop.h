@@ -35,9 +35,8 @@ static inline bool loop_is_true(void *arg)
     return *(const bool *)arg;
 }
 
-/* Runs what is left (closing handles) and closes the loop: a handle that somebody forgot fails the
- * test. */
-static inline void loop_end(uv_loop_t *loop)
+/* Runs what is left, until there is nothing to wait for. */
+static inline void loop_run_out(uv_loop_t *loop)
 {
     bool late = false;
     uv_timer_t timer;
@@ -50,6 +49,13 @@ static inline void loop_end(uv_loop_t *loop)
     uv_close((uv_handle_t *)&timer, NULL);
     (void)uv_run(loop, UV_RUN_NOWAIT);
     assert_false(late);
+}
+
+/* Runs what is left (closing handles) and closes the loop: a handle that somebody forgot fails the
+ * test. */
+static inline void loop_end(uv_loop_t *loop)
+{
+    loop_run_out(loop);
     assert_int_equal(uv_loop_close(loop), 0);
 }
 

@@ -114,11 +114,22 @@ static void fmsg_bad_values(void **state)
             fail_msg("row %zu is taken", i);
         assert_int_equal(out.id, 77);
     }
-    for (uint32_t type = FMSG_TYPE_END; type < 70; type++) {
-        struct fmsg out;
-        memset(bytes, 0, 8);
+}
+
+/* Whatever their length is. */
+static void unknown_types(void **state)
+{
+    struct fmsg f;
+    struct smsg s;
+    memset(bytes, 0, 128);
+    for (uint32_t type = 0; type < 70; type++) {
         memcpy(bytes, &type, sizeof type);
-        assert_int_equal(fmsg_decode(bytes, 8, &out), -EBADMSG);
+        for (size_t len = 0; len <= 128; len++) {
+            if (type == 0 || type >= FMSG_TYPE_END)
+                assert_int_equal(fmsg_decode(bytes, len, &f), -EBADMSG);
+            if (type == 0 || type >= SMSG_TYPE_END)
+                assert_int_equal(smsg_decode(bytes, len, &s), -EBADMSG);
+        }
     }
 }
 
@@ -237,7 +248,7 @@ int main(void)
         cmocka_unit_test(fmsg_there_and_back), cmocka_unit_test(fmsg_exact_lengths),
         cmocka_unit_test(fmsg_bad_values),     cmocka_unit_test(smsg_there_and_back),
         cmocka_unit_test(smsg_data),           cmocka_unit_test(smsg_bad_values),
-        cmocka_unit_test(long_texts),
+        cmocka_unit_test(long_texts),          cmocka_unit_test(unknown_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
-#include "proto/fetch_text.h"
+#include "proto/fetch_msg.h"
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -70,7 +72,8 @@ bool fetch_text_is_sane(enum fetch_text_kind kind, const char *s)
     }
 }
 
-size_t fetch_text_put(enum fetch_text_kind kind, char *at, const char *s)
+/* Returns the bytes written, at most the kind's limit and one. */
+static size_t put_text(enum fetch_text_kind kind, char *at, const char *s)
 {
     size_t len = s ? text_cut_utf8(s, limits[kind]) : 0;
     if (len > 0)
@@ -79,7 +82,8 @@ size_t fetch_text_put(enum fetch_text_kind kind, char *at, const char *s)
     return len + 1;
 }
 
-const char *fetch_text_take(enum fetch_text_kind kind, const char **at, const char *end)
+/* Returns the text and moves *at behind its NUL; NULL if it has no NUL or is not sane. */
+static const char *take_text(enum fetch_text_kind kind, const char **at, const char *end)
 {
     const char *s = *at;
     const char *nul = s < end ? memchr(s, '\0', (size_t)(end - s)) : NULL;
@@ -87,4 +91,47 @@ const char *fetch_text_take(enum fetch_text_kind kind, const char **at, const ch
         return NULL;
     *at = nul + 1;
     return s;
+}
+
+/* Of a message or of the struct: both begin with it. NULL: there is no such type. */
+static const struct fetch_msg_shape *shape_of(const struct fetch_msg_layout *l, const void *m)
+{
+    uint32_t type;
+    memcpy(&type, m, sizeof type);
+    return type > 0 && type < l->n_shapes ? &l->shapes[type] : NULL;
+}
+
+size_t fetch_msg_encode(const struct fetch_msg_layout *l, const void *m, void *bytes, size_t size)
+{
+    const struct fetch_msg_shape *shape = shape_of(l, m);
+    assert(shape && size >= l->max_bytes);
+    size_t fixed = l->head_bytes + shape->body_bytes;
+    char *at = (char *)bytes + fixed;
+    memcpy(bytes, m, fixed);
+    for (size_t i = 0; i < shape->n_texts; i++) {
+        const char *s;
+        memcpy(&s, (const char *)m + shape->texts[i].offset, sizeof s);
+        at += put_text(shape->texts[i].kind, at, s);
+    }
+    return (size_t)(at - (char *)bytes);
+}
+
+ssize_t fetch_msg_decode(const struct fetch_msg_layout *l, const void *bytes, size_t len, void *ret)
+{
+    if (len < l->head_bytes || len > l->max_bytes)
+        return -EBADMSG;
+    const struct fetch_msg_shape *shape = shape_of(l, bytes);
+    if (!shape || len - l->head_bytes < shape->body_bytes)
+        return -EBADMSG;
+    size_t fixed = l->head_bytes + shape->body_bytes;
+    const char *at = (const char *)bytes + fixed;
+    const char *end = (const char *)bytes + len;
+    memcpy(ret, bytes, fixed);
+    for (size_t i = 0; i < shape->n_texts; i++) {
+        const char *s = take_text(shape->texts[i].kind, &at, end);
+        if (!s)
+            return -EBADMSG;
+        memcpy((char *)ret + shape->texts[i].offset, &s, sizeof s);
+    }
+    return at - (const char *)bytes;
 }
