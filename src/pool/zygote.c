@@ -24,7 +24,7 @@ struct zygote {
     uv_loop_t *loop;
     struct zygote_ops ops;
     char *path;
-    char *log_level;
+    char *log_level, *log_format;
     struct instance *instance; /* NULL while none runs */
     uv_timer_t restart;
     uint64_t started_ms;
@@ -130,8 +130,8 @@ static int spawn_program(struct zygote *z, struct instance *in, int child_sock)
         { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
         [ZYGOTE_FD] = { .flags = UV_INHERIT_FD, .data.fd = child_sock },
     };
-    char name[] = "tutti-worker", option[] = "--log-level";
-    char *args[] = { name, option, z->log_level, NULL };
+    char name[] = "tutti-worker", level[] = "--log-level", format[] = "--log-format";
+    char *args[] = { name, level, z->log_level, format, z->log_format, NULL };
     char *env[SANITIZER_OPTIONS + 1];
     collect_environment(env);
     uv_process_options_t options = {
@@ -196,10 +196,11 @@ static void zygote_destroy(struct zygote *z)
 {
     free(z->path);
     free(z->log_level);
+    free(z->log_format);
     free(z);
 }
 
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, const char *log_format,
                const struct zygote_ops *ops, struct zygote **ret_zygote)
 {
     struct zygote *z = calloc(1, sizeof *z);
@@ -209,7 +210,8 @@ int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
     z->ops = *ops;
     z->path = strdup(path);
     z->log_level = strdup(log_level);
-    int r = z->path && z->log_level ? start_instance(z) : -ENOMEM;
+    z->log_format = strdup(log_format);
+    int r = z->path && z->log_level && z->log_format ? start_instance(z) : -ENOMEM;
     if (r < 0) {
         zygote_destroy(z);
         return r;
