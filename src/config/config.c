@@ -248,7 +248,7 @@ static int read_line(struct config *c, char *line, char why[CONFIG_WHY_MAX])
         return 0;
     char *equals = strchr(key, '=');
     if (!equals)
-        return fail(why, "a line must read \"key = value\"");
+        return fail(why, "a line must read \"key = value\", not \"%s\"", key);
     *equals = '\0';
     key = trim(key);
     char *value = trim(equals + 1);
