@@ -37,7 +37,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->client = request->client;
     p->paused = request->paused;
     p->volume = request->volume;
-    p->rt.next_pos = request->position;
+    p->rt.next_pos = p->start_pos = request->position;
     p->duration = p->net.duration = -1;
     p->source_fd = -1;
     return p;

@@ -58,6 +58,7 @@ struct play {
     struct session_client client;
     bool paused;
     double volume;
+    int64_t start_pos; /* [samples at 48 kHz] */
 
     /* A play that follows another waits for its turn. Its source is opened ahead of time by that
      * play's worker, which joins the two; it keeps the source itself until then. */
