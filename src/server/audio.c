@@ -22,8 +22,8 @@ enum {
     BATCH_BYTES_MAX = 8 << 20,
     BATCH_KEEP_BYTES = 1 << 20, /* the frames of every tick must not be allocated anew */
     PIECES_A_WRITE = 64,
-    CREDIT_CHANNELS_MAX = 16384, /* a client cannot make us remember more */
-    CREDIT_MAX = 1 << 30,
+    CREDIT_CHANNELS_MAX = 16384,    /* a client cannot make us remember more */
+    CREDIT_MAX = ATTACH_CREDIT_MAX, /* of a channel */
 };
 
 #define SLOW_WARNING_NS NS_PER_S

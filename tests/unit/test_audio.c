@@ -220,7 +220,7 @@ static void lines_that_close(void **state)
         "\n",
         "nonsense\n",
         "{\"type\":\"attach\",\"client\":\"0123456789abcdef\",\"flow\":\"paced\"}\n",
-        "{\"type\":\"credit\",\"channel_id\":\"1\",\"frames\":0}\n",
+        "{\"type\":\"credit\",\"channel_id\":\"1\",\"frames\":-1}\n",
     };
     static char big[1200];
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
