@@ -29,7 +29,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->locator = deps->locator;
     p->pool = deps->pool;
     p->serial = ++serials;
-    if (request->play_id[0] != '\0')
+    if (request->play_id)
         (void)snprintf(p->id, sizeof p->id, "%s", request->play_id);
     else
         (void)snprintf(p->id, sizeof p->id, "play-%u", p->serial);

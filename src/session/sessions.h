@@ -58,7 +58,7 @@ struct sessions_deps {
 };
 
 struct play_request {
-    const char *play_id; /* empty: one is made up */
+    const char *play_id; /* NULL: one is made up */
     const char *url;
     double volume;
     int64_t position; /* [samples at 48 kHz] */
