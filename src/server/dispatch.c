@@ -11,16 +11,28 @@
 
 /* ---- events out ---- */
 
+static struct control_conn *connection_of(struct dispatch *d, uint64_t number)
+{
+    const struct client *client = client_find_number(d->clients, number);
+    return client ? client->control : NULL;
+}
+
+/* Whoever has come back over another connection meanwhile is the commander still. */
+static struct control_conn *commander_of(struct dispatch *d, const struct origin *answer)
+{
+    struct control_conn *c = control_find(d->controls, answer->connection);
+    return c ? c : connection_of(d, answer->client);
+}
+
 void dispatch_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
 {
     struct dispatch *d = arg;
-    struct control_conn *commander = answer ? control_find(d->controls, answer->connection) : NULL;
+    struct control_conn *commander = answer ? commander_of(d, answer) : NULL;
     if (commander)
         control_send(commander, event_format(e, answer->has_tag ? answer->tag : NULL));
     if (owner == 0)
         return;
-    const struct client *client = client_find_number(d->clients, owner);
-    struct control_conn *owners = client ? client->control : NULL;
+    struct control_conn *owners = connection_of(d, owner);
     if (owners && owners != commander)
         control_send(owners, event_format(e, NULL));
     if (d->n_watching == 0)
@@ -195,7 +207,9 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
 
 static void do_command(struct dispatch *d, struct control_conn *c, const struct command *cmd)
 {
-    struct origin origin = { .connection = c->number, .has_tag = cmd->has_tag };
+    struct origin origin = { .connection = c->number,
+                             .client = c->client->number,
+                             .has_tag = cmd->has_tag };
     memcpy(origin.tag, cmd->tag, sizeof origin.tag);
     const char *tag = cmd->has_tag ? cmd->tag : NULL;
     switch (cmd->type) {
