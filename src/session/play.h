@@ -188,7 +188,7 @@ bool play_is_failing(
 void play_take_found(struct play *p, const struct located *found);
 void play_drop_source(struct play *p);
 
-/* What the page said counts where the container knows nothing. */
+/* The page knows the title best; its duration counts where the container says none. */
 void play_add_found(struct play *p);
 
 /* Its client has been told that it is ready: and this besides. */
