@@ -123,6 +123,7 @@ def test_directory_of_somebody_else(tmp_path):
 
 BAD_OPTIONS = [
     (["--no-such-option"], "no-such-option"), (["--no-such-option=1"], "no-such-option"), (["-Z"], "Z"),
+    (["--max-worker", "5"], "max-worker"), (["--log-l=info"], "log-l"), (["--vers"], "vers"),
     (["stray"], "stray"), (["--max-workers"], "max-workers"), (["--max-workers", ""], "max-workers"),
     (["--max-workers", "many"], "max-workers"), (["--max-workers", "0"], "max-workers"),
     (["--max-workers", "-1"], "max-workers"), (["--max-workers", "4097"], "max-workers"),
