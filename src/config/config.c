@@ -248,7 +248,7 @@ static int read_line(struct config *c, char *line, char why[CONFIG_WHY_MAX])
         return 0;
     char *equals = strchr(key, '=');
     if (!equals)
-        return fail(why, "a line must read \"key = value\"");
+        return fail(why, "a line must read \"key = value\", not \"%s\"", key);
     *equals = '\0';
     key = trim(key);
     char *value = trim(equals + 1);
@@ -378,6 +378,15 @@ struct command_line {
     const char *file;
 };
 
+/* getopt_long takes any beginning of a name that is no other's: a slip of the hand should be told,
+ * and a new option must not change what an old command line means. */
+static bool is_whole_name(const char *argument, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, name, len) == 0 &&
+           (argument[2 + len] == '\0' || argument[2 + len] == '=');
+}
+
 static enum config_result parse_arguments(int argc, char **argv, struct command_line *ret,
                                           char why[CONFIG_WHY_MAX])
 {
@@ -387,6 +396,8 @@ static enum config_result parse_arguments(int argc, char **argv, struct command_
     *ret = (struct command_line){ .file = getenv("TUTTI_CONFIG") };
     optind = 0;
     for (; (id = getopt_long(argc, argv, "+:", options, NULL)) >= 0; at = optind) {
+        if (id <= OPTION_VERSION && !is_whole_name(argv[at], options[id].name))
+            id = '?';
         if (id == OPTION_HELP) {
             print_help();
             return CONFIG_EXIT;

@@ -415,16 +415,20 @@ bool demux_new_title(struct demux *d, char title[DEMUX_TITLE_BYTES])
 {
     const char *station = source_new_title(d->source);
     if (station) {
+        d->read_title = true; /* it knows better */
         (void)snprintf(title, DEMUX_TITLE_BYTES, "%s", station);
         return true;
     }
     if (!d->context)
         return false;
     AVStream *st = d->context->streams[d->stream->index];
-    bool changed = (st->event_flags & AVSTREAM_EVENT_FLAG_METADATA_UPDATED) != 0 ||
+    /* Only some demuxers call that an update what they find on opening. */
+    bool changed = !d->read_title ||
+                   (st->event_flags & AVSTREAM_EVENT_FLAG_METADATA_UPDATED) != 0 ||
                    (d->context->event_flags & AVFMT_EVENT_FLAG_METADATA_UPDATED) != 0;
     if (!changed)
         return false;
+    d->read_title = true;
     st->event_flags &= ~AVSTREAM_EVENT_FLAG_METADATA_UPDATED;
     d->context->event_flags &= ~AVFMT_EVENT_FLAG_METADATA_UPDATED;
     const char *artist = tag(d, "artist");

@@ -33,6 +33,7 @@ struct demux {
     bool counts_lead; /* both include what is dropped before the first audible sample */
     bool endless;     /* a live stream */
     /* private */
+    bool read_title;          /* what the container said when it was opened */
     AVFormatContext *context; /* NULL after a demux_rewind that failed */
     AVCodecParameters *own_par;
     struct source *source;

@@ -405,7 +405,8 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
     struct zygote_ops ops = {
         .spawned = on_spawned, .died = on_zygote_died, .up = on_zygote_up, .arg = p
     };
-    r = zygote_new(loop, config->worker_path, config->log_level, &ops, &p->zygote);
+    r = zygote_new(loop, config->worker_path, config->log_level, config->log_format, &ops,
+                   &p->zygote);
     if (r < 0) {
         reaper_free(p->reaper);
         return r;

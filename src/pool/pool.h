@@ -20,7 +20,7 @@ struct pool_job;
 
 struct pool_config {
     const char *worker_path;
-    const char *log_level;
+    const char *log_level, *log_format;
     unsigned max_seats;
     unsigned warm;    /* idle workers kept ready */
     uint64_t idle_ms; /* an idle worker beyond the warm ones leaves after this */

@@ -37,11 +37,13 @@ static void on_up(void *arg)
     z->ops.up(z->ops.arg);
 }
 
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, const char *log_format,
                const struct zygote_ops *ops, struct zygote **ret_zygote)
 {
     static const char *const env_names[] = { NULL }; /* a worker's is empty */
-    const char *argv[] = { "tutti-worker", "--log-level", log_level, NULL };
+    const char *argv[] = {
+        "tutti-worker", "--log-level", log_level, "--log-format", log_format, NULL,
+    };
     struct keeper_config config = {
         .path = path,
         .argv = argv,

@@ -29,7 +29,7 @@ struct zygote_ops {
 };
 
 /* Starts the program at `path`. Returns 0 or negative errno: nothing runs then. */
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, const char *log_format,
                const struct zygote_ops *ops, struct zygote **ret_zygote);
 
 /* Ends the process for good. If one runs, `died` tells when it is collected: what it was making at

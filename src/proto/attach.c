@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 static int parse_attach(const json_t *o, struct attach_line *l)
@@ -23,18 +24,18 @@ static int parse_credit(const json_t *o, struct attach_line *l)
 {
     const char *channel = json_string_value(json_object_get(o, "channel_id"));
     const json_t *frames = json_object_get(o, "frames");
-    json_int_t n = json_integer_value(frames);
-    if (!channel || channel_parse(channel, &l->channel) < 0 || !json_is_integer(frames) || n < 1 ||
-        n > ATTACH_CREDIT_MAX)
+    double n = json_number_value(frames);
+    if (!channel || channel_parse(channel, &l->channel) < 0 || !json_is_number(frames) || n < 0 ||
+        n != floor(n))
         return -EBADMSG;
     l->is_credit = true;
-    l->frames = (uint32_t)n;
+    l->frames = (uint32_t)fmin(n, ATTACH_CREDIT_MAX);
     return 0;
 }
 
 int attach_parse(const char *s, size_t len, struct attach_line *ret)
 {
-    json_t *o = json_loadb(s, len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *o = json_loadb(s, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
     const char *type = json_string_value(json_object_get(o, "type"));
     struct attach_line l = { 0 };
     int r = -EBADMSG;

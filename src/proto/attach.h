@@ -9,7 +9,7 @@
 enum {
     ATTACH_LINE_MAX = 1024,      /* [bytes] */
     ATTACH_CLIENT_MAX = 64,      /* [bytes] */
-    ATTACH_CREDIT_MAX = 1 << 20, /* frames in one credit line */
+    ATTACH_CREDIT_MAX = 1 << 30, /* frames, 248 days: a line that gives more gives these */
 };
 
 struct attach_line {

@@ -18,7 +18,8 @@ struct reader {
     bool failed;
 };
 
-/* A quarter of a century: beyond any recording, well inside what samples can count. */
+/* A quarter of a century: beyond any recording, well inside what samples can count. Whoever asks
+ * for more asks for what lies beyond the end, too. */
 static const double position_max_s = 25.0 * 365 * 24 * 3600;
 
 static void complain(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -58,18 +59,17 @@ static bool read_string(struct reader *r, const char *name, char *out, size_t ma
     return true;
 }
 
-static double read_number(struct reader *r, const char *name, bool required, double min, double max,
-                          double fallback)
+/* A volume. */
+static double read_level(struct reader *r, const char *name, bool required)
 {
     const json_t *v = field(r, name, required);
     if (!v)
-        return fallback;
+        return 1;
     double d = json_is_number(v) ? json_number_value(v) : NAN;
-    if (!(d >= min && d <= max)) {
-        complain(r, "\"%s\" must be a number from %g to %g", name, min, max);
-        return fallback;
-    }
-    return d;
+    if (d >= 0 && d <= 2)
+        return d;
+    complain(r, "\"%s\" must be a number from 0 to 2", name);
+    return 1;
 }
 
 static bool read_bool(struct reader *r, const char *name, bool required)
@@ -127,14 +127,21 @@ static char *read_url(struct reader *r)
 
 static int64_t read_position(struct reader *r, bool required)
 {
-    return audio_samples(read_number(r, "position", required, 0, position_max_s, 0));
+    const json_t *v = field(r, "position", required);
+    if (!v)
+        return 0;
+    double d = json_is_number(v) ? json_number_value(v) : NAN;
+    if (d >= 0)
+        return audio_samples(fmin(d, position_max_s));
+    complain(r, "\"position\" must be a number that is not negative");
+    return 0;
 }
 
 static void read_play(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
-    (void)read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
-    c->volume = read_number(r, "volume", false, 0, 2, 1);
+    c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
+    c->volume = read_level(r, "volume", false);
     c->position = read_position(r, false);
     c->paused = read_bool(r, "paused", false);
     c->cut = read_bool(r, "cut", false);
@@ -159,7 +166,7 @@ static void read_channel_only(struct reader *r, struct command *c)
 static void read_volume(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
-    c->volume = read_number(r, "level", true, 0, 2, 1);
+    c->volume = read_level(r, "level", true);
 }
 
 static void read_seek(struct reader *r, struct command *c)
@@ -227,7 +234,9 @@ int command_parse(const char *s, size_t len, struct command *ret,
 {
     *ret = (struct command){ 0 };
     json_error_t error;
-    json_t *object = json_loadb(s, len, JSON_REJECT_DUPLICATES, &error);
+    /* As reals, integers may be of any size: too large a one is a field out of range, whose command
+     * is answered with its tag. */
+    json_t *object = json_loadb(s, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     struct reader r = { .object = object, .reason = ret_reason };
     if (!object) {
         char text[COMMAND_REASON_MAX - 32];

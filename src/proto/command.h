@@ -34,11 +34,11 @@ enum command_type {
 
 struct command {
     enum command_type type;
-    bool has_tag;
+    bool has_tag, has_play_id;
     char tag[COMMAND_TAG_MAX + 1];
     uint64_t channel;                      /* 0 where none was given (status) */
     char *url;                             /* play; owned */
-    char play_id[COMMAND_PLAY_ID_MAX + 1]; /* play; empty where none was given */
+    char play_id[COMMAND_PLAY_ID_MAX + 1]; /* play */
     double volume;                         /* play, volume: 0 … 2 */
     int64_t position;                      /* play, seek: [samples at 48 kHz] */
     bool paused, cut, next, on;

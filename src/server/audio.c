@@ -22,8 +22,8 @@ enum {
     BATCH_BYTES_MAX = 8 << 20,
     BATCH_KEEP_BYTES = 1 << 20, /* the frames of every tick must not be allocated anew */
     PIECES_A_WRITE = 64,
-    CREDIT_CHANNELS_MAX = 16384, /* a client cannot make us remember more */
-    CREDIT_MAX = 1 << 30,
+    CREDIT_CHANNELS_MAX = 16384,    /* a client cannot make us remember more */
+    CREDIT_MAX = ATTACH_CREDIT_MAX, /* of a channel */
 };
 
 #define SLOW_WARNING_NS NS_PER_S
@@ -175,8 +175,10 @@ static void watch_writable(struct audio_conn *c, bool on)
     (void)uv_poll_start(&c->poll, UV_READABLE | (on ? UV_WRITABLE : 0), on_event);
 }
 
-/* rt: a frame that must wait. Paced frames may be dropped for it. */
-static void enqueue(struct audio_conn *c, const uint8_t *frame, size_t size, size_t sent)
+/* rt: a frame of this client's that must wait. Paced frames of its channel may be dropped for it.
+ */
+static void enqueue(struct audio_conn *c, uint64_t client, const uint8_t *frame, size_t size,
+                    size_t sent)
 {
     bool dropped = false;
     int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &dropped);
@@ -188,11 +190,13 @@ static void enqueue(struct audio_conn *c, const uint8_t *frame, size_t size, siz
     if (dropped) {
         c->rt.n_dropped++;
         c->all->rt.n_dropped++;
+        c->rt.dropped_client = client;
         c->rt.dropped_channel = frame_channel(frame);
     }
 }
 
-/* The socket took only `sent` bytes of the batch: the rest, cut into frames again, waits. */
+/* The socket took only `sent` bytes of the batch: the rest, cut into frames again, waits. Nothing
+ * waits yet, and a batch has too few frames of a channel for any to be dropped. */
 static void enqueue_rest(struct audio_conn *c, size_t sent)
 {
     const uint8_t *at = (const uint8_t *)buf_head(&c->rt.batch);
@@ -200,7 +204,7 @@ static void enqueue_rest(struct audio_conn *c, size_t sent)
     while (at < end && !c->closing) {
         size_t size = frame_size(at);
         if (sent < size)
-            enqueue(c, at, size, sent);
+            enqueue(c, 0, at, size, sent);
         sent -= sent < size ? sent : size;
         at += size;
     }
@@ -293,8 +297,7 @@ static void put_frame(struct audio_conn *c, uint64_t client, uint64_t channel, u
         buf_commit(&c->rt.batch, FRAME_HEAD_BYTES + len);
         return;
     }
-    c->rt.dropped_client = client;
-    enqueue(c, room, FRAME_HEAD_BYTES + len, 0);
+    enqueue(c, client, room, FRAME_HEAD_BYTES + len, 0);
 }
 
 static struct client *client_of(struct outlet *o)

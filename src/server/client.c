@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+enum { CLIENTS_KEPT_MAX = 4096 };
+
 /* Nobody can guess an id: it is all that a connection needs to become a client. */
 static int make_id(char id[CLIENT_ID_BYTES + 1])
 {
@@ -77,11 +79,6 @@ struct client *client_find_number(struct clients *all, uint64_t number)
     return c;
 }
 
-static void count_session(const struct session_info *info, void *arg)
-{
-    ++*(unsigned *)arg;
-}
-
 static void on_grace_over(uv_timer_t *timer)
 {
     struct client *c = timer->data;
@@ -94,10 +91,9 @@ void client_leave(struct client *c)
 {
     c->control = NULL;
     client_update_flow(c);
-    unsigned n_sessions = 0;
-    sessions_list(c->all->sessions, 0, c->number, count_session, &n_sessions);
-    bool nothing_left = n_sessions == 0 && !c->audio;
-    (void)uv_timer_start(&c->grace, on_grace_over, nothing_left ? 0 : c->all->grace_ms, 0);
+    bool has_something = c->audio || sessions_have_plays_of(c->all->sessions, c->number);
+    bool kept = has_something || HASH_CNT(by_number, c->all->by_number) <= CLIENTS_KEPT_MAX;
+    (void)uv_timer_start(&c->grace, on_grace_over, kept ? c->all->grace_ms : 0, 0);
 }
 
 void client_return(struct client *c, struct control_conn *control)

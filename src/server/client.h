@@ -55,7 +55,8 @@ struct client *client_find(struct clients *all, const char *id);
 struct client *client_find_number(struct clients *all, uint64_t number);
 
 /* The control connection is closed or has become another client: the sessions hold their position
- * for the grace time. A client that has nothing to come back to is forgotten at once. */
+ * for the grace time, and so does the id. When there are thousands of clients, one that has nothing
+ * to come back to is forgotten at once. */
 void client_leave(struct client *c);
 
 /* `control` is this client from now on. */

@@ -11,16 +11,28 @@
 
 /* ---- events out ---- */
 
+static struct control_conn *connection_of(struct dispatch *d, uint64_t number)
+{
+    const struct client *client = client_find_number(d->clients, number);
+    return client ? client->control : NULL;
+}
+
+/* Whoever has come back over another connection meanwhile is the commander still. */
+static struct control_conn *commander_of(struct dispatch *d, const struct origin *answer)
+{
+    struct control_conn *c = control_find(d->controls, answer->connection);
+    return c ? c : connection_of(d, answer->client);
+}
+
 void dispatch_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
 {
     struct dispatch *d = arg;
-    struct control_conn *commander = answer ? control_find(d->controls, answer->connection) : NULL;
+    struct control_conn *commander = answer ? commander_of(d, answer) : NULL;
     if (commander)
         control_send(commander, event_format(e, answer->has_tag ? answer->tag : NULL));
     if (owner == 0)
         return;
-    const struct client *client = client_find_number(d->clients, owner);
-    struct control_conn *owners = client ? client->control : NULL;
+    struct control_conn *owners = connection_of(d, owner);
     if (owners && owners != commander)
         control_send(owners, event_format(e, NULL));
     if (d->n_watching == 0)
@@ -33,24 +45,31 @@ void dispatch_event(const struct event *e, const struct origin *answer, uint64_t
     }
 }
 
+struct id_copy {
+    bool is_set;
+    char text[COMMAND_PLAY_ID_MAX + 1];
+};
+
 static void copy_play_id(const struct session_info *info, void *arg)
 {
-    (void)snprintf(arg, COMMAND_PLAY_ID_MAX + 1, "%s", info->play_id);
+    struct id_copy *id = arg;
+    id->is_set = true;
+    (void)snprintf(id->text, sizeof id->text, "%s", info->play_id);
 }
 
 void dispatch_slow(uint64_t client, uint64_t channel, uint64_t n_dropped, void *arg)
 {
     struct dispatch *d = arg;
-    char play_id[COMMAND_PLAY_ID_MAX + 1] = "";
+    struct id_copy play_id = { 0 };
     char message[96];
-    sessions_list(d->sessions, channel, client, copy_play_id, play_id);
+    sessions_list(d->sessions, channel, client, copy_play_id, &play_id);
     (void)snprintf(message, sizeof message,
                    "the audio connection does not read: %" PRIu64 " frames were dropped",
                    n_dropped);
     struct event e = {
         .type = EVENT_WARNING,
         .channel = channel,
-        .play_id = play_id[0] != '\0' ? play_id : NULL,
+        .play_id = play_id.is_set ? play_id.text : NULL,
         .warning = TUTTI_W_SLOW_CONSUMER,
         .message = message,
     };
@@ -61,7 +80,11 @@ static void answer_error(struct control_conn *c, const struct command *cmd, enum
                          const char *why)
 {
     struct event e = {
-        .type = EVENT_ERROR, .error = code, .message = why, .channel = cmd->channel
+        .type = EVENT_ERROR,
+        .channel = cmd->channel,
+        .play_id = cmd->has_play_id ? cmd->play_id : NULL,
+        .error = code,
+        .message = why,
     };
     control_send(c, event_format(&e, cmd->has_tag ? cmd->tag : NULL));
 }
@@ -169,7 +192,7 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
                     const struct origin *origin)
 {
     struct play_request request = {
-        .play_id = cmd->play_id,
+        .play_id = cmd->has_play_id ? cmd->play_id : NULL,
         .url = cmd->url,
         .volume = cmd->volume,
         .position = cmd->position,
@@ -184,7 +207,9 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
 
 static void do_command(struct dispatch *d, struct control_conn *c, const struct command *cmd)
 {
-    struct origin origin = { .connection = c->number, .has_tag = cmd->has_tag };
+    struct origin origin = { .connection = c->number,
+                             .client = c->client->number,
+                             .has_tag = cmd->has_tag };
     memcpy(origin.tag, cmd->tag, sizeof origin.tag);
     const char *tag = cmd->has_tag ? cmd->tag : NULL;
     switch (cmd->type) {

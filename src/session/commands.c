@@ -13,7 +13,8 @@ static struct session *find(struct sessions *ss, uint64_t channel)
     return s;
 }
 
-/* An error that answers a command and concerns nobody else. `play_id` only for a refused play. */
+/* An error that answers a command and concerns nobody else. `play_id`: of a refused play, or NULL.
+ */
 static void refuse(struct sessions *ss, uint64_t channel, const struct origin *origin,
                    enum tutti_error code, const char *why, const char *play_id)
 {
@@ -22,7 +23,7 @@ static void refuse(struct sessions *ss, uint64_t channel, const struct origin *o
         .channel = channel,
         .error = code,
         .message = why,
-        .play_id = play_id && play_id[0] != '\0' ? play_id : NULL,
+        .play_id = play_id,
     };
     ss->deps.event(&e, origin, 0, ss->deps.arg);
 }

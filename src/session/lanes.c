@@ -329,7 +329,7 @@ bool play_seek(struct play *p, int64_t pos)
         return false;
     }
     if (!p->ready)
-        p->rt.next_pos = pos;
+        p->rt.next_pos = p->start_pos = pos;
     if (p->worker || p->ready)
         start_render(p, pos, false);
     return false;

@@ -58,7 +58,7 @@ void play_drop_source(struct play *p)
 
 void play_add_found(struct play *p)
 {
-    if (!p->title && p->net.title)
+    if (p->net.title)
         play_set_title(p, p->net.title);
     if (p->net.is_live)
         p->duration = -1;

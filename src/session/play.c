@@ -29,7 +29,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->locator = deps->locator;
     p->pool = deps->pool;
     p->serial = ++serials;
-    if (request->play_id[0] != '\0')
+    if (request->play_id)
         (void)snprintf(p->id, sizeof p->id, "%s", request->play_id);
     else
         (void)snprintf(p->id, sizeof p->id, "play-%u", p->serial);
@@ -37,7 +37,7 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->client = request->client;
     p->paused = request->paused;
     p->volume = request->volume;
-    p->rt.next_pos = request->position;
+    p->rt.next_pos = p->start_pos = request->position;
     p->duration = p->net.duration = -1;
     p->relic.hint = RING_NO_HINT;
     p->source_fd = -1;

@@ -58,6 +58,7 @@ struct play {
     struct session_client client;
     bool paused;
     double volume;
+    int64_t start_pos; /* [samples at 48 kHz] */
 
     /* A play that follows another waits for its turn. Its source is opened ahead of time by that
      * play's worker, which joins the two; it keeps the source itself until then. */
@@ -188,7 +189,7 @@ bool play_is_failing(
 void play_take_found(struct play *p, const struct located *found);
 void play_drop_source(struct play *p);
 
-/* What the page said counts where the container knows nothing. */
+/* The page knows the title best; its duration counts where the container says none. */
 void play_add_found(struct play *p);
 
 /* Its client has been told that it is ready: and this besides. */

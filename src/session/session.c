@@ -105,6 +105,13 @@ void session_offer_next(struct session *s)
         play_host(s->current, s->next);
 }
 
+/* What a play begins with may lie in the last frame of the one that it was joined to. */
+static int64_t first_position(const struct play *p)
+{
+    int64_t pos = play_position(p);
+    return pos < p->start_pos ? pos : p->start_pos;
+}
+
 /* A play whose first frame is there becomes the audible one. */
 static void take_over(struct session *s, struct play *p)
 {
@@ -118,7 +125,7 @@ static void take_over(struct session *s, struct play *p)
     p->announced = true;
     struct event e = {
         .type = EVENT_READY,
-        .position = play_position(p),
+        .position = first_position(p),
         .duration = p->duration,
         .title = p->title,
         .passthrough = p->passthrough,

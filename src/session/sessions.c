@@ -101,13 +101,26 @@ static void stop_plays_of(struct session *s, uint64_t client, enum stop_reason r
     (void)session_settle(s);
 }
 
+static bool has_plays_of(const struct session *s, uint64_t client)
+{
+    return belongs_to(s->next, client) || belongs_to(s->pending, client) ||
+           belongs_to(s->current, client);
+}
+
+bool sessions_have_plays_of(const struct sessions *ss, uint64_t client)
+{
+    const struct session *s = ss->by_channel;
+    while (s && !has_plays_of(s, client))
+        s = s->hh.next;
+    return s != NULL;
+}
+
 void sessions_client_gone(struct sessions *ss, uint64_t client)
 {
     struct session *s, *tmp;
     FOR_EACH_SESSION(ss, s, tmp)
     {
-        if (belongs_to(s->next, client) || belongs_to(s->pending, client) ||
-            belongs_to(s->current, client))
+        if (has_plays_of(s, client))
             stop_plays_of(s, client, STOP_CLIENT_GONE);
     }
 }

@@ -26,6 +26,7 @@ struct session;
 /* Who gave a command, and what its answer carries back. */
 struct origin {
     uint64_t connection; /* never used twice */
+    uint64_t client;     /* gets the answer where that connection is gone */
     bool has_tag;
     char tag[COMMAND_TAG_MAX + 1];
 };
@@ -58,7 +59,7 @@ struct sessions_deps {
 };
 
 struct play_request {
-    const char *play_id; /* empty: one is made up */
+    const char *play_id; /* NULL: one is made up */
     const char *url;
     double volume;
     int64_t position; /* [samples at 48 kHz] */
@@ -98,6 +99,9 @@ void sessions_shutdown(struct sessions *ss);
 typedef void (*session_info_fn)(const struct session_info *info, void *arg);
 void sessions_list(struct sessions *ss, uint64_t channel, uint64_t client, session_info_fn fn,
                    void *arg);
+
+/* Whether a play of this client is left, audible or not. */
+bool sessions_have_plays_of(const struct sessions *ss, uint64_t client);
 
 struct sessions_counts {
     unsigned extracting, streaming, paused;

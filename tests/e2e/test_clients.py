@@ -5,7 +5,9 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from lib import DEADLINE
 from lib.audio import Audio
 from lib.client import PLENTY, Client
 from lib.control import Control
+from lib.network import bot, net, server  # noqa: F401
 
 AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
 
@@ -76,6 +79,45 @@ def test_an_older_connection_of_that_id_is_closed(daemon, media):
     client.audio.wait_ends(started["channel"]).check()
     control.close()
     client.audio.close()
+
+
+def test_a_client_without_sessions_may_come_back_too(new_daemon):
+    """Its id is its own for the grace time, and nobody's after it."""
+    daemon = new_daemon("--client-grace", 1)
+    first = Control(daemon)
+    first.close()
+    control, hello = come_back(daemon, first.client)
+    assert (hello["client"], hello["sessions"]) == (first.client, [])
+    control.close()
+    deadline = time.monotonic() + DEADLINE
+    while hello["client"] == first.client:
+        assert time.monotonic() < deadline, "the id is known for ever"
+        time.sleep(1.2)
+        control, hello = come_back(daemon, first.client)
+        control.close()
+
+
+def test_a_play_that_was_not_ready_waits_for_its_client(net, server, bot, media):
+    """In a channel that is another's yet. `ready`, with its tag, goes to the connection that took over."""
+    released = threading.Event()
+    server.add("/heir.wav", Path(media.wav(2.0, 2)).read_bytes(), type="audio/wav",
+               guard=lambda request: None if released.wait(DEADLINE) else 500)
+    held = bot.start(media.wav(1.0), paused=True)
+    channel = held["channel_id"]
+    gone = Control(net)
+    tag = gone.send("play", channel_id=channel, url=server.url("/heir.wav"), play_id="heir")
+    gone.sync()
+    gone.close()
+    bot.control.sync()
+    control, hello = come_back(net, gone.client)
+    assert hello["client"] == gone.client
+    control.tags[tag] = "play"
+    released.set()
+    ready = control.answer(tag)
+    assert (ready["type"], ready["play_id"]) == ("ready", "heir")
+    assert bot.control.terminal(held["play_id"])["reason"] == "replaced"
+    assert control.expect("stopped", "stop", channel_id=channel)["play_id"] == "heir"
+    control.close()
 
 
 @pytest.mark.parametrize("unknown", ["nobody", "", "x" * 500])

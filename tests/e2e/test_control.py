@@ -241,6 +241,12 @@ def test_hello_lists_own_sessions_only(still, daemon, song):
         other.expect("stopped", "stop", channel_id=mine["channel_id"])
 
 
+def test_a_play_that_is_not_accepted_is_named(still, song):
+    """Its error carries its channel, its id and its tag."""
+    answer = still.ask("play", new_channel(), url=song, play_id="loud", volume=7)
+    assert (answer["code"], answer["play_id"]) == ("invalid_command", "loud"), answer
+
+
 def test_stop_before_ready(still, song):
     """A play that is ended before ready gets one terminal event, with its own tag."""
     channel = str(new_channel())
@@ -307,6 +313,6 @@ def test_tags_come_back(still, tag):
     assert still.ask("stats", tag=tag)["tag"] == tag
 
 
-@pytest.mark.parametrize("play_id", ["x" * 64, "ü" * 32, "a\"b\\c"])
+@pytest.mark.parametrize("play_id", ["", "x" * 64, "ü" * 32, "a\"b\\c"])
 def test_play_ids_come_back(still, song, play_id):
     assert still.start(song, play_id=play_id)["play_id"] == play_id

@@ -36,6 +36,16 @@ def test_credit_before_the_play(client, media):
     assert client.audio.quiet(channel) == 0
 
 
+@pytest.mark.parametrize("frames, wanted", [("0", 0), ("5.0", 5), ("1e1", 10), ("4294967297", 51)])
+def test_credit_is_a_whole_number_however_it_is_written(client, media, frames, wanted):
+    started = client.start(media.wav(1.0))
+    channel = started["channel"]
+    client.audio.sock.sendall(f'{{"type":"credit","channel_id":"{channel}","frames":{frames}}}\n'.encode())
+    if wanted:
+        client.audio.wait_frames(channel, wanted)
+    assert client.audio.quiet(channel) == 0 and not client.audio.closed
+
+
 def test_credit_in_many_lines_of_one_write(client, media):
     started = client.start(media.wav(2.0))
     line = json.dumps({"type": "credit", "channel_id": started["channel_id"], "frames": 1}).encode() + b"\n"

@@ -157,10 +157,12 @@ def test_bitrate_option(new_daemon, media):
     assert 20000 < bits < 45000, bits
 
 
-def test_title_of_a_file(client, media):
-    """`title` is optional; where a file has one and it is given, it is that one."""
-    path = media.root / "titled.mp3"
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "m4a", "opus", "mka", "webm", "wav"])
+def test_title_of_a_file(client, media, suffix):
+    """`ready` and `status` tell the title that the file's tags give."""
+    path = media.root / f"titled.{suffix}"
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", media.wav(1.0), "-metadata", "title=Ein Lied ♪",
                     str(path)], check=True)
     ready = client.start(path)
-    assert ready.get("title", "Ein Lied ♪") == "Ein Lied ♪"
+    assert ready["title"] == "Ein Lied ♪"
+    assert client.session(ready["channel"])["title"] == "Ein Lied ♪"

@@ -109,7 +109,8 @@ def test_all_at_once(daemon):
 
 @pytest.mark.parametrize("line", ['{"type":"volume","channel_id":"5","level":9,"tag":"%s"}',
                                   '{"type":"explode","tag":"%s"}', '{"tag":"%s"}',
-                                  '{"type":"stop","channel_id":"0","tag":"%s"}'])
+                                  '{"type":"stop","channel_id":"0","tag":"%s"}',
+                                  '{"type":"volume","channel_id":"5","level":99999999999999999999,"tag":"%s"}'])
 def test_an_error_carries_the_tag(victim, line):
     tag = f"h{len(victim.tags)}"
     victim.tags[tag] = "hostile"

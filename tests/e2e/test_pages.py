@@ -1,6 +1,7 @@
 """Pages: the real yt-dlp looks behind pages of a site on loopback, and its stream is played."""
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -72,11 +73,15 @@ def test_a_link_is_not_a_page(client, site, song):
     assert extractor(client)["misses"] == before["misses"]
 
 
-def test_what_the_page_declares(client, site, song):
+def test_what_the_page_declares(client, site, song, media):
+    """Its title is the one that is told, whatever the file's tags say."""
+    tagged = media.root / "tagged.opus"
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", song, "-c", "copy", "-metadata", "title=Tagged", str(tagged)],
+                   check=True)
     declared = ('<script type="application/ld+json">{"@context":"https://schema.org","@type":"VideoObject",'
                 '"name":"Declared","duration":"PT12S","uploadDate":"2026-01-01","thumbnailUrl":"%s/t.jpg",'
                 '"contentUrl":"%s/a.opus"}</script>' % (site.base, site.base))
-    site.routes = {"/ld": page("x", extra=declared), "/a.opus": song}
+    site.routes = {"/ld": page("x", extra=declared), "/a.opus": str(tagged)}
     played = play(client, site.base + "/ld")
     assert played.ready["title"] == "Declared"
     assert abs(played.ready["duration"] - 12) < 0.1

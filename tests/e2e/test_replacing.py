@@ -187,6 +187,7 @@ def test_next_waits_for_its_turn(client, media):
     client.audio.credit(first["channel"], PLENTY)
     ready = client.control.answer(tag)
     assert ready["type"] == "ready" and ready["play_id"] == "behind"
+    assert ready["position"] == 0  # it begins in the last frame of the first
     finished = client.control.terminal("behind")
     kinds = [(e["type"], e["play_id"]) for e in client.control.events
              if e.get("play_id") in (first["play_id"], "behind")]

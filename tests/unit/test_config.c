@@ -227,6 +227,7 @@ static const struct {
     { "--media-root", "--media-root needs a value" },
     { "--config", "--config needs a value" },
     { "--nonsense", "unknown option --nonsense" },
+    { "--max-worker=5", "unknown option --max-worker=5" }, /* no abbreviations */
     { "--allow-private-hosts=no", "unknown option --allow-private-hosts=no" },
     { "-x", "unknown option -x" },
     { "-xyz", "unknown option -xyz" },

@@ -35,7 +35,7 @@ static void good_lines(void **state)
 static const struct {
     const char *text, *why;
 } bad[] = {
-    { "x", "f, line 1: a line must read \"key = value\"" },
+    { "x", "f, line 1: a line must read \"key = value\", not \"x\"" },
     { "= 5", "f, line 1: unknown key \"\"" },
     { "\n\nmax-workers = 5\nnonsense = 1\nbitrate = x\n", "f, line 4: unknown key \"nonsense\"" },
     { "Max-Workers = 5", "f, line 1: unknown key \"Max-Workers\"" },

@@ -25,6 +25,7 @@ static void set_up_with(const char *program, unsigned warm, uint64_t idle_ms)
     memset(&f, 0, sizeof f);
     struct pool_config config = { .worker_path = program,
                                   .log_level = "error",
+                                  .log_format = "text",
                                   .max_seats = 3,
                                   .warm = warm,
                                   .idle_ms = idle_ms,
@@ -250,6 +251,7 @@ static void without_a_program(void **state)
 {
     struct pool_config config = { .worker_path = "/nowhere/tutti-worker",
                                   .log_level = "error",
+                                  .log_format = "text",
                                   .max_seats = 1,
                                   .ring = { .n_slots = 16, .lane_bytes = 20480 } };
     struct pool *pool = NULL;

@@ -161,7 +161,7 @@ class Control:
             play = event.get("play_id")
             if play in ended and not self._own_answer(event, ended[play]):
                 raise AssertionError(f"{event} follows the end of its play, {ended[play]}")
-            if self._ends(event):
+            if self._ends(event) is not None:
                 ended[play] = event
         answered = [e["tag"] for e in events if "tag" in e]
         assert len(answered) == len(set(answered)), f"a tag was answered twice: {answered}"
