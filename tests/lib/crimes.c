@@ -372,8 +372,10 @@ void need(unsigned walls)
 
 /* ---- the scene ---- */
 
+/* Each time under a new name: a child that is dying yet may hold the old one. */
 static void listen_locally(int *ret_tcp, int *ret_local)
 {
+    static unsigned n_names;
     socklen_t len = sizeof f.address;
     *ret_tcp = socket(AF_INET, SOCK_STREAM, 0);
     f.address = (struct sockaddr_in){ .sin_family = AF_INET };
@@ -383,7 +385,8 @@ static void listen_locally(int *ret_tcp, int *ret_local)
     assert_int_equal(listen(*ret_tcp, 64), 0);
     *ret_local = socket(AF_UNIX, SOCK_STREAM, 0);
     f.name = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    (void)snprintf(f.name.sun_path + 1, sizeof f.name.sun_path - 1, "tutti-unit-%d", getpid());
+    (void)snprintf(f.name.sun_path + 1, sizeof f.name.sun_path - 1, "tutti-unit-%d-%u", getpid(),
+                   ++n_names);
     assert_int_equal(bind(*ret_local, (struct sockaddr *)&f.name, sizeof f.name), 0);
     assert_int_equal(listen(*ret_local, 64), 0);
 }
