@@ -95,13 +95,12 @@ static void fail(struct locate_request *q, enum tutti_error error, const char *w
 static void succeed(struct locate_request *q, const struct fetch_head *head)
 {
     int64_t duration = q->page.duration_s > 0 ? llround(q->page.duration_s * AUDIO_RATE) : -1;
-    const char *name = head->name && head->name[0] ? head->name : NULL; /* of a radio station */
-    const char *title = q->page.title ? q->page.title : name;
     struct located found = {
         .kind = head->kind == FETCH_PLAYLIST ? LOCATED_PLAYLIST : LOCATED_MEDIA,
         .fd = fetch_source_fd(q->source),
         .source = q->source,
-        .title = title,
+        .title = q->page.title,
+        .station = head->name && head->name[0] ? head->name : NULL,
         .thumbnail = q->page.thumbnail,
         .duration = duration,
         .is_live = q->page.is_live,

@@ -35,7 +35,8 @@ struct located {
     int fd; /* the callee's from now on */
     struct fetch_source
         *source;           /* the callee's from now on, which sets its own ops; NULL: a file */
-    const char *title;     /* of the page or the radio station, or NULL */
+    const char *title;     /* of the page, or NULL */
+    const char *station;   /* what a radio station calls itself, or NULL */
     const char *thumbnail; /* an http(s) URL, or NULL */
     int64_t duration;      /* [samples at 48 kHz] as the page declares; −1 unknown */
     bool is_live;

@@ -30,8 +30,10 @@ void play_take_found(struct play *p, const struct located *found)
     p->net.is_live = found->is_live;
     p->net.first_entry = found->first_entry && !p->net.reopens;
     p->net.duration = found->duration;
+    const char *title = found->title ? found->title : found->station;
     free(p->net.title);
-    p->net.title = found->title ? strdup(found->title) : NULL;
+    p->net.title = title ? strdup(title) : NULL;
+    p->net.is_page = found->title != NULL;
     p->net.reopens = false;
     p->relic.hint = RING_NO_HINT; /* of another source */
     if (!found->source)
@@ -58,7 +60,7 @@ void play_drop_source(struct play *p)
 
 void play_add_found(struct play *p)
 {
-    if (p->net.title)
+    if (p->net.title && (p->net.is_page || !p->title))
         play_set_title(p, p->net.title);
     if (p->net.is_live)
         p->duration = -1;

@@ -83,7 +83,8 @@ struct play {
         bool refills;            /* it ran dry: goes on when there is something in hand again */
         bool stalled;            /* it was said that it ran dry … */
         uint64_t stalled_frames; /* … when so many frames had been delivered */
-        /* what the page said */
+        /* what the page or the radio station said */
+        bool is_page;
         bool is_live;
         bool first_entry;
         int64_t duration; /* [samples at 48 kHz]; −1 unknown */
@@ -189,7 +190,8 @@ bool play_is_failing(
 void play_take_found(struct play *p, const struct located *found);
 void play_drop_source(struct play *p);
 
-/* The page knows the title best; its duration counts where the container says none. */
+/* A page knows the title best, a station's name is better than none; the duration said counts where
+ * the container says none. */
 void play_add_found(struct play *p);
 
 /* Its client has been told that it is ready: and this besides. */
