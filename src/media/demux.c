@@ -175,9 +175,22 @@ static bool is_pcm(const AVCodecParameters *par)
     return par->codec_id >= AV_CODEC_ID_PCM_S16LE && par->codec_id < AV_CODEC_ID_ADPCM_IMA_QT;
 }
 
+/* HLS in which a seek cannot be believed. Segments that are nothing but frames (MP3, ADTS) have no
+ * times, and libavformat counts from anywhere; only the time base of their demuxers tells. Those of
+ * MP4 have, but it takes the first one behind a seek for one before the start, and finds nothing up
+ * to the end of the list. */
+static bool has_lost_times(const AVFormatContext *c, const AVStream *st)
+{
+    bool bare =
+        st->time_base.num == 1 && (st->time_base.den == 14112000 || st->time_base.den == 28224000);
+    return is_one_of(c, "hls") && (bare || av_dict_get(st->metadata, "major_brand", NULL, 0));
+}
+
 static enum demux_times judge_times(const struct demux *d)
 {
     AVRational tb = d->stream->time_base;
+    if (has_lost_times(d->context, d->stream))
+        return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, pcm_containers) && !is_pcm(d->par))
