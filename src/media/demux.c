@@ -59,7 +59,7 @@ static int interrupted(void *arg)
     bool waits = now_ns - d->polled_ns >= IDLE_POLL_MS * NS_PER_MS;
     int r = waits && d->polled_ns != 0 ? source_pause(d->source, IDLE_WAIT_MS) : 0;
     d->polled_ns = clock_now_ns();
-    return r < 0 || source_is_aborting(d->source);
+    return r < 0 || source_is_aborting(d->source) || source_is_lost(d->source);
 }
 
 /* While a remote source is being opened, each look at another place would cost a request: only
@@ -291,13 +291,14 @@ int demux_rewind(struct demux *d)
     avformat_close_input(&d->context);
     d->stream = NULL;
     int r = open_context(d);
+    if (source_is_lost(d->source))
+        r = -EIO;
     if (r == 0)
         return 0;
     avformat_close_input(&d->context);
     d->stream = NULL;
-    const char *why;
     if (r == -ENODATA)
-        r = source_failure(d->source, &why) != TUTTI_OK ? -EIO : -EBADMSG;
+        r = source_failure(d->source)->code != TUTTI_OK ? -EIO : -EBADMSG;
     return r;
 }
 
@@ -341,12 +342,15 @@ void demux_free(struct demux *d)
 
 static int read_packet(struct demux *d, AVPacket *packet)
 {
-    const char *why;
     for (int n_bad = 0;;) {
         int r = av_read_frame(d->context, packet);
+        if (source_is_lost(d->source)) { /* a packet may be what was there of one */
+            av_packet_unref(packet);
+            return -EIO;
+        }
         if (r == AVERROR_EXIT)
             return -EINTR;
-        if (r < 0 && source_failure(d->source, &why) != TUTTI_OK)
+        if (r < 0 && source_failure(d->source)->code != TUTTI_OK)
             return -EIO; /* an end for want of data is none */
         if (r == AVERROR_EOF)
             return 0;
