@@ -44,12 +44,11 @@ static struct track *open_track(const char *path)
 {
     struct source *source;
     struct track *track;
-    enum tutti_error code;
-    char text[TRACK_TEXT_BYTES];
+    struct failure failure;
     struct source_wait wait = { .fn = wait_for_nothing };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || source_new(fd, &wait, &source) < 0 ||
-        track_new(source, KEEP_BYTES, &track, &code, text) < 0) {
+        track_new(source, KEEP_BYTES, &track, &failure) < 0) {
         (void)fprintf(stderr, "pipeline: %s cannot be opened\n", path);
         exit(1);
     }

@@ -389,6 +389,11 @@ int fetch_source_relink(struct fetch_source *s, const char *url, const char *hea
     return 0;
 }
 
+bool fetch_source_is_relinkable(const struct fetch_source *s)
+{
+    return s->is_relinkable;
+}
+
 const char *fetch_source_url(const struct fetch_source *s)
 {
     return s->url;

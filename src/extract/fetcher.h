@@ -95,6 +95,8 @@ int fetch_source_fd(struct fetch_source *s);
 /* A new link for the same resource, in answer to `expired`. Returns 0 or -EINVAL, as above. */
 int fetch_source_relink(struct fetch_source *s, const char *url, const char *headers);
 
+bool fetch_source_is_relinkable(const struct fetch_source *s);
+
 /* The URL and headers that it has now. */
 const char *fetch_source_url(const struct fetch_source *s);
 

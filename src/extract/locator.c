@@ -30,6 +30,7 @@ struct locate_request {
     locate_fn fn;
     relink_fn relinked; /* instead of fn, where a link is to be replaced */
     void *arg;
+    bool fresh; /* nothing that was found earlier is good enough */
 
     /* a file: written on the thread pool, read after it. Forgotten once cancelled. */
     bool is_file, cancelled;
@@ -153,7 +154,7 @@ static enum tutti_error start_file(struct locate_request *q, char ret_why[LOCATE
 
 static enum tutti_error fetch(struct locate_request *q, const char *url, const char *headers,
                               char ret_why[LOCATE_WHY_MAX]);
-static int extract(struct locate_request *q, bool fresh);
+static int extract(struct locate_request *q);
 
 static int keep_page(struct locate_request *q, const struct extraction *e)
 {
@@ -207,18 +208,18 @@ static void on_extracted(enum tutti_error error, const char *why, const struct e
         follow_link(q, e);
 }
 
-static int extract(struct locate_request *q, bool fresh)
+static int extract(struct locate_request *q)
 {
-    return extractor_start(q->owner->config.extractor, q->what, fresh, on_extracted, q,
+    return extractor_start(q->owner->config.extractor, q->what, q->fresh, on_extracted, q,
                            &q->extracting);
 }
 
-static void extract_or_fail(struct locate_request *q, bool fresh)
+static void extract_or_fail(struct locate_request *q)
 {
     if (!q->owner->config.extractor)
         fail(q, TUTTI_E_UNSUPPORTED_URL,
              "this is a page, and there is no yt-dlp to look behind it");
-    else if (extract(q, fresh) < 0)
+    else if (extract(q) < 0)
         fail(q, TUTTI_E_INTERNAL, "out of memory");
 }
 
@@ -233,7 +234,7 @@ static void on_head(const struct fetch_head *head, void *arg)
         fail(q, TUTTI_E_EXTRACTION_FAILED, "behind this page there is only another page");
     } else {
         fetch_source_free(TAKE_PTR(q->source));
-        extract_or_fail(q, false);
+        extract_or_fail(q);
     }
 }
 
@@ -263,7 +264,7 @@ static void on_failed(enum tutti_error code, unsigned http_status, const char *w
     q->error = code;
     (void)snprintf(q->why, sizeof q->why, "%s", why);
     fetch_source_free(TAKE_PTR(q->source));
-    extract_or_fail(q, false);
+    extract_or_fail(q);
 }
 
 /* A link that was kept may be too old, one that was just found may not. */
@@ -273,7 +274,8 @@ static void on_expired(unsigned http_status, void *arg)
     char why[LOCATE_WHY_MAX];
     if (q->cached) {
         q->cached = false;
-        extract_or_fail(q, true);
+        q->fresh = true;
+        extract_or_fail(q);
         return;
     }
     (void)snprintf(why, sizeof why, "the site refuses the link that its page gave (HTTP %u)",
@@ -317,12 +319,11 @@ static enum tutti_error start_http(struct locate_request *q, char ret_why[LOCATE
     return fetch(q, q->what, NULL, ret_why);
 }
 
-static enum tutti_error start_extraction(struct locate_request *q, bool fresh,
-                                         char ret_why[LOCATE_WHY_MAX])
+static enum tutti_error start_extraction(struct locate_request *q, char ret_why[LOCATE_WHY_MAX])
 {
     if (!q->owner->config.fetcher || !q->owner->config.extractor)
         return refuse(TUTTI_E_UNSUPPORTED_URL, "there is no yt-dlp here", ret_why);
-    if (extract(q, fresh) < 0)
+    if (extract(q) < 0)
         return refuse(TUTTI_E_INTERNAL, "out of memory", ret_why);
     return TUTTI_OK;
 }
@@ -330,17 +331,17 @@ static enum tutti_error start_extraction(struct locate_request *q, bool fresh,
 static enum tutti_error start(struct locate_request *q, enum url_kind kind,
                               char ret_why[LOCATE_WHY_MAX])
 {
-    if (q->relinked && kind == URL_FILE)
+    if (q->fresh && kind == URL_FILE)
         return refuse(TUTTI_E_UNSUPPORTED_URL, "a file has no link", ret_why);
-    if (q->relinked)
-        return start_extraction(q, true, ret_why);
+    if (q->fresh)
+        return start_extraction(q, ret_why);
     switch (kind) {
     case URL_FILE:
         return start_file(q, ret_why);
     case URL_HTTP:
         return start_http(q, ret_why);
     default:
-        return start_extraction(q, false, ret_why);
+        return start_extraction(q, ret_why);
     }
 }
 
@@ -370,10 +371,11 @@ static enum tutti_error begin(const struct locate_request *template, const char 
     return error;
 }
 
-enum tutti_error locator_start(struct locator *l, const char *url, locate_fn fn, void *arg,
-                               struct locate_request **ret_request, char ret_why[LOCATE_WHY_MAX])
+enum tutti_error locator_start(struct locator *l, const char *url, bool fresh, locate_fn fn,
+                               void *arg, struct locate_request **ret_request,
+                               char ret_why[LOCATE_WHY_MAX])
 {
-    struct locate_request wanted = { .owner = l, .fn = fn, .arg = arg };
+    struct locate_request wanted = { .owner = l, .fn = fn, .arg = arg, .fresh = fresh };
     return begin(&wanted, url, ret_request, ret_why);
 }
 
@@ -381,7 +383,9 @@ enum tutti_error locator_relink(struct locator *l, const char *url, struct fetch
                                 relink_fn fn, void *arg, struct locate_request **ret_request,
                                 char ret_why[LOCATE_WHY_MAX])
 {
-    struct locate_request wanted = { .owner = l, .relinked = fn, .arg = arg, .source = source };
+    struct locate_request wanted = {
+        .owner = l, .relinked = fn, .arg = arg, .source = source, .fresh = true
+    };
     return begin(&wanted, url, ret_request, ret_why);
 }
 

@@ -69,9 +69,11 @@ void locator_free(struct locator *l);
 
 /* Starts to look for `url`. Returns TUTTI_OK: `fn` is called later, never from inside this call,
  * unless the request is cancelled before. Or refuses at once with an error and a sentence in
- * ret_why. */
-enum tutti_error locator_start(struct locator *l, const char *url, locate_fn fn, void *arg,
-                               struct locate_request **ret_request, char ret_why[LOCATE_WHY_MAX]);
+ * ret_why. With `fresh` it is known to be a page or a search term, of which what was found earlier
+ * is not good enough. */
+enum tutti_error locator_start(struct locator *l, const char *url, bool fresh, locate_fn fn,
+                               void *arg, struct locate_request **ret_request,
+                               char ret_why[LOCATE_WHY_MAX]);
 
 /* The link of `source`, which came from the page or search term `url`, has expired: finds a new one
  * and gives it to the source. As locator_start; the source must outlive the request. */

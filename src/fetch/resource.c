@@ -131,13 +131,12 @@ void resource_judge(const struct resource *r, const struct response *a, int64_t 
     } else if (s == 408 || s == 425 || s == 429 || (s >= 500 && s <= 599)) {
         ret->verdict = VERDICT_RETRY;
         ret->retry_after_s = retry_after(a, now_s);
-    } else if (s == 404 || s == 410) {
+    } else if (fetch_is_refusal(s)) {
+        bool gone = s == 404 || s == 410;
         ret->verdict = VERDICT_REFUSED;
-        ret->code = TUTTI_E_NOT_FOUND;
-        (void)snprintf(ret->why, sizeof ret->why, "there is nothing at this URL: %u", s);
-    } else if (s == 401 || s == 403) {
-        ret->verdict = VERDICT_REFUSED;
-        (void)snprintf(ret->why, sizeof ret->why, "the server refuses: %u", s);
+        ret->code = gone ? TUTTI_E_NOT_FOUND : TUTTI_E_SOURCE_FAILED;
+        (void)snprintf(ret->why, sizeof ret->why, "%s: %u",
+                       gone ? "there is nothing at this URL" : "the server refuses", s);
     } else {
         ret->verdict = VERDICT_FAILED;
     }

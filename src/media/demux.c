@@ -59,7 +59,7 @@ static int interrupted(void *arg)
     bool waits = now_ns - d->polled_ns >= IDLE_POLL_MS * NS_PER_MS;
     int r = waits && d->polled_ns != 0 ? source_pause(d->source, IDLE_WAIT_MS) : 0;
     d->polled_ns = clock_now_ns();
-    return r < 0 || source_is_aborting(d->source);
+    return r < 0 || source_is_aborting(d->source) || source_is_lost(d->source);
 }
 
 /* While a remote source is being opened, each look at another place would cost a request: only
@@ -175,9 +175,22 @@ static bool is_pcm(const AVCodecParameters *par)
     return par->codec_id >= AV_CODEC_ID_PCM_S16LE && par->codec_id < AV_CODEC_ID_ADPCM_IMA_QT;
 }
 
+/* HLS in which a seek cannot be believed. Segments that are nothing but frames (MP3, ADTS) have no
+ * times, and libavformat counts from anywhere; only the time base of their demuxers tells. Those of
+ * MP4 have, but it takes the first one behind a seek for one before the start, and finds nothing up
+ * to the end of the list. */
+static bool has_lost_times(const AVFormatContext *c, const AVStream *st)
+{
+    bool bare =
+        st->time_base.num == 1 && (st->time_base.den == 14112000 || st->time_base.den == 28224000);
+    return is_one_of(c, "hls") && (bare || av_dict_get(st->metadata, "major_brand", NULL, 0));
+}
+
 static enum demux_times judge_times(const struct demux *d)
 {
     AVRational tb = d->stream->time_base;
+    if (has_lost_times(d->context, d->stream))
+        return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, pcm_containers) && !is_pcm(d->par))
@@ -278,13 +291,14 @@ int demux_rewind(struct demux *d)
     avformat_close_input(&d->context);
     d->stream = NULL;
     int r = open_context(d);
+    if (source_is_lost(d->source))
+        r = -EIO;
     if (r == 0)
         return 0;
     avformat_close_input(&d->context);
     d->stream = NULL;
-    const char *why;
     if (r == -ENODATA)
-        r = source_failure(d->source, &why) != TUTTI_OK ? -EIO : -EBADMSG;
+        r = source_failure(d->source)->code != TUTTI_OK ? -EIO : -EBADMSG;
     return r;
 }
 
@@ -328,12 +342,15 @@ void demux_free(struct demux *d)
 
 static int read_packet(struct demux *d, AVPacket *packet)
 {
-    const char *why;
     for (int n_bad = 0;;) {
         int r = av_read_frame(d->context, packet);
+        if (source_is_lost(d->source)) { /* a packet may be what was there of one */
+            av_packet_unref(packet);
+            return -EIO;
+        }
         if (r == AVERROR_EXIT)
             return -EINTR;
-        if (r < 0 && source_failure(d->source, &why) != TUTTI_OK)
+        if (r < 0 && source_failure(d->source)->code != TUTTI_OK)
             return -EIO; /* an end for want of data is none */
         if (r == AVERROR_EOF)
             return 0;

@@ -13,6 +13,7 @@ enum { BUFFER_BYTES = 32 * 1024, BLOCK_BYTES = 16 };
 
 struct nested {
     struct source *source;
+    bool is_live;
     struct remote_stream *stream;
     int64_t from; /* [bytes] where the part begins that was asked for */
     int64_t end;  /* −1: all of it */
@@ -25,6 +26,12 @@ struct nested {
     uint8_t plain[BLOCK_BYTES]; /* the last block: it may be padding */
     bool has_plain;
 };
+
+static void note_loss(const struct nested *n)
+{
+    if (!n->is_live && !source_is_lost(n->source))
+        source_lose(n->source);
+}
 
 static ssize_t read_raw(struct nested *n, uint8_t *bytes, size_t len)
 {
@@ -90,8 +97,10 @@ static int read_some(void *arg, uint8_t *bytes, int len)
     ssize_t got = n->aes ? read_decrypted(n, bytes, (size_t)len) : read_raw(n, bytes, (size_t)len);
     if (got == -EINTR)
         return AVERROR_EXIT;
-    if (got < 0)
+    if (got < 0) {
+        note_loss(n);
         return AVERROR((int)-got);
+    }
     return got == 0 ? AVERROR_EOF : (int)got;
 }
 
@@ -163,6 +172,12 @@ static int open_stream(struct nested *n, const char *url, AVDictionary *options)
     return r < 0 ? AVERROR(EIO) : 0;
 }
 
+/* Of a list that has its end libavformat has summed up the duration before it opens anything. */
+static bool is_live(const AVFormatContext *c)
+{
+    return (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0 || c->duration == AV_NOPTS_VALUE;
+}
+
 int nested_open(AVFormatContext *context, AVIOContext **ret, const char *url, int flags,
                 AVDictionary **options)
 {
@@ -174,11 +189,16 @@ int nested_open(AVFormatContext *context, AVIOContext **ret, const char *url, in
         return AVERROR(ENOMEM);
     }
     n->source = context->opaque;
-    int r = open_stream(n, url, options ? *options : NULL);
+    n->is_live = is_live(context);
+    int r = AVERROR_EXIT;
+    if (!source_is_lost(n->source))
+        r = open_stream(n, url, options ? *options : NULL);
     AVIOContext *io = NULL;
     if (r >= 0)
         io = avio_alloc_context(buffer, BUFFER_BYTES, 0, n, read_some, NULL, NULL);
     if (!io) {
+        if (r != AVERROR_EXIT)
+            note_loss(n);
         free_nested(n);
         av_free(buffer);
         return r < 0 ? r : AVERROR(ENOMEM);

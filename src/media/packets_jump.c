@@ -20,9 +20,16 @@ enum {
     SLACK_BYTES = 2,
 };
 
+/* What HLS is made of has bytes of its own. */
+static bool has_bytes(const struct packets *p)
+{
+    return source_can_seek(p->source) && !source_is_hls(p->source);
+}
+
 bool packets_mark(const struct packets *p, int64_t sample, int64_t *ret_number, int64_t *ret_byte)
 {
-    if (p->times != DEMUX_TIMES_NONE || p->frame <= 0 || p->is_opus || p->last - p->first < 3)
+    if (p->times != DEMUX_TIMES_NONE || p->frame <= 0 || p->is_opus || !has_bytes(p) ||
+        p->last - p->first < 3)
         return false;
     int64_t number = p->first_number + (sample + p->lead) / p->frame;
     int64_t i = number - packets_slot(p, p->first)->number;
@@ -47,7 +54,7 @@ void packets_take_mark(struct packets *p, int64_t number, int64_t byte)
 static bool mark_leads_to(const struct packets *p, int64_t number)
 {
     return p->mark_byte >= 0 && p->mark_number <= number &&
-           number - p->mark_number <= MARK_REACH_PACKETS && packets_can_seek(p);
+           number - p->mark_number <= MARK_REACH_PACKETS && has_bytes(p);
 }
 
 /* [bytes] of a packet on average, exactly; 0 if the bit rate is not known to be constant: the

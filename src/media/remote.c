@@ -44,8 +44,7 @@ struct remote_stream {
     uint8_t *data;
     size_t n_data;
     bool cut;
-    enum tutti_error failure;
-    char why[FETCH_LINE_MAX + 1];
+    struct failure failure;
 };
 
 struct remote {
@@ -243,8 +242,7 @@ static struct remote_stream *find(struct remote *r, uint32_t id)
 static void fail(struct remote_stream *s, enum tutti_error code, const char *why)
 {
     s->state = STREAM_FAILED;
-    s->failure = code;
-    (void)snprintf(s->why, sizeof s->why, "%s", why);
+    failure_set(&s->failure, code, why);
 }
 
 static void take_facts(struct remote *r, struct remote_stream *s, const struct smsg *m)
@@ -300,8 +298,10 @@ static void take_end(struct remote_stream *s, const struct smsg *m)
 static void take_error(struct remote_stream *s, const struct smsg *m)
 {
     bool of_open = s->state == STREAM_OPENING && m->error.serial == s->open_serial;
-    if (of_open || (s->serial != 0 && m->error.serial == s->serial))
-        fail(s, (enum tutti_error)m->error.code, m->text);
+    if (!of_open && (s->serial == 0 || m->error.serial != s->serial))
+        return;
+    fail(s, (enum tutti_error)m->error.code, m->text);
+    s->failure.http_status = m->error.http_status;
 }
 
 static void take_message(struct remote *r, const struct smsg *m)
@@ -437,10 +437,9 @@ bool remote_was_cut(const struct remote_stream *s)
     return s->cut;
 }
 
-enum tutti_error remote_failure(const struct remote_stream *s, const char **ret_why)
+const struct failure *remote_failure(const struct remote_stream *s)
 {
-    *ret_why = s->why;
-    return s->failure;
+    return &s->failure;
 }
 
 const char *remote_new_title(struct remote *r)

@@ -6,7 +6,7 @@
 #ifndef TUTTI_MEDIA_REMOTE_H
 #define TUTTI_MEDIA_REMOTE_H
 
-#include "base/errors.h"
+#include "media/failure.h"
 #include "proto/smsg.h"
 
 #include <stdbool.h>
@@ -56,8 +56,8 @@ ssize_t remote_read(struct remote *r, struct remote_stream *s, void *bytes, size
 /* True if the resource's end was met, and nobody can say that it was the end. */
 bool remote_was_cut(const struct remote_stream *s);
 
-/* Why a stream failed: the code and a line for people, valid as long as the stream. */
-enum tutti_error remote_failure(const struct remote_stream *s, const char **ret_why);
+/* Why a stream failed; valid as long as the stream. */
+const struct failure *remote_failure(const struct remote_stream *s);
 
 /* The title a radio station gave last, or NULL if it is not newer than the last call's. */
 const char *remote_new_title(struct remote *r);

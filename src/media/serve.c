@@ -35,15 +35,15 @@ void serve_set_state(struct serve *s, enum ring_worker_state state)
     ring_set_state(&s->ring, state);
 }
 
-static void fail(struct serve *s, enum tutti_error code, const char *text)
+static void fail(struct serve *s, const struct failure *f)
 {
     if (serve_renders_next(s)) {
-        serve_say_failed(s, s->next_play, code, text);
+        serve_say_failed(s, s->next_play, f);
         serve_drop_next(s);
         return;
     }
     s->step = STEP_IDLE;
-    serve_say_failed(s, s->play, code, text);
+    serve_say_failed(s, s->play, f);
 }
 
 void serve_end_play(struct serve *s)
@@ -87,50 +87,50 @@ static enum tutti_error error_for(int r)
  * for what comes after that. Anything else ends the play. */
 void serve_render_failed(struct serve *s, int r)
 {
-    const char *why = "";
     const struct track *track = render_track(s->render);
-    enum tutti_error failure = track ? source_failure(track_source(track), &why) : TUTTI_OK;
+    struct failure failure = { .code = TUTTI_OK };
+    if (track)
+        failure = *source_failure(track_source(track));
     s->n_vain = s->n_heard > 0 ? 0 : s->n_vain + 1;
     if (r == -EINTR && s->n_vain < VAIN_MAX) {
         s->gave_up = true; /* a command came, which may say what is rendered next */
         return;
     }
-    enum tutti_error code = failure != TUTTI_OK ? failure : error_for(r);
     log_info("worker", "rendering failed: %s", strerror(-r));
-    if (failure == TUTTI_OK && s->announced && !s->how.exact && s->n_made == 0) {
-        serve_refuse_render(s, &s->how, code);
+    if (failure.code == TUTTI_OK && s->announced && !s->how.exact && s->n_made == 0) {
+        serve_refuse_render(s, &s->how, error_for(r));
         s->step = STEP_ENDED;
         return;
     }
-    if (code == TUTTI_E_INTERNAL)
-        why = "out of memory";
-    fail(s, code, why[0] != '\0' ? why : error_text(code));
+    if (failure.code == TUTTI_OK && r == -ENOMEM)
+        failure_set(&failure, TUTTI_E_INTERNAL, "out of memory");
+    else if (failure.code == TUTTI_OK)
+        failure_set(&failure, error_for(r), error_text(error_for(r)));
+    fail(s, &failure);
 }
 
 struct track *serve_open_track(const struct serve *s, struct source *source,
-                               enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES])
+                               struct failure *ret_failure)
 {
     struct track *track;
     size_t keep = (size_t)s->open.depth_frames * KEEP_BYTES_PER_FRAME;
     if (keep < 250 * KEEP_BYTES_PER_FRAME)
         keep = 250 * KEEP_BYTES_PER_FRAME;
-    return track_new(source, keep, &track, ret_code, ret_text) < 0 ? NULL : track;
+    return track_new(source, keep, &track, ret_failure) < 0 ? NULL : track;
 }
 
-static void open_source(struct serve *s, int fd, enum tutti_error *ret_code,
-                        char ret_text[TRACK_TEXT_BYTES])
+static void open_source(struct serve *s, int fd, struct failure *ret_failure)
 {
     struct source_wait wait = serve_source_wait(s);
     struct source *source;
     if (source_new(fd, &wait, &source) < 0) {
         (void)close(fd);
-        *ret_code = TUTTI_E_SOURCE_FAILED;
-        (void)snprintf(ret_text, TRACK_TEXT_BYTES, "%s", error_text(TUTTI_E_SOURCE_FAILED));
+        failure_set(ret_failure, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
         return;
     }
     s->source = source;
     s->is_opening = true;
-    s->track = serve_open_track(s, source, ret_code, ret_text);
+    s->track = serve_open_track(s, source, ret_failure);
     s->is_opening = false;
     if (!s->track)
         s->source = NULL;
@@ -155,29 +155,30 @@ static void begin_first_render(struct serve *s)
     s->step = STEP_RENDER;
     track_take_hint(s->track, &s->open.hint);
     int r = render_begin(s->render, s->track, s->play, how);
-    if (r == -ESPIPE)
-        fail(s, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
-    else if (r < 0)
+    struct failure failure;
+    if (r == -ESPIPE) {
+        failure_set(&failure, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
+        fail(s, &failure);
+    } else if (r < 0) {
         serve_render_failed(s, r);
+    }
 }
 
 void serve_begin_open(struct serve *s, int fd)
 {
-    enum tutti_error code = TUTTI_OK;
-    char text[TRACK_TEXT_BYTES];
+    struct failure failure = { .code = TUTTI_OK };
     serve_set_state(s, RING_WORKER_OPENING);
     ring_producer_set_depth(&s->ring, s->open.depth_frames);
-    open_source(s, fd, &code, text);
+    open_source(s, fd, &failure);
     if (s->track && render_new(s->open.bitrate, s->open.complexity, &s->render) < 0) {
         track_free(TAKE_PTR(s->track));
         s->source = NULL;
-        code = TUTTI_E_INTERNAL;
-        (void)snprintf(text, sizeof text, "out of memory");
+        failure_set(&failure, TUTTI_E_INTERNAL, "out of memory");
     }
     if (s->track)
         begin_first_render(s);
-    else if (code != TUTTI_OK)
-        fail(s, code, text); /* else it was given up for a command */
+    else if (failure.code != TUTTI_OK)
+        fail(s, &failure); /* else it was given up for a command */
 }
 
 static void begin_render(struct serve *s, uint64_t now_ns)

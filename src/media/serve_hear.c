@@ -44,6 +44,8 @@ static void take_render(struct serve *s, const struct wmsg *m)
 /* Returns the descriptor if it was not wanted. */
 static int act_on(struct serve *s, const struct wmsg *m, int fd)
 {
+    static const struct failure no_source = { .code = TUTTI_E_INTERNAL,
+                                              .why = "a source came without its descriptor" };
     switch (m->type) {
     case WMSG_OPEN:
         serve_end_play(s);
@@ -52,7 +54,7 @@ static int act_on(struct serve *s, const struct wmsg *m, int fd)
         if (fd >= 0)
             serve_begin_open(s, fd);
         else
-            serve_say_failed(s, s->play, TUTTI_E_INTERNAL, "a source came without its descriptor");
+            serve_say_failed(s, s->play, &no_source);
         return -1;
     case WMSG_RENDER:
         take_render(s, m);

@@ -19,8 +19,7 @@ struct opening {
     struct source *source; /* NULL once a track has it, or nobody */
     bool given_up;
     struct track *track;
-    enum tutti_error code;
-    char text[TRACK_TEXT_BYTES];
+    struct failure failure;
 };
 
 static int wait_in_fiber(struct source *source, int timeout_ms, void *arg)
@@ -34,7 +33,7 @@ static int wait_in_fiber(struct source *source, int timeout_ms, void *arg)
 static void open_in_fiber(void *arg)
 {
     struct opening *o = arg;
-    o->track = serve_open_track(o->serve, o->source, &o->code, o->text);
+    o->track = serve_open_track(o->serve, o->source, &o->failure);
 }
 
 static void free_opening(struct opening *o)
@@ -71,11 +70,11 @@ static void next_is_open(struct serve *s, struct track *track)
                      render_is_late(s->render));
 }
 
-static void next_failed(struct serve *s, enum tutti_error code, const char *text)
+static void next_failed(struct serve *s, const struct failure *f)
 {
     uint32_t play = s->next_play;
     s->next_play = 0;
-    serve_say_failed(s, play, code, text);
+    serve_say_failed(s, play, f);
 }
 
 int serve_opening_fd(const struct serve *s)
@@ -92,7 +91,7 @@ void serve_go_on_opening(struct serve *s)
     if (track)
         next_is_open(s, track);
     else
-        next_failed(s, o->code, o->text);
+        next_failed(s, &o->failure);
     free_opening(o);
 }
 
@@ -111,13 +110,12 @@ bool serve_replace_next(struct serve *s, uint32_t play, int fd)
 
 static void open_now(struct serve *s, struct source *source)
 {
-    enum tutti_error code;
-    char text[TRACK_TEXT_BYTES];
-    struct track *track = serve_open_track(s, source, &code, text);
+    struct failure failure;
+    struct track *track = serve_open_track(s, source, &failure);
     if (track)
         next_is_open(s, track);
     else
-        next_failed(s, code, text);
+        next_failed(s, &failure);
 }
 
 static bool open_beside(struct serve *s, struct source *source)
@@ -139,19 +137,22 @@ void serve_take_next(struct serve *s, const struct wmsg *m, int fd)
 {
     struct source_wait wait = serve_source_wait(s);
     struct source *source;
+    struct failure failure;
     serve_drop_next(s);
     s->next_play = m->play;
     s->next_how = m->open.render;
     if (source_new(fd, &wait, &source) < 0) {
         (void)close(fd);
-        next_failed(s, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+        failure_set(&failure, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
+        next_failed(s, &failure);
         return;
     }
     if (!source_is_remote(source)) {
         open_now(s, source);
     } else if (!open_beside(s, source)) {
         source_free(source);
-        next_failed(s, TUTTI_E_INTERNAL, "out of memory");
+        failure_set(&failure, TUTTI_E_INTERNAL, "out of memory");
+        next_failed(s, &failure);
     }
 }
 

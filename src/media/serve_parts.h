@@ -76,12 +76,12 @@ void serve_render_failed(struct serve *s, int r);
 /* Opens the source that was handed over (taken in any case). Returns the track, or NULL with what
  * to tell the client. *ret_source is set while it is being opened. */
 struct track *serve_open_track(const struct serve *s, struct source *source,
-                               enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES]);
+                               struct failure *ret_failure);
 
 /* serve_say.c */
 void serve_send(struct serve *s, const struct wmsg *m);
 void serve_send_plain(struct serve *s, enum wmsg_type type);
-void serve_say_failed(struct serve *s, uint32_t play, enum tutti_error code, const char *text);
+void serve_say_failed(struct serve *s, uint32_t play, const struct failure *f);
 void serve_say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos, bool passes,
                       bool late);
 void serve_refuse_render(struct serve *s, const struct wmsg_render *render, enum tutti_error code);

@@ -24,11 +24,12 @@ static void put_text(struct wmsg *m, const char *text)
     (void)text_sanitise(m->text, sizeof m->text, text);
 }
 
-void serve_say_failed(struct serve *s, uint32_t play, enum tutti_error code, const char *text)
+void serve_say_failed(struct serve *s, uint32_t play, const struct failure *f)
 {
     struct wmsg m = { .type = WMSG_FAILED, .play = play };
-    m.failed.code = (uint32_t)code;
-    put_text(&m, text);
+    m.failed.code = (uint32_t)f->code;
+    m.failed.http_status = f->http_status;
+    put_text(&m, f->why);
     serve_send(s, &m);
 }
 

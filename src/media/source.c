@@ -17,6 +17,9 @@
 /* Large enough for a second of most music in one system call, small enough for sixty workers. */
 enum { BUFFER_BYTES = 32 * 1024 };
 
+/* [bytes] of what is said of a part that was lost, with some words before it */
+enum { LOSS_WHY_MAX = FAILURE_WHY_BYTES - 32 };
+
 struct source {
     int fd;                       /* a file's; −1 */
     struct remote *remote;        /* or NULL */
@@ -29,8 +32,8 @@ struct source {
     AVIOContext *avio;
     bool cut;
     bool open_end;
-    enum tutti_error failure;
-    char why[FETCH_LINE_MAX + 1];
+    bool lost;
+    struct failure failure;
     struct source_wait wait;
     struct fiber *fiber;
     int wait_ms; /* what the fiber that yielded waits for: −1, or for time to pass */
@@ -62,19 +65,20 @@ int source_pause(struct source *s, int ms)
 
 static void note_failure(struct source *s, const struct remote_stream *n)
 {
-    const char *why;
-    enum tutti_error code = remote_failure(n, &why);
     s->cut = true;
-    if (s->failure != TUTTI_OK)
+    if (s->failure.code != TUTTI_OK)
         return;
-    s->failure = code != TUTTI_OK ? code : TUTTI_E_SOURCE_FAILED;
-    (void)snprintf(s->why, sizeof s->why, "%s", why);
+    s->failure = *remote_failure(n);
+    if (s->failure.code == TUTTI_OK)
+        failure_set(&s->failure, TUTTI_E_SOURCE_FAILED, error_text(TUTTI_E_SOURCE_FAILED));
 }
 
 ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,
                            int64_t at)
 {
     ssize_t got;
+    if (s->lost)
+        return -EIO;
     while ((got = remote_read(s->remote, n, bytes, len, at)) == -EAGAIN) {
         if (wait_some(s, -1) < 0)
             return -EINTR;
@@ -84,7 +88,7 @@ ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *byte
     else if (got == 0 && remote_was_cut(n))
         s->open_end = true;
     else if (got > 0)
-        s->failure = TUTTI_OK; /* one segment could not be had, the next one can */
+        s->failure.code = TUTTI_OK; /* one segment could not be had, the next one can */
     return got;
 }
 
@@ -304,7 +308,7 @@ int source_prepare(struct source *s)
         r = wait_for_facts(s, place.stream, &facts);
     if (r < 0)
         return r;
-    s->failure = TUTTI_OK; /* of entries that could not be opened, before the one that could */
+    s->failure.code = TUTTI_OK; /* of entries that could not be opened, before the one that could */
     s->cut = false;
     s->stream = place.stream;
     s->size = s->hls ? -1 : facts.length;
@@ -363,10 +367,27 @@ bool source_end_is_open(const struct source *s)
     return s->open_end;
 }
 
-enum tutti_error source_failure(const struct source *s, const char **ret_why)
+const struct failure *source_failure(const struct source *s)
 {
-    *ret_why = s->why;
-    return s->failure;
+    return &s->failure;
+}
+
+void source_lose(struct source *s)
+{
+    struct failure part = s->failure;
+    s->lost = s->cut = true;
+    if (part.code == TUTTI_OK)
+        failure_set(&part, TUTTI_E_SOURCE_FAILED, "it cannot be opened");
+    s->failure = part;
+    if (part.code == TUTTI_E_NOT_FOUND) /* what was asked for is there */
+        s->failure.code = TUTTI_E_SOURCE_FAILED;
+    (void)snprintf(s->failure.why, sizeof s->failure.why, "a part of it cannot be had: %.*s",
+                   LOSS_WHY_MAX, part.why);
+}
+
+bool source_is_lost(const struct source *s)
+{
+    return s->lost;
 }
 
 const char *source_new_title(struct source *s)

@@ -9,7 +9,7 @@
 #ifndef TUTTI_MEDIA_SOURCE_H
 #define TUTTI_MEDIA_SOURCE_H
 
-#include "base/errors.h"
+#include "media/failure.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,8 +67,12 @@ bool source_was_cut(const struct source *s);
 /* A remote source ended, and nobody can say whether that was its end. */
 bool source_end_is_open(const struct source *s);
 
-/* TUTTI_OK, or why the source failed for good; *ret_why: one line for people. */
-enum tutti_error source_failure(const struct source *s, const char **ret_why);
+/* Why the source failed, if it did; valid as long as the source. */
+const struct failure *source_failure(const struct source *s);
+
+/* A part of it that cannot be done without could not be had: nothing behind that is read. */
+void source_lose(struct source *s);
+bool source_is_lost(const struct source *s);
 
 /* A radio station's new title, or NULL; valid until the next call. */
 const char *source_new_title(struct source *s);

@@ -97,36 +97,29 @@ static int open_parts(struct track *t, size_t keep_bytes_max)
     return resampler_new(&t->resampler);
 }
 
-static void explain(const struct source *s, int r, enum tutti_error *ret_code,
-                    char ret_text[TRACK_TEXT_BYTES])
+static void explain(const struct source *s, int r, struct failure *ret)
 {
-    const char *text = "there is no audio in this source that can be decoded";
-    const char *why;
-    enum tutti_error failure = source_failure(s, &why);
-    *ret_code = TUTTI_E_DECODE_FAILED;
-    if (r == -EINTR) {
-        *ret_code = TUTTI_OK;
-    } else if (r == -ENOMEM) {
-        *ret_code = TUTTI_E_INTERNAL;
-        text = "out of memory";
-    } else if (failure != TUTTI_OK) {
-        *ret_code = failure;
-        text = why;
-    } else if (r != -EBADMSG && r != -ENODATA && r != -EINVAL && source_was_cut(s)) {
-        *ret_code = TUTTI_E_SOURCE_FAILED;
-        text = "the source cannot be read";
-    } else if (source_size(s) == 0) {
-        text = source_is_remote(s) ? "the source is empty" : "the file is empty";
-    }
-    (void)snprintf(ret_text, TRACK_TEXT_BYTES, "%s", text);
+    if (r == -EINTR)
+        failure_set(ret, TUTTI_OK, "");
+    else if (r == -ENOMEM)
+        failure_set(ret, TUTTI_E_INTERNAL, "out of memory");
+    else if (source_failure(s)->code != TUTTI_OK)
+        *ret = *source_failure(s);
+    else if (r != -EBADMSG && r != -ENODATA && r != -EINVAL && source_was_cut(s))
+        failure_set(ret, TUTTI_E_SOURCE_FAILED, "the source cannot be read");
+    else if (source_size(s) == 0)
+        failure_set(ret, TUTTI_E_DECODE_FAILED,
+                    source_is_remote(s) ? "the source is empty" : "the file is empty");
+    else
+        failure_set(ret, TUTTI_E_DECODE_FAILED, error_text(TUTTI_E_DECODE_FAILED));
 }
 
 int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
-              enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES])
+              struct failure *ret_failure)
 {
     struct track *t = calloc(1, sizeof *t);
     if (!t) {
-        explain(s, -ENOMEM, ret_code, ret_text);
+        explain(s, -ENOMEM, ret_failure);
         source_free(s);
         return -ENOMEM;
     }
@@ -136,7 +129,7 @@ int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
     if (r == 0)
         r = open_parts(t, keep_bytes_max);
     if (r < 0) {
-        explain(s, r, ret_code, ret_text);
+        explain(s, r, ret_failure);
         track_free(t);
         return r;
     }

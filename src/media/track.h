@@ -8,13 +8,11 @@
 #ifndef TUTTI_MEDIA_TRACK_H
 #define TUTTI_MEDIA_TRACK_H
 
-#include "base/errors.h"
+#include "media/failure.h"
 #include "media/packets.h"
 #include "ring/layout.h"
 
 struct track;
-
-enum { TRACK_TEXT_BYTES = 512 };
 
 struct track_info {
     int64_t duration; /* [samples at 48 kHz]; −1 unknown */
@@ -24,11 +22,10 @@ struct track_info {
     bool passable; /* plain Opus, whose packets may go through as they are */
 };
 
-/* Opens the source (taken over in any case). Returns 0, or negative errno with the error for the
- * client in *ret_code and a line for people in ret_text; -EINTR, and TUTTI_OK as
- * the code: waiting for it was given up. */
+/* Opens the source (taken over in any case). Returns 0, or negative errno and why in *ret_failure;
+ * -EINTR, and TUTTI_OK as the code there: waiting for it was given up. */
 int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
-              enum tutti_error *ret_code, char ret_text[TRACK_TEXT_BYTES]);
+              struct failure *ret_failure);
 void track_free(struct track *t);
 
 void track_get_info(const struct track *t, struct track_info *ret);

@@ -14,6 +14,11 @@ static const size_t limits[] = {
     [FETCH_TEXT_TYPE] = FETCH_TYPE_MAX,       [FETCH_TEXT_LINE] = FETCH_LINE_MAX,
 };
 
+bool fetch_is_refusal(unsigned http_status)
+{
+    return http_status == 401 || http_status == 403 || http_status == 404 || http_status == 410;
+}
+
 bool fetch_length_is_sane(int64_t length)
 {
     return length >= -1 && length <= FETCH_LENGTH_MAX;

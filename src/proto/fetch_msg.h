@@ -48,6 +48,9 @@ enum fetch_text_kind {
     FETCH_TEXT_LINE,
 };
 
+/* 401, 403, 404, 410: the link may be old. */
+bool fetch_is_refusal(unsigned http_status);
+
 bool fetch_length_is_sane(int64_t length); /* −1 (unknown) … FETCH_LENGTH_MAX */
 
 /* True if `s` is a text of this kind, limit included. */

@@ -85,7 +85,8 @@ static bool body_is_sane(const struct wmsg *m)
                m->opened.seekable <= 1;
     case WMSG_FAILED:
     case WMSG_RENDER_FAILED:
-        return m->failed.code > TUTTI_OK && m->failed.code < TUTTI_ERROR_COUNT;
+        return m->failed.code > TUTTI_OK && m->failed.code < TUTTI_ERROR_COUNT &&
+               m->failed.http_status <= 999;
     case WMSG_WARNING:
         return m->warning.code > TUTTI_W_NONE && m->warning.code < TUTTI_WARNING_COUNT;
     default:

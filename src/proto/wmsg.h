@@ -98,8 +98,10 @@ struct wmsg_opened {
 
 /* FAILED: the play cannot go on. RENDER_FAILED: that render cannot be done, the play goes on. */
 struct wmsg_failed {
-    uint32_t code; /* enum tutti_error */
-    uint32_t gen;  /* RENDER_FAILED: of which render */
+    uint32_t code;        /* enum tutti_error */
+    uint32_t gen;         /* RENDER_FAILED: of which render */
+    uint32_t http_status; /* FAILED: of the answer that the source failed with; 0: none */
+    uint32_t reserved;
     /* text: one line for people */
 };
 

@@ -73,8 +73,7 @@ void play_disown(struct play *p)
 void play_leave_host(struct play *next)
 {
     struct play *host = next->host;
-    next->host = NULL;
-    host->successor = NULL;
+    play_disown(host);
     if (!host->worker)
         return;
     worker_drop_next(host->worker);

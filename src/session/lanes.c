@@ -328,6 +328,7 @@ bool play_seek(struct play *p, int64_t pos)
         p->ops->refused(p, p->relic.code, p->relic.why);
         return false;
     }
+    p->net.n_reopens = 0; /* what is asked for anew is tried anew */
     if (!p->ready)
         p->rt.next_pos = p->start_pos = pos;
     if (p->worker || p->ready)

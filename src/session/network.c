@@ -1,5 +1,5 @@
 /*
- * A play whose source is fetched from the network: what becomes of it when the link expires, the
+ * A play whose source is fetched from the network: what becomes of it when links expire, the
  * resource changes, the fetcher dies or nothing comes.
  */
 #include "session/play.h"
@@ -13,7 +13,8 @@
 enum {
     REFILL_FRAMES = 25,     /* in hand before a play that ran dry goes on */
     NEXT_STALL_FRAMES = 50, /* delivered since: then it is another outage */
-    REOPENS_MAX = 5,
+    REOPENS_MAX = 5,        /* in a row … */
+    REOPEN_FRAMES = 50,     /* … with fewer than these made in between */
 };
 
 static void on_source_failed(enum tutti_error code, unsigned http_status, const char *why,
@@ -28,13 +29,13 @@ void play_take_found(struct play *p, const struct located *found)
     p->source_fd = found->fd;
     p->net.source = found->source;
     p->net.is_live = found->is_live;
-    p->net.first_entry = found->first_entry && !p->net.reopens;
+    p->net.first_entry = found->first_entry;
     p->net.duration = found->duration;
     const char *title = found->title ? found->title : found->station;
     free(p->net.title);
     p->net.title = title ? strdup(title) : NULL;
     p->net.is_page = found->title != NULL;
-    p->net.reopens = false;
+    p->net.reopens = p->net.fresh = false;
     p->relic.hint = RING_NO_HINT; /* of another source */
     if (!found->source)
         return;
@@ -129,30 +130,60 @@ bool play_reopen_source(struct play *p)
     return play_start(p, why) == TUTTI_OK;
 }
 
+/* Counts. A link that could not even be opened is replaced once: it may have been kept too long. */
+static bool may_reopen(struct play *p)
+{
+    uint64_t n_made = p->rt.frames;
+    if (p->ready)
+        n_made += ring_consumer_fill(p->rt.ring, p->rt.lane);
+    if (n_made >= p->net.n_made + REOPEN_FRAMES)
+        p->net.n_reopens = 0;
+    p->net.n_made = n_made;
+    return ++p->net.n_reopens <= (p->ready || p->opened ? REOPENS_MAX : 1);
+}
+
 /* Nothing of the new resource is put behind what came from the old one. What is in hand is heard
  * while it is opened anew, at the first frame that is missing. */
-static void on_changed(void *arg)
+static void reopen(struct play *p, bool fresh, const char *why)
 {
-    struct play *p = arg;
-    if (++p->net.n_reopens > REOPENS_MAX) {
-        lose_source(p, TUTTI_E_SOURCE_FAILED, "the source changes again and again");
-        return;
-    }
-    if (is_complete(p))
-        return; /* nobody needs it any more */
     if (p->announced)
-        p->ops->warning(p, TUTTI_W_SOURCE_RECONNECTED, "the source has changed: it is opened anew");
+        p->ops->warning(p, TUTTI_W_SOURCE_RECONNECTED, why);
     play_drop_source(p);
     p->net.duration = -1;
     p->net.reopens = true;
+    p->net.fresh = fresh;
     if (p->host)
         play_leave_host(p);
     if (p->job)
         pool_cancel(p->pool, TAKE_PTR(p->job));
     if (p->worker)
-        worker_kill(p->worker, "its source has changed"); /* on_worker_died goes on from here */
+        worker_kill(p->worker, why); /* on_worker_died goes on from here */
     else if (!play_reopen_source(p))
-        p->ops->failed(p, TUTTI_E_SOURCE_FAILED, "the source has changed");
+        p->ops->failed(p, TUTTI_E_SOURCE_FAILED, why);
+    else
+        p->ops->look_soon(p); /* the play before it may have to wait for it */
+}
+
+static void on_changed(void *arg)
+{
+    struct play *p = arg;
+    if (is_complete(p))
+        return; /* nobody needs it any more */
+    if (may_reopen(p))
+        reopen(p, false, "the source has changed: it is opened anew");
+    else
+        lose_source(p, TUTTI_E_SOURCE_FAILED, "the source changes again and again");
+}
+
+bool play_renew_source(struct play *p, unsigned http_status)
+{
+    if (!p->net.source || !fetch_source_is_relinkable(p->net.source) ||
+        !fetch_is_refusal(http_status) || play_is_failing(p) || !may_reopen(p))
+        return false;
+    log_info("session", "links have expired (HTTP status %u), the source is looked for anew",
+             http_status);
+    reopen(p, true, "links of the source have expired: it is opened anew");
+    return true;
 }
 
 static void on_reconnected(const char *why, void *arg)
@@ -177,6 +208,8 @@ static void on_replaced(int fd, void *arg)
 
 static bool waits_for_source(const struct play *p)
 {
+    if (p->net.reopens)
+        return true;
     return p->net.source && p->worker &&
            ring_worker_state(worker_ring(p->worker)) == RING_WORKER_WAITING_SOURCE;
 }

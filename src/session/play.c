@@ -139,7 +139,7 @@ static void on_located(enum tutti_error error, const char *why, const struct loc
     struct play *p = arg;
     p->locating = NULL;
     if (error != TUTTI_OK) {
-        p->net.reopens = false;
+        p->net.reopens = p->net.fresh = false;
         play_lose(p, error, why);
         return;
     }
@@ -152,7 +152,7 @@ static void on_located(enum tutti_error error, const char *why, const struct loc
 
 enum tutti_error play_start(struct play *p, char ret_why[LOCATE_WHY_MAX])
 {
-    return locator_start(p->locator, p->url, on_located, p, &p->locating, ret_why);
+    return locator_start(p->locator, p->url, p->net.fresh, on_located, p, &p->locating, ret_why);
 }
 
 static void on_opened(struct play *p, const struct wmsg *m)
@@ -192,6 +192,18 @@ static void take_back_render(struct play *p, enum tutti_error code, const char *
         play_make_join(p, true);
 }
 
+static void on_cannot_go_on(struct play *p, const struct wmsg *m)
+{
+    if (p->host && !p->opened)
+        play_disown(p->host); /* nothing was made of it, and nothing need be made anew */
+    if (play_renew_source(p, m->failed.http_status))
+        return;
+    if (p->net.source && !p->host)
+        play_lose(p, (enum tutti_error)m->failed.code, said(m));
+    else
+        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
+}
+
 static void on_message(const struct wmsg *m, void *arg)
 {
     struct play *p = arg;
@@ -205,13 +217,7 @@ static void on_message(const struct wmsg *m, void *arg)
         play_check(p);
         break;
     case WMSG_FAILED:
-        if (p->net.source && !p->host) {
-            play_lose(p, (enum tutti_error)m->failed.code, said(m));
-            break;
-        }
-        if (p->host && !p->opened)
-            play_disown(p->host); /* nothing was made of it, and nothing need be made anew */
-        p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
+        on_cannot_go_on(p, m);
         break;
     case WMSG_RENDER_FAILED:
         if (p->relic.ring) {

@@ -77,8 +77,10 @@ struct play {
     struct {
         struct fetch_source *source; /* owned; NULL: a file */
         struct locate_request *relinking;
-        bool reopens;            /* the resource changed: it is looked for anew */
-        unsigned n_reopens;      /* in all */
+        bool reopens;            /* it changed, or has expired: it is looked for anew … */
+        bool fresh;              /* … past what was found earlier */
+        unsigned n_reopens;      /* in a row, without much that was made in between */
+        uint64_t n_made;         /* frames, delivered or in hand, at the last one */
         bool reconnected;        /* before its client could be told */
         bool refills;            /* it ran dry: goes on when there is something in hand again */
         bool stalled;            /* it was said that it ran dry … */
@@ -196,6 +198,11 @@ void play_add_found(struct play *p);
 
 /* Its client has been told that it is ready: and this besides. */
 void play_tell_found(struct play *p);
+
+/* Its worker says that what the source names is refused. True if that can only mean that the links
+ * are old: the page that they came from is looked up anew, and the source opened again at the first
+ * frame that is missing. */
+bool play_renew_source(struct play *p, unsigned http_status);
 
 /* Looks for the source anew, for another worker. Returns false if that cannot be. */
 bool play_reopen_source(struct play *p);

@@ -30,17 +30,25 @@ uint64_t play_patience_ms(const struct play *p)
     return (uint64_t)play_buffered(p) * 1000 / AUDIO_RATE / 2;
 }
 
+/* Of what has been heard it is not said that there is nothing: it was lost. */
+static bool is_of_finding(enum tutti_error code)
+{
+    return code == TUTTI_E_UNSUPPORTED_URL || code == TUTTI_E_FORBIDDEN_URL ||
+           code == TUTTI_E_NOT_FOUND || code == TUTTI_E_EXTRACTION_FAILED ||
+           code == TUTTI_E_EXTRACTION_TIMEOUT;
+}
+
 void play_lose(struct play *p, enum tutti_error code, const char *why)
 {
-    p->relic.code = code;
+    p->relic.code = p->ready && is_of_finding(code) ? TUTTI_E_SOURCE_FAILED : code;
     (void)snprintf(p->relic.why, sizeof p->relic.why, "%s", why);
     if (!p->ready || (!p->relic.ring && !p->worker)) {
-        p->ops->failed(p, code, p->relic.why);
+        p->ops->failed(p, p->relic.code, p->relic.why);
         return;
     }
     p->relic.lost = true;
     p->rendering = p->relic.drain = p->awaits_next = false;
-    p->ops->refused(p, code, p->relic.why);
+    p->ops->refused(p, p->relic.code, p->relic.why);
     p->ops->look_soon(p);
 }
 

@@ -1,45 +1,13 @@
 """HLS from the network: a recording and a live stream, whatever happens to their segments."""
 import os
-import re
 import signal
-import subprocess
 import time
 
 import pytest
 
-from lib import opus
 from lib.client import PLENTY
-from lib.media import Recipe
+from lib.hls import LIST_TYPE, SECONDS, alike, in_order, segments  # noqa: F401
 from lib.network import bot, net, server  # noqa: F401
-
-SECONDS = 16
-KINDS = {
-    "ts": "",
-    "fmp4": "-hls_segment_type fmp4",
-    "ranges": "-hls_flags single_file",
-    "encrypted": "-hls_key_info_file {}/keyinfo",
-}
-
-
-@pytest.fixture(scope="module")
-def segments(media, tmp_path_factory):
-    """segments(kind) is a directory with list.m3u8 and what it names."""
-    made = {}
-
-    def segments(kind):
-        if kind not in made:
-            wav = media.make("hls", Recipe("wav", "-c:a pcm_s16le", samples=SECONDS * 48000))
-            folder = tmp_path_factory.mktemp(kind)
-            (folder / "key").write_bytes(bytes(range(16)))
-            (folder / "keyinfo").write_text(f"key\n{folder}/key\n")
-            subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", wav, "-c:a", "aac", "-aac_pns", "0", "-b:a", "128k",
-                            "-f", "hls", "-hls_time", "2", "-hls_list_size", "0", "-hls_playlist_type", "vod",
-                            *KINDS[kind].format(folder).split(), str(folder / "list.m3u8")],
-                           stdin=subprocess.DEVNULL, check=True)
-            made[kind] = folder
-        return made[kind]
-    return segments
-
 
 _folders = iter(range(10**6))
 
@@ -51,7 +19,7 @@ def serve(server, segments):
         folder = f"/hls{next(_folders)}"
         names = {p.name: server.add(f"{folder}/{p.name}", p.read_bytes(), type="video/mp2t")
                  for p in segments(kind).iterdir()}
-        names["list.m3u8"].type = "application/vnd.apple.mpegurl"
+        names["list.m3u8"].type = LIST_TYPE
         return server.url(f"{folder}/list.m3u8"), names
     return serve
 
@@ -73,17 +41,9 @@ def undisturbed(bot, serve):
     return undisturbed
 
 
-def alike(packets, other):
-    import numpy as np
-    a, b = opus.decode(packets), opus.decode(other)
-    n = min(len(a), len(b))
-    a, b = a[:n].astype(float).ravel(), b[:n].astype(float).ravel()
-    return float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
-
-
 def media_of(names):
     """The resource with sound in it that is played in the middle."""
-    found = sorted((n for n in names if re.search(r"\.(ts|m4s)$", n)), key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
+    found = in_order(names)
     return names[found[len(found) // 2]]
 
 
@@ -103,7 +63,7 @@ def test_a_lost_segment_is_not_heard(bot, serve, undisturbed, kind, how):
     assert played.packets == want
 
 
-@pytest.mark.parametrize("kind", ["ts", "fmp4"])
+@pytest.mark.parametrize("kind", ["ts", "fmp4", "mp3"])
 def test_a_seek(bot, serve, undisturbed, kind):
     """What is heard after it is what is heard there in one go."""
     want = undisturbed(kind)
@@ -149,7 +109,7 @@ def test_a_list_of_variants(bot, server, serve, undisturbed):
     sound = url[url.index("/hls"):]
     text = ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=640x360\n/nothing.m3u8\n"
             f"#EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\n{sound}\n")
-    server.add("/master.m3u8", text.encode(), type="application/vnd.apple.mpegurl")
+    server.add("/master.m3u8", text.encode(), type=LIST_TYPE)
     played = bot.play_through(server.url("/master.m3u8"))
     assert played.end["type"] == "finished" and played.packets == undisturbed("ts")
     assert not server.requests("/nothing.m3u8")

@@ -62,7 +62,7 @@ static struct locate_request *start(const char *url, struct answer *a)
     char why[LOCATE_WHY_MAX] = "";
     struct locate_request *q = NULL;
     *a = (struct answer){ .fd = -1 };
-    assert_int_equal(locator_start(f.locator, url, on_located, a, &q, why), TUTTI_OK);
+    assert_int_equal(locator_start(f.locator, url, false, on_located, a, &q, why), TUTTI_OK);
     assert_non_null(q);
     assert_false(a->came); /* never from inside the call */
     return q;
@@ -101,7 +101,7 @@ static void refusals_come_at_once(void **state)
         char why[LOCATE_WHY_MAX] = "";
         struct answer a = { 0 };
         struct locate_request *q = NULL;
-        assert_int_equal(locator_start(f.locator, urls[i], on_located, &a, &q, why),
+        assert_int_equal(locator_start(f.locator, urls[i], false, on_located, &a, &q, why),
                          TUTTI_E_UNSUPPORTED_URL);
         assert_null(q);
         assert_true(strlen(why) > 10);
@@ -119,7 +119,8 @@ static void without_roots(void **state)
     struct locator_config config = { .loop = &f.loop, .roots = none };
     struct locator *l = locator_new(&config);
     assert_non_null(l);
-    assert_int_equal(locator_start(l, "/a", on_located, NULL, &q, why), TUTTI_E_FORBIDDEN_URL);
+    assert_int_equal(locator_start(l, "/a", false, on_located, NULL, &q, why),
+                     TUTTI_E_FORBIDDEN_URL);
     assert_non_null(strstr(why, "--media-root"));
     assert_null(q);
     locator_free(l);

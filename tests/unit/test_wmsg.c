@@ -40,7 +40,8 @@ static struct wmsg example(enum wmsg_type type)
         break;
     case WMSG_FAILED:
     case WMSG_RENDER_FAILED:
-        m.failed = (struct wmsg_failed){ .code = TUTTI_E_DECODE_FAILED, .gen = 9 };
+        m.failed =
+            (struct wmsg_failed){ .code = TUTTI_E_DECODE_FAILED, .gen = 9, .http_status = 403 };
         strcpy(m.text, "no audio in it");
         break;
     case WMSG_WARNING:
@@ -179,6 +180,7 @@ static void news_out_of_range(void **state)
     CHECK_FIELD(WMSG_OPENED, opened.lag, 48001, -EBADMSG);
     CHECK_FIELD(WMSG_OPENED, opened.passthrough, 2, -EBADMSG);
     CHECK_FIELD(WMSG_OPENED, opened.seekable, 2, -EBADMSG);
+    CHECK_FIELD(WMSG_FAILED, failed.http_status, 1000, -EBADMSG);
     CHECK_FIELD(WMSG_FAILED, failed.code, TUTTI_OK, -EBADMSG);
     CHECK_FIELD(WMSG_FAILED, failed.code, TUTTI_ERROR_COUNT - 1, 0);
     CHECK_FIELD(WMSG_FAILED, failed.code, TUTTI_ERROR_COUNT, -EBADMSG);
