@@ -6,9 +6,10 @@
  *
  *   listen SOCKET CLIENT FRAMES_MAX OUT
  *
- * Says `attached`, then `first CHANNEL NS` and `end CHANNEL NS FRAMES` a line as they come. Writes
- * OUT, a `struct note` for each frame, and OUT.sleep, what a thread of this process that only
- * sleeps until every fifth millisecond was late by [ns, u32]: so late is this harness itself.
+ * Says `attached`, then `first CHANNEL NS`, of the first frame that is not lost, and `end CHANNEL
+ * NS FRAMES` a line as they come. Writes OUT, a `struct note` for each frame, and OUT.sleep, what a
+ * thread of this process that only sleeps until every fifth millisecond was late by [ns, u32]: so
+ * late is this harness itself.
  */
 #include "playout/priority.h"
 
@@ -39,6 +40,7 @@ struct note {
 static struct {
     struct note *notes;
     size_t n, max;
+    bool plays[UINT16_MAX + 1]; /* a frame has come, and not its end */
     uint8_t *buffer;
     size_t len;
 } got;
@@ -111,8 +113,9 @@ static void take_frame(const uint8_t *frame, uint32_t len, uint64_t at_ns)
         (void)printf("attached\n");
     else if (len == 0)
         (void)printf("end %" PRIu64 " %" PRIu64 " %" PRIu32 "\n", channel, at_ns, sequence);
-    else if (sequence == 0)
+    else if (!got.plays[(uint16_t)channel])
         (void)printf("first %" PRIu64 " %" PRIu64 "\n", channel, at_ns);
+    got.plays[(uint16_t)channel] = len > 0;
     if (channel != 0 && got.n < got.max)
         got.notes[got.n++] = (struct note){
             .at_ns = at_ns, .sequence = sequence, .channel = (uint16_t)channel, .len = (uint16_t)len
