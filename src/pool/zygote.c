@@ -273,7 +273,7 @@ bool zygote_is_up(const struct zygote *z)
 
 bool zygote_is_hopeless(const struct zygote *z)
 {
-    return z->quick_deaths >= HOPELESS_DEATHS;
+    return !z->instance && z->quick_deaths >= HOPELESS_DEATHS;
 }
 
 pid_t zygote_pid(const struct zygote *z)

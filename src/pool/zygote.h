@@ -49,7 +49,8 @@ void zygote_kick(struct zygote *z);
 
 bool zygote_is_up(const struct zygote *z);
 
-/* True if it dies so fast, again and again, that waiting for it makes no sense. */
+/* True while none is up, if it dies so fast, again and again, that waiting for it makes no sense.
+ */
 bool zygote_is_hopeless(const struct zygote *z);
 
 pid_t zygote_pid(const struct zygote *z);
