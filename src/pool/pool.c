@@ -5,6 +5,7 @@
 #include "pool/gate.h"
 #include "pool/reaper.h"
 #include "pool/watchdog.h"
+#include "pool/worker_log.h"
 #include "pool/zygote.h"
 
 #include <assert.h>
@@ -46,6 +47,7 @@ struct pool {
     struct pool_config config;
     struct zygote *zygote;
     struct reaper *reaper;
+    struct worker_log *log;
     struct member *workers; /* the most recently idle ones first */
     unsigned n_workers;
     struct pool_job *jobs; /* waiting, the oldest first */
@@ -421,14 +423,17 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
                              .burst = config->max_seats + config->warm + DEATHS_A_SECOND };
     p->config.slower = config->slower > 0 ? config->slower : 1;
     p->limits = watch_limits_for(p->config.slower);
-    int r = reaper_new(loop, on_reaped, p, &p->reaper);
-    if (r < 0)
-        return r;
     struct zygote_ops ops = {
         .spawned = on_spawned, .died = on_zygote_died, .up = on_zygote_up, .arg = p
     };
-    r = zygote_new(loop, config->worker_path, config->log_level, &ops, &p->zygote);
+    int r = reaper_new(loop, on_reaped, p, &p->reaper);
+    if (r == 0)
+        r = worker_log_new(loop, &p->log);
+    if (r == 0)
+        r = zygote_new(loop, config->worker_path, config->log_level, worker_log_fd(p->log), &ops,
+                       &p->zygote);
     if (r < 0) {
+        worker_log_free(p->log);
         reaper_free(p->reaper);
         return r;
     }
@@ -464,6 +469,7 @@ static void on_shutdown_step(uv_idle_t *handle)
         return;
     zygote_free(p->zygote);
     reaper_free(p->reaper);
+    worker_log_free(p->log);
     p->open_handles = 4;
     uv_close((uv_handle_t *)&p->held, on_pool_closed);
     uv_close((uv_handle_t *)&p->watchdog, on_pool_closed);

@@ -25,6 +25,7 @@ struct zygote {
     struct zygote_ops ops;
     char *path;
     char *log_level;
+    int stderr_fd;
     struct instance *instance; /* NULL while none runs */
     uv_timer_t restart;
     uint64_t started_ms;
@@ -127,7 +128,7 @@ static int spawn_program(struct zygote *z, struct instance *in, int child_sock)
     uv_stdio_container_t stdio[] = {
         { .flags = UV_IGNORE },
         { .flags = UV_IGNORE },
-        { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+        { .flags = UV_INHERIT_FD, .data.fd = z->stderr_fd },
         [ZYGOTE_FD] = { .flags = UV_INHERIT_FD, .data.fd = child_sock },
     };
     char name[] = "tutti-worker", option[] = "--log-level";
@@ -199,7 +200,7 @@ static void zygote_destroy(struct zygote *z)
     free(z);
 }
 
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, int stderr_fd,
                const struct zygote_ops *ops, struct zygote **ret_zygote)
 {
     struct zygote *z = calloc(1, sizeof *z);
@@ -209,6 +210,7 @@ int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
     z->ops = *ops;
     z->path = strdup(path);
     z->log_level = strdup(log_level);
+    z->stderr_fd = stderr_fd;
     int r = z->path && z->log_level ? start_instance(z) : -ENOMEM;
     if (r < 0) {
         zygote_destroy(z);

@@ -28,8 +28,9 @@ struct zygote_ops {
     void *arg;
 };
 
-/* Starts the program at `path`. Returns 0 or negative errno: nothing runs then. */
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level,
+/* Starts the program at `path`, with `stderr_fd` (borrowed for good) as its and its workers'
+ * standard error. Returns 0 or negative errno: nothing runs then. */
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, int stderr_fd,
                const struct zygote_ops *ops, struct zygote **ret_zygote);
 
 /* Ends the process for good. If one runs, `died` tells when it is collected: what it was making at
