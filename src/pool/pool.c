@@ -241,7 +241,8 @@ static struct worker *idle_worker(struct pool *p)
     return NULL;
 }
 
-/* The jobs that need not wait for the gate: how many, the oldest and the youngest. */
+/* The jobs that cannot wait for the gate, or for a zygote: how many, the oldest and the youngest.
+ */
 struct ready {
     unsigned n;
     struct pool_job *first, *last;
@@ -250,7 +251,7 @@ struct ready {
 static struct ready find_ready(struct pool *p)
 {
     uint64_t now_ms = uv_now(p->loop);
-    bool closed = gate_closed_ms(&p->gate, now_ms) > 0;
+    bool closed = gate_closed_ms(&p->gate, now_ms) > 0 || zygote_is_hopeless(p->zygote);
     struct ready ready = { 0 };
     struct pool_job *job;
     DL_FOREACH(p->jobs, job)
@@ -284,8 +285,8 @@ static void serve_jobs(struct pool *p)
     struct worker *w;
     while ((job = find_ready(p).first) != NULL && (w = idle_worker(p)) != NULL)
         finish_job(p, job, w);
-    while (p->jobs && zygote_is_hopeless(p->zygote))
-        finish_job(p, p->jobs, NULL);
+    while (zygote_is_hopeless(p->zygote) && (job = find_ready(p).first) != NULL)
+        finish_job(p, job, NULL);
 }
 
 static void on_held(uv_timer_t *timer)

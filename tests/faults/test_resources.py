@@ -233,18 +233,23 @@ def test_a_worker_dies_and_no_other_can_be_made(doomed_daemon, media, shortage):
 
 
 def test_no_zygote_can_be_started(new_daemon, media):
-    """However often it was tried in vain: when there is room again, plays work again."""
+    """However often it was tried in vain: when there is room again, plays work again. Whose worker has
+    died as well plays on."""
     daemon = new_daemon("--warm-workers", 0)
     with Client(daemon, "paced") as client:
         channel = undisturbed(client, media)
+        House.until(lambda: client.session(channel)["buffered"] > 4, "full ring")
         with Scarce(daemon.process.pid, 1):  # for a source
-            zygote = daemon.zygote()
-            os.kill(zygote.pid, signal.SIGKILL)
-            assert not procs.wait_gone([zygote])
+            both = [daemon.zygote(), *daemon.workers()]
+            for one in both:
+                os.kill(one.pid, signal.SIGKILL)
+            assert not procs.wait_gone(both)
             House.until(lambda: daemon.stderr_path.read_text().count("cannot start") > 4, "attempts")
             refused(client, media, 1)
         House.until(daemon.zygote, "zygote")
         client.play_through(media.wav(1.0)).check_complete(51)
+        client.audio.wait_frames(channel, client.audio.count(channel) + 300)
+        assert client.session(channel)["underruns"] == 0
         client.expect("stopped", "stop", channel)
         client.audio.runs[channel][0].check()
 
