@@ -145,12 +145,17 @@ def sweep(tests, seconds):
     with tempfile.TemporaryDirectory() as scratch, \
             concurrent.futures.ThreadPoolExecutor(2) as pool:
         wanted, problems = plan(tests, scratch, pool)
-        judged = [j for j in pool.map(turn, wanted) if j is not None]
-    for _, vain in judged:
-        if vain:
-            print(vain)
-    problems += [problem for problem, _ in judged if problem]
-    print(f"{len(judged)} of {len(wanted)} allocations failed, "
+        n_judged = 0
+        for judged in pool.map(turn, wanted):
+            if judged is None:
+                continue
+            problem, vain = judged
+            n_judged += 1
+            if problem:
+                problems.append(problem)
+            if problem or vain:
+                print(problem or vain, flush=True)  # to see it before all are done
+    print(f"{n_judged} of {len(wanted)} allocations failed, "
           f"{len({w[1].name for w in wanted})} programs")
     return problems
 
