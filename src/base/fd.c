@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,13 +75,17 @@ ssize_t fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_fds, si
     if (len < 0)
         return -errno;
 
-    int overflow = (msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
+    int overflow = (msg.msg_flags & MSG_TRUNC) != 0;
     size_t n = take_fds(&msg, fds, max_fds, &overflow);
-    if (overflow) {
-        while (n > 0)
-            (void)close(fds[--n]);
+    bool cut = (msg.msg_flags & MSG_CTRUNC) != 0;
+    /* Cut at what the control area takes: there were too many. Cut before: this process can have no
+     * more, which is not the sender's fault. */
+    if (cut && n == FD_PASS_MAX)
+        overflow = 1;
+    while ((cut || overflow) && n > 0)
+        (void)close(fds[--n]);
+    if (overflow)
         return -EPROTO;
-    }
     *ret_n_fds = n;
     return len;
 }

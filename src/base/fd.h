@@ -13,6 +13,7 @@ int fd_send(int sock, const void *bytes, size_t len, const int *fds, size_t n_fd
 
 /* Receives one message of at most `size` bytes. Descriptors arrive close-on-exec in fds[0..*ret_n),
  * owned by the caller; more than `max_fds`, or a message cut short, is -EPROTO with all closed.
+ * When this process may not open as many as a message carries, the message comes without any.
  * Returns the message's length, 0 at end of file, or negative errno. */
 ssize_t fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
                 int flags);

@@ -180,18 +180,13 @@ static int check_sandbox(struct daemon *d)
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
-static const char *format_name(const struct config *c)
-{
-    return c->log_format == LOG_JSON ? "json" : "text";
-}
-
 static int start_fetcher(struct daemon *d)
 {
     const struct config *c = &d->config;
     struct fetcher_config config = {
         .path = d->fetch_path,
         .log_level = level_names[c->log_level],
-        .log_format = format_name(c),
+        .log_format = c->log_format == LOG_JSON ? "json" : "text",
         .connect_timeout_s = c->connect_timeout_s,
         .stall_timeout_s = c->stall_timeout_s,
         .give_up_s = c->give_up_s,
@@ -242,7 +237,6 @@ static int start_pool(struct daemon *d)
     struct pool_config config = {
         .worker_path = d->worker_path,
         .log_level = level_names[d->config.log_level],
-        .log_format = format_name(&d->config),
         .max_seats = d->config.max_workers,
         .warm = d->config.warm_workers,
         .idle_ms = (uint64_t)(d->config.worker_idle_s * 1000),

@@ -174,7 +174,7 @@ static int spawn_program(const struct keeper *k, struct instance *in, int child_
     uv_stdio_container_t stdio[] = {
         { .flags = UV_IGNORE },
         { .flags = UV_IGNORE },
-        { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+        { .flags = UV_INHERIT_FD, .data.fd = k->config.stderr_fd },
         [CONTROL_FD] = { .flags = UV_INHERIT_FD, .data.fd = child_sock },
     };
     char *env[ENVIRONMENT_MAX + 1];
@@ -330,7 +330,7 @@ bool keeper_is_up(const struct keeper *k)
 
 bool keeper_is_hopeless(const struct keeper *k)
 {
-    return k->quick_deaths >= HOPELESS_DEATHS;
+    return !k->instance && k->quick_deaths >= HOPELESS_DEATHS;
 }
 
 pid_t keeper_pid(const struct keeper *k)

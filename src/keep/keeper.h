@@ -1,9 +1,8 @@
 /*
  * Keeps a program of ours running: started with a complete list of descriptors and environment,
  * watched, and started again when it dies, at once if it had lived a while, else after pauses that
- * double. It has a SOCK_SEQPACKET socket to us on its descriptor 3, our standard error, and a
- * process group of its own. What the messages mean and what its death means is the owner's. One
- * loop's thread.
+ * double. It has a SOCK_SEQPACKET socket to us on its descriptor 3, and a process group of its own.
+ * What the messages mean and what its death means is the owner's. One loop's thread.
  *
  * Its process is collected by libuv. What it forks is not the keeper's: it may live on.
  */
@@ -24,6 +23,7 @@ struct keeper_config {
     /* "NAME=" of what it gets of our environment, beside what a sanitizer build is told; ends with
      * NULL. Must stay, like the two texts below. */
     const char *const *env_names;
+    int stderr_fd;         /* its standard error; borrowed for good */
     const char *name;      /* for the log */
     const char *log_topic; /* of its lines */
     size_t message_max;    /* [bytes] of a message that it sends */
@@ -72,7 +72,7 @@ void keeper_trust(struct keeper *k);
 
 bool keeper_is_up(const struct keeper *k);
 
-/* True if it dies so fast, again and again, that waiting for it makes no sense. */
+/* True while none runs, if it dies so fast, again and again, that waiting for it makes no sense. */
 bool keeper_is_hopeless(const struct keeper *k);
 
 pid_t keeper_pid(const struct keeper *k); /* −1: none */

@@ -160,13 +160,15 @@ static int live_as_worker(const struct zygote *z, const struct wmsg_spawn *spawn
     return r < 0 ? 1 : 0;
 }
 
-static int send_spawned(int control, uint32_t id, int32_t pid)
+/* `result` is a pid or negative errno. Returns 1 or negative errno. */
+static int say_spawned(int control, uint32_t id, int32_t result)
 {
     uint8_t bytes[WMSG_MAX];
     struct wmsg m = { .type = WMSG_SPAWNED };
     m.spawned.id = id;
-    m.spawned.pid = pid;
-    return fd_send(control, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, 0);
+    m.spawned.pid = result;
+    int r = fd_send(control, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, 0);
+    return r < 0 ? r : 1;
 }
 
 static void close_all(const int *fds, size_t n)
@@ -186,10 +188,13 @@ static int serve_spawn(const struct zygote *z, int *ret_worker_status)
     ssize_t len = fd_recv(z->control, bytes, sizeof bytes, fds, 2, &n_fds, 0);
     if (len <= 0)
         return (int)len;
-    if (wmsg_decode(bytes, (size_t)len, &m) < 0 || m.type != WMSG_SPAWN || n_fds != 2) {
+    if (wmsg_decode(bytes, (size_t)len, &m) < 0 || m.type != WMSG_SPAWN ||
+        (n_fds != 2 && n_fds != 0)) {
         close_all(fds, n_fds);
         return -EBADMSG;
     }
+    if (n_fds == 0) /* there was no room for them */
+        return say_spawned(z->control, m.spawn.id, -EMFILE);
     /* Raw, because no wrapper offers CLONE_PARENT; the process has one thread. */
     long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid == 0) {
@@ -198,8 +203,7 @@ static int serve_spawn(const struct zygote *z, int *ret_worker_status)
     }
     int32_t answer = pid < 0 ? (int32_t)-errno : (int32_t)pid;
     close_all(fds, n_fds);
-    int r = send_spawned(z->control, m.spawn.id, answer);
-    return r < 0 ? r : 1;
+    return say_spawned(z->control, m.spawn.id, answer);
 }
 
 /* The zygote has no media to fear, but the walls it stands behind are behind its workers', too. */

@@ -16,9 +16,16 @@ void gate_note_death(struct gate *g, uint64_t now_ms)
     g->debt_ms = g->debt_ms + price_ms < most_ms ? g->debt_ms + price_ms : most_ms;
 }
 
+void gate_shut(struct gate *g, uint64_t until_ms)
+{
+    g->shut_until_ms = until_ms;
+}
+
 uint64_t gate_closed_ms(struct gate *g, uint64_t now_ms)
 {
     uint64_t free_ms = g->burst * (1000 / g->per_s);
     pay(g, now_ms);
-    return g->debt_ms > free_ms ? g->debt_ms - free_ms : 0;
+    uint64_t owed_ms = g->debt_ms > free_ms ? g->debt_ms - free_ms : 0;
+    uint64_t shut_ms = g->shut_until_ms > now_ms ? g->shut_until_ms - now_ms : 0;
+    return owed_ms > shut_ms ? owed_ms : shut_ms;
 }

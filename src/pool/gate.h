@@ -15,10 +15,14 @@ struct gate {
     uint64_t burst; /* deaths that may come at once */
     uint64_t debt_ms;
     uint64_t at_ms; /* when the debt was that */
+    uint64_t shut_until_ms;
 };
 
 /* A worker has died. */
 void gate_note_death(struct gate *g, uint64_t now_ms);
+
+/* Nothing can be made at present: closed until then, whatever is owed. */
+void gate_shut(struct gate *g, uint64_t until_ms);
 
 /* 0 when it is open, else how long until it is. */
 uint64_t gate_closed_ms(struct gate *g, uint64_t now_ms);

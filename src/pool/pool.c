@@ -5,6 +5,7 @@
 #include "pool/gate.h"
 #include "pool/reaper.h"
 #include "pool/watchdog.h"
+#include "pool/worker_log.h"
 #include "pool/zygote.h"
 
 #include <assert.h>
@@ -20,6 +21,8 @@ enum {
     SHUTDOWN_PATIENCE_MS = 1000,
     HOUSEKEEPING_MS = 1000,
     DEATHS_A_SECOND = 10, /* that are made up for without delay, for ever */
+    SCARCE_PAUSE_MS = 500,
+    STILLBORN_MAX = 4,
     SPAWN_S = 5,
 };
 
@@ -44,6 +47,7 @@ struct pool {
     struct pool_config config;
     struct zygote *zygote;
     struct reaper *reaper;
+    struct worker_log *log;
     struct member *workers; /* the most recently idle ones first */
     unsigned n_workers;
     struct pool_job *jobs; /* waiting, the oldest first */
@@ -52,7 +56,9 @@ struct pool {
     uint32_t next_id;
     uint64_t restarts;
     struct gate gate;
-    uv_timer_t held; /* jobs are held back until the gate opens, or they are due */
+    bool is_scarce;       /* none could be made since the last one was */
+    unsigned n_stillborn; /* in a row: died before they were ready */
+    uv_timer_t held;      /* jobs are held back until the gate opens, or they are due */
     uv_timer_t housekeeping;
     uv_timer_t watchdog;
     struct watch_limits limits;
@@ -65,6 +71,7 @@ struct pool {
 };
 
 static void maintain(struct pool *p);
+static void do_without(struct pool *p, const char *why);
 static void on_shutdown_step(uv_idle_t *handle);
 
 /* Starting a handle that is active would keep its old callback. */
@@ -88,6 +95,12 @@ static unsigned count_in(const struct pool *p, enum worker_state state)
         n += is_in(m, state);
     }
     return n;
+}
+
+/* Whoever will be idle soon. */
+static unsigned count_coming(const struct pool *p)
+{
+    return count_in(p, WORKER_SPAWNING) + count_in(p, WORKER_CLOSING);
 }
 
 static struct member *member_of(struct pool *p, const struct worker *w)
@@ -116,6 +129,8 @@ static void on_worker_idle(struct worker *w, void *arg)
     struct member *m = arg;
     DL_DELETE(m->pool->workers, m);
     DL_PREPEND(m->pool->workers, m);
+    m->pool->is_scarce = false;
+    m->pool->n_stillborn = 0;
     maintain(m->pool);
 }
 
@@ -123,10 +138,14 @@ static void on_worker_gone(struct worker *w, void *arg)
 {
     struct member *m = arg;
     struct pool *p = m->pool;
+    bool was_ready = worker_was_ready(w);
     p->restarts++;
     gate_note_death(&p->gate, uv_now(p->loop));
     drop_member(p, m);
-    maintain(p);
+    if (!was_ready && ++p->n_stillborn >= STILLBORN_MAX)
+        do_without(p, "it dies before it is ready");
+    else
+        maintain(p);
 }
 
 /* A new member leads the pool's news to it; it is in the list before the zygote can answer. */
@@ -164,13 +183,18 @@ static int spawn_worker(struct pool *p)
 static void on_spawned(uint32_t id, int32_t result, void *arg)
 {
     struct pool *p = arg;
-    struct member *m, *tmp;
-    DL_FOREACH_SAFE(p->workers, m, tmp)
+    struct member *m;
+    DL_FOREACH(p->workers, m)
     {
-        if (worker_id(m->worker) == id) {
+        if (worker_id(m->worker) != id)
+            continue;
+        if (result > 0) {
             worker_spawned(m->worker, result);
-            return;
+        } else {
+            drop_member(p, m);
+            do_without(p, strerror(-result));
         }
+        return;
     }
     /* It was given up meanwhile; its socket is closed, so that it ends by itself. */
     if (result > 0)
@@ -217,42 +241,52 @@ static struct worker *idle_worker(struct pool *p)
     return NULL;
 }
 
-/* The oldest job that need not wait for the gate. */
-static struct pool_job *ready_job(struct pool *p)
+/* The jobs that cannot wait for the gate, or for a zygote: how many, the oldest and the youngest.
+ */
+struct ready {
+    unsigned n;
+    struct pool_job *first, *last;
+};
+
+static struct ready find_ready(struct pool *p)
 {
     uint64_t now_ms = uv_now(p->loop);
-    bool closed = gate_closed_ms(&p->gate, now_ms) > 0;
+    bool closed = gate_closed_ms(&p->gate, now_ms) > 0 || zygote_is_hopeless(p->zygote);
+    struct ready ready = { 0 };
     struct pool_job *job;
     DL_FOREACH(p->jobs, job)
     {
-        if (!closed || job->due_ms <= now_ms)
-            return job;
+        if (closed && job->due_ms > now_ms)
+            continue;
+        if (ready.n++ == 0)
+            ready.first = job;
+        ready.last = job;
     }
-    return NULL;
+    return ready;
 }
 
-static unsigned count_ready(struct pool *p)
+/* A worker could not be made, for want of memory, descriptors or processes. Whoever can wait waits;
+ * of those who cannot, the youngest is told, unless enough are coming for all. */
+static void do_without(struct pool *p, const char *why)
 {
-    uint64_t now_ms = uv_now(p->loop);
-    unsigned n_due = 0;
-    const struct pool_job *job;
-    if (gate_closed_ms(&p->gate, now_ms) == 0)
-        return p->n_jobs;
-    DL_FOREACH(p->jobs, job)
-    {
-        n_due += job->due_ms <= now_ms;
-    }
-    return n_due;
+    if (!p->is_scarce)
+        log_error("pool", "cannot make a worker: %s", why);
+    p->is_scarce = true;
+    gate_shut(&p->gate, uv_now(p->loop) + SCARCE_PAUSE_MS);
+    struct ready ready = find_ready(p);
+    if (ready.n > count_coming(p))
+        finish_job(p, ready.last, NULL);
+    maintain(p);
 }
 
 static void serve_jobs(struct pool *p)
 {
     struct pool_job *job;
     struct worker *w;
-    while ((job = ready_job(p)) != NULL && (w = idle_worker(p)) != NULL)
+    while ((job = find_ready(p).first) != NULL && (w = idle_worker(p)) != NULL)
         finish_job(p, job, w);
-    while (p->jobs && zygote_is_hopeless(p->zygote))
-        finish_job(p, p->jobs, NULL);
+    while (zygote_is_hopeless(p->zygote) && (job = find_ready(p).first) != NULL)
+        finish_job(p, job, NULL);
 }
 
 static void on_held(uv_timer_t *timer)
@@ -260,7 +294,8 @@ static void on_held(uv_timer_t *timer)
     maintain(timer->data);
 }
 
-/* Too many have died of late: comes back when the gate opens, or the first that waits is due. */
+/* Too many have died of late, or none can be made: comes back when the gate opens, or the first
+ * that waits is due. */
 static void hold_back(struct pool *p)
 {
     uint64_t now_ms = uv_now(p->loop);
@@ -279,27 +314,17 @@ static void hold_back(struct pool *p)
 /* Keeps as many workers coming as jobs wait for, and the warm ones unless too many die. */
 static void spawn_wanted(struct pool *p)
 {
-    unsigned spawning = count_in(p, WORKER_SPAWNING);
-    unsigned closing = count_in(p, WORKER_CLOSING);
-    unsigned idle = count_in(p, WORKER_IDLE);
-    unsigned coming = spawning + closing;
-    unsigned wanted = count_ready(p);
+    bool closed = gate_closed_ms(&p->gate, uv_now(p->loop)) > 0;
+    unsigned wanted = closed ? find_ready(p).n : p->n_jobs + p->config.warm;
+    unsigned there = count_coming(p) + count_in(p, WORKER_IDLE);
     int r = 0;
-    while (r == 0 && coming < wanted) {
-        r = spawn_worker(p);
-        coming++;
-    }
-    bool starved = wanted > 0 && spawning + closing == 0;
-    if (starved && r < 0 && r != -ENOTCONN && r != -EBUSY) {
-        log_error("pool", "cannot make a worker: %s", strerror(-r));
-        finish_job(p, ready_job(p), NULL);
-    }
-    if (gate_closed_ms(&p->gate, uv_now(p->loop)) > 0) {
+    if (closed)
         hold_back(p);
-        return;
-    }
-    for (unsigned n = idle + coming; r == 0 && n < p->config.warm + p->n_jobs; n++)
+    for (; r == 0 && there < wanted; there++)
         r = spawn_worker(p);
+    /* While some are coming there is hope: at the latest when they are there it is tried again. */
+    if (r < 0 && r != -ENOTCONN && r != -EBUSY && count_coming(p) == 0)
+        do_without(p, strerror(-r));
 }
 
 static void on_serve(uv_idle_t *handle)
@@ -399,15 +424,17 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
                              .burst = config->max_seats + config->warm + DEATHS_A_SECOND };
     p->config.slower = config->slower > 0 ? config->slower : 1;
     p->limits = watch_limits_for(p->config.slower);
-    int r = reaper_new(loop, on_reaped, p, &p->reaper);
-    if (r < 0)
-        return r;
     struct zygote_ops ops = {
         .spawned = on_spawned, .died = on_zygote_died, .up = on_zygote_up, .arg = p
     };
-    r = zygote_new(loop, config->worker_path, config->log_level, config->log_format, &ops,
-                   &p->zygote);
+    int r = reaper_new(loop, on_reaped, p, &p->reaper);
+    if (r == 0)
+        r = worker_log_new(loop, &p->log);
+    if (r == 0)
+        r = zygote_new(loop, config->worker_path, config->log_level, worker_log_fd(p->log), &ops,
+                       &p->zygote);
     if (r < 0) {
+        worker_log_free(p->log);
         reaper_free(p->reaper);
         return r;
     }
@@ -443,6 +470,7 @@ static void on_shutdown_step(uv_idle_t *handle)
         return;
     zygote_free(p->zygote);
     reaper_free(p->reaper);
+    worker_log_free(p->log);
     p->open_handles = 4;
     uv_close((uv_handle_t *)&p->held, on_pool_closed);
     uv_close((uv_handle_t *)&p->watchdog, on_pool_closed);

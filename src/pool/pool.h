@@ -20,7 +20,7 @@ struct pool_job;
 
 struct pool_config {
     const char *worker_path;
-    const char *log_level, *log_format;
+    const char *log_level;
     unsigned max_seats;
     unsigned warm;    /* idle workers kept ready */
     uint64_t idle_ms; /* an idle worker beyond the warm ones leaves after this */
@@ -49,9 +49,9 @@ void pool_shutdown(struct pool *p, void (*done)(void *arg), void *arg);
 int pool_take_seat(struct pool *p);
 void pool_give_seat(struct pool *p);
 
-/* Asks for a worker. `got` is called later, never from inside this call. While too many workers die
- * the job is held back, for no longer than patience_ms. Returns NULL without memory. The job ends
- * with that call or with pool_cancel. */
+/* Asks for a worker. `got` is called later, never from inside this call. While too many workers
+ * die, or none can be made, the job is held back, for no longer than patience_ms. Returns NULL
+ * without memory. The job ends with that call or with pool_cancel. */
 struct pool_job *pool_get_worker(struct pool *p, uint64_t patience_ms, pool_got_fn got, void *arg);
 void pool_cancel(struct pool *p, struct pool_job *job);
 

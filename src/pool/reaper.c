@@ -1,5 +1,7 @@
 #include "pool/reaper.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@ struct target {
 struct reaper {
     uv_signal_t child;
     struct target *targets;
+    struct target *spare; /* for the one that there is no memory for */
     reaper_fn fn;
     void *arg;
 };
@@ -34,6 +37,14 @@ static bool collect(struct reaper *r, const struct target *t)
     }
 }
 
+static void drop(struct reaper *r, struct target *t)
+{
+    if (r->spare)
+        free(t);
+    else
+        r->spare = t;
+}
+
 static void collect_all(struct reaper *r)
 {
     struct target *t, *tmp;
@@ -41,7 +52,7 @@ static void collect_all(struct reaper *r)
     {
         if (collect(r, t)) {
             LL_DELETE(r->targets, t);
-            free(t);
+            drop(r, t);
         }
     }
 }
@@ -56,8 +67,10 @@ int reaper_new(uv_loop_t *loop, reaper_fn fn, void *arg, struct reaper **ret_rea
     struct reaper *r = calloc(1, sizeof *r);
     if (!r)
         return -ENOMEM;
-    int e = uv_signal_init(loop, &r->child);
+    r->spare = malloc(sizeof *r->spare);
+    int e = r->spare ? uv_signal_init(loop, &r->child) : -ENOMEM;
     if (e < 0) {
+        free(r->spare);
         free(r);
         return e;
     }
@@ -77,6 +90,7 @@ static void on_closed(uv_handle_t *handle)
     {
         free(t);
     }
+    free(r->spare);
     free(r);
 }
 
@@ -86,31 +100,35 @@ void reaper_free(struct reaper *r)
         uv_close((uv_handle_t *)&r->child, on_closed);
 }
 
-/* Without memory for the note the process is ended and waited for here. */
-static void watch(struct reaper *r, pid_t pid)
+/* Returns false without memory for the note. */
+static bool watch(struct reaper *r, pid_t pid)
 {
     struct target *t = malloc(sizeof *t);
-    if (!t) {
-        (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
-        return;
-    }
+    if (!t)
+        t = TAKE_PTR(r->spare);
+    if (!t)
+        return false;
     t->pid = pid;
-    if (collect(r, t)) {
-        free(t);
-        return;
-    }
-    LL_PREPEND(r->targets, t);
+    if (collect(r, t))
+        drop(r, t);
+    else
+        LL_PREPEND(r->targets, t);
+    return true;
 }
 
 void reaper_watch(struct reaper *r, pid_t pid)
 {
-    watch(r, pid);
+    if (watch(r, pid))
+        return;
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
 }
 
+/* The group has workers that play, and each of these is watched when it is given up: without memory
+ * only one that nobody knew of may stay uncollected. */
 void reaper_adopt_group(struct reaper *r, pid_t pgid)
 {
-    watch(r, -pgid);
+    (void)watch(r, -pgid);
 }
 
 void reaper_kill_all(struct reaper *r)

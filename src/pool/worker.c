@@ -25,8 +25,8 @@ struct worker {
     enum worker_state state;
     int sock;
     uv_poll_t poll;
-    pid_t pid; /* 0 until the zygote has told it */
-    bool said_idle;
+    pid_t pid; /* 0 until the zygote has told it; nothing is heard of it before */
+    bool was_ready;
     struct ring_consumer *ring;
     uint32_t gen;
     uint32_t play;
@@ -64,6 +64,7 @@ static void worker_move(struct worker *w, enum worker_state to)
 static void become_idle(struct worker *w)
 {
     worker_move(w, WORKER_IDLE);
+    w->was_ready = true;
     w->idle_since_ms = uv_now(w->loop);
     for (unsigned lane = 0; lane < RING_LANES; lane++)
         ring_discard(w->ring, lane);
@@ -74,10 +75,7 @@ static void become_idle(struct worker *w)
 static void die(struct worker *w, const char *why)
 {
     bool borrowed = w->state == WORKER_BUSY;
-    if (w->pid > 0)
-        log_error("pool", "worker %d died: %s", (int)w->pid, why);
-    else
-        log_error("pool", "a worker died as it was made: %s", why);
+    log_error("pool", "worker %d died: %s", (int)w->pid, why);
     worker_move(w, WORKER_DEAD);
     (void)uv_poll_stop(&w->poll);
     if (borrowed)
@@ -114,13 +112,7 @@ static bool take_message(struct worker *w, const struct wmsg *m)
 {
     switch (m->type) {
     case WMSG_IDLE:
-        if (w->state == WORKER_SPAWNING && !w->said_idle) {
-            w->said_idle = true;
-            if (w->pid > 0)
-                become_idle(w);
-            return true;
-        }
-        if (w->state == WORKER_CLOSING) {
+        if (w->state == WORKER_SPAWNING || w->state == WORKER_CLOSING) {
             become_idle(w);
             return true;
         }
@@ -224,7 +216,6 @@ int worker_new(uv_loop_t *loop, uint32_t id, const struct ring_shape *shape,
     w->pool = *ops;
     w->poll.data = w;
     w->sock = TAKE_FD(ours);
-    (void)uv_poll_start(&w->poll, UV_READABLE, on_readable);
     *ret_sock = TAKE_FD(theirs);
     *ret_worker = TAKE_PTR(w);
     return 0;
@@ -246,17 +237,12 @@ void worker_free(struct worker *w)
     uv_close((uv_handle_t *)&w->poll, on_closed);
 }
 
-void worker_spawned(struct worker *w, int32_t result)
+void worker_spawned(struct worker *w, pid_t pid)
 {
     if (w->state != WORKER_SPAWNING || w->pid > 0)
         return;
-    if (result <= 0) {
-        die(w, strerror(-result));
-        return;
-    }
-    w->pid = result;
-    if (w->said_idle)
-        become_idle(w);
+    w->pid = pid;
+    (void)uv_poll_start(&w->poll, UV_READABLE, on_readable);
 }
 
 static int send_message(struct worker *w, const struct wmsg *m, int fd)
@@ -423,6 +409,11 @@ uint32_t worker_id(const struct worker *w)
 pid_t worker_pid(const struct worker *w)
 {
     return w->pid;
+}
+
+bool worker_was_ready(const struct worker *w)
+{
+    return w->was_ready;
 }
 
 uint64_t worker_idle_since_ms(const struct worker *w)

@@ -53,8 +53,8 @@ int worker_new(uv_loop_t *loop, uint32_t id, const struct ring_shape *shape,
 /* Closes everything and ends the process if it runs. The memory goes when the loop is done. */
 void worker_free(struct worker *w);
 
-/* The zygote has answered: `result` is the pid or negative errno. */
-void worker_spawned(struct worker *w, int32_t result);
+/* The zygote has made it. Until then nothing is heard of it: it may not be there at all. */
+void worker_spawned(struct worker *w, pid_t pid);
 
 /* IDLE → BUSY with an OPEN that carries `source_fd`; `open->play` and the generation of its render
  * are set here. Returns 0 or negative errno: the worker is dead then and `died` is not called. */
@@ -101,6 +101,9 @@ enum worker_state worker_state(const struct worker *w);
 struct watch_pulse worker_pulse(const struct worker *w);
 uint32_t worker_id(const struct worker *w);
 pid_t worker_pid(const struct worker *w);
+
+/* False if it has not come as far as to be idle once. */
+bool worker_was_ready(const struct worker *w);
 
 /* When it became idle, in the loop's time [ms]. */
 uint64_t worker_idle_since_ms(const struct worker *w);

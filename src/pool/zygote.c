@@ -37,17 +37,16 @@ static void on_up(void *arg)
     z->ops.up(z->ops.arg);
 }
 
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, const char *log_format,
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, int stderr_fd,
                const struct zygote_ops *ops, struct zygote **ret_zygote)
 {
     static const char *const env_names[] = { NULL }; /* a worker's is empty */
-    const char *argv[] = {
-        "tutti-worker", "--log-level", log_level, "--log-format", log_format, NULL,
-    };
+    const char *argv[] = { "tutti-worker", "--log-level", log_level, NULL };
     struct keeper_config config = {
         .path = path,
         .argv = argv,
         .env_names = env_names,
+        .stderr_fd = stderr_fd,
         .name = "the zygote",
         .log_topic = "pool",
         .message_max = WMSG_MAX,

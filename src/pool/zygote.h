@@ -28,8 +28,9 @@ struct zygote_ops {
     void *arg;
 };
 
-/* Starts the program at `path`. Returns 0 or negative errno: nothing runs then. */
-int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, const char *log_format,
+/* Starts the program at `path`, with `stderr_fd` (borrowed for good) as its and its workers'
+ * standard error. Returns 0 or negative errno: nothing runs then. */
+int zygote_new(uv_loop_t *loop, const char *path, const char *log_level, int stderr_fd,
                const struct zygote_ops *ops, struct zygote **ret_zygote);
 
 /* Ends the process for good. If one runs, `died` tells when it is collected: what it was making at
@@ -49,7 +50,8 @@ void zygote_kick(struct zygote *z);
 
 bool zygote_is_up(const struct zygote *z);
 
-/* True if it dies so fast, again and again, that waiting for it makes no sense. */
+/* True while none is up, if it dies so fast, again and again, that waiting for it makes no sense.
+ */
 bool zygote_is_hopeless(const struct zygote *z);
 
 pid_t zygote_pid(const struct zygote *z);

@@ -8,6 +8,7 @@ import pytest
 from lib import DEADLINE, FRAME, TUTTI, frames_of, ogg, opus, procs, sound
 from lib.audio import Audio
 from lib.catalogue import TRANSCODED
+from lib.client import Client
 from lib.control import Control
 from lib.daemon import Daemon, clean_environment
 
@@ -143,6 +144,36 @@ def test_output_that_cannot_be_written(home, media, tmp_path):
 def test_disk_full(home, media):
     done = tutti("play", media.wav(1.0), "--out", "/dev/full", home=home)
     assert 0 < done.returncode < 128 and done.stderr.strip(), done
+
+
+def in_small_disk(directory):
+    """A command line that makes of `directory` a disk of 64 KiB, for what follows it alone."""
+    words = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else []),
+             "sh", "-c", 'mount -t tmpfs -o size=64k none "$0" && exec "$@"', str(directory)]
+    if subprocess.run([*words, "true"], capture_output=True, timeout=DEADLINE, check=False).returncode:
+        pytest.skip("no disk may be mounted here")
+    return words
+
+
+def test_a_full_disk_harms_nobody_else(served, media, tmp_path):
+    """It fills up under way: that play ends, with the reason; another channel misses nothing."""
+    home, daemon = served
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with Client(daemon, "paced") as client:
+        started = client.start(media.wav(5.0))
+        client.audio.wait_frames(started["channel"], 10)
+        done = subprocess.run([*in_small_disk(disk), str(TUTTI), "play", media.wav(60.0), "--channel", "7",
+                               "--out", str(disk / "out.ogg")], capture_output=True, text=True, check=False,
+                              env=clean_environment({"XDG_RUNTIME_DIR": str(home)}), timeout=4 * DEADLINE)
+        assert done.returncode == 111 and "No space left on device" in done.stderr, done
+        assert not os.listdir(disk), "it wrote elsewhere"
+        assert client.session(7) is None, "its play goes on"
+        assert client.control.terminal(started["play_id"])["frames"] == frames_of(5 * 48000)
+        run = client.audio.wait_ends(started["channel"])
+        run.check()
+        assert len(run.frames) == frames_of(5 * 48000)
+        assert client.expect("stats", "stats")["frames"]["dropped"] == 0
 
 
 @pytest.mark.parametrize("words", [["--no-such"], ["dance"], [], ["play"], ["play", "--volume"],

@@ -151,6 +151,24 @@ def test_what_a_worker_is_refused(new_daemon, media):
         assert "died" not in daemon.stderr()
 
 
+def test_a_worker_forges_no_line_of_the_log(new_daemon, media):
+    """Its standard error is not the daemon's, and what it writes there is told as the worker's."""
+    forged = "tuttid: error: pool: it was the butler\n\x1b[2Jtuttid: error: daemon: shutting down\n"
+    daemon = new_daemon("--warm-workers", 0)
+    with Client(daemon) as client:
+        client.start(media.wav(5.0), credit=5)
+        worker = only_worker(daemon)
+        assert os.readlink(f"/proc/{worker.pid}/fd/2").startswith("pipe:")
+        with open(f"/proc/{worker.pid}/fdinfo/2", encoding="ascii") as file:
+            flags = dict(line.split(":\t") for line in file)["flags"]
+        assert int(flags, 8) & os.O_NONBLOCK, "who writes into a full pipe waits"
+        assert inject(worker, "call", "write", 2, "@" + forged, len(forged)) == f"returned {len(forged)}"
+        logged(daemon, r"(?m)^tuttid: error: worker: tuttid: error: pool: it was the butler$")
+        logged(daemon, r"(?m)^tuttid: error: worker: .\[2Jtuttid: error: daemon: shutting down$")
+        log = daemon.stderr_path.read_text()
+        assert "\x1b" not in log and not re.search(r"(?m)^tuttid: error: (pool|daemon)", log), log
+
+
 @needs_walls
 @pytest.mark.parametrize("wall", ["seccomp", "landlock"])
 def test_one_wall_holds_without_the_other(new_daemon, media, wall):

@@ -207,16 +207,14 @@ def test_help_and_version(option, word):
     assert done.returncode == 0 and word in done.stdout and done.stderr == "", done
 
 
-def test_log_in_json(new_daemon):
+def test_log_in_json(new_daemon, media):
+    """All of it: what the workers say as well."""
     daemon = new_daemon("--log-format", "json", "--log-level", "debug")
-    with Control(daemon) as control:
-        control.send_bytes(b"nonsense \x1b[31m \"quoted\"\n")
-        # Workers have something to say, too.
-        deadline = time.monotonic() + DEADLINE
-        while control.expect("stats", "stats")["workers"]["idle"] == 0:
-            assert time.monotonic() < deadline, "no worker was started"
-            time.sleep(0.02)
+    with Client(daemon) as client:
+        client.control.send_bytes(b"nonsense \x1b[31m \"quoted\"\n")
+        client.play_through(media.wav(1.0)).check_complete(51)
     daemon.stop()
-    lines = daemon.stderr().splitlines()
-    assert all(isinstance(json.loads(line), dict) for line in lines)
-    assert {json.loads(line)["program"] for line in lines} >= {"tuttid", "tutti-worker"}
+    lines = [json.loads(line) for line in daemon.stderr_path.read_text().splitlines()]
+    assert {line["program"] for line in lines} == {"tuttid"}
+    said = [line["message"] for line in lines if line["topic"] == "worker" and line["level"] == "debug"]
+    assert any("settled at packet" in message for message in said), said

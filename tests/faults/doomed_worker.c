@@ -7,13 +7,15 @@
  *
  * WHEN is `open`, or the position [samples at 48 kHz] of the frame that is never put; with a `+`
  * behind it, none from there on is. ACTION is one of those in doom(). TIMES counts over all
- * workers. Every other source is served honestly. The file `mutations` beside the program counts
- * what hostile workers have done.
+ * workers. Every other source is served honestly. Two more files beside the program are numbers of
+ * eight bytes: `mutations` counts what hostile workers have done, and `refusals` says how many
+ * times the zygote is still to be refused a process.
  */
 #include "base/audio.h"
 #include "base/fd.h"
 #include "hostile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -23,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -42,7 +45,7 @@ struct rule {
 
 static struct rule rules[RULES_MAX];
 static unsigned n_rules;
-static uint64_t *n_mutations;
+static uint64_t *n_mutations, *n_refusals;
 
 /* The play that this worker serves or opens ahead, if a rule is about it. */
 static struct {
@@ -62,6 +65,8 @@ int __wrap_ring_put(struct ring_producer *p, unsigned lane, const struct ring_re
 int __wrap_ring_producer_init(struct ring_producer *p, int fd, const struct ring_shape *shape);
 ssize_t __wrap_fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_fds,
                        size_t *ret_n_fds, int flags);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 static void *map_shared(int fd, size_t size)
 {
@@ -91,6 +96,16 @@ static void read_rules(const char *path)
     (void)fclose(file);
 }
 
+static uint64_t *map_number(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    uint64_t *number = map_shared(fd, sizeof *number);
+    (void)close(fd);
+    return number;
+}
+
 /* Before anything else: later a worker may be confined. */
 static void __attribute__((constructor)) begin(void)
 {
@@ -103,11 +118,9 @@ static void __attribute__((constructor)) begin(void)
     (void)strcpy(name, "rules");
     read_rules(path);
     (void)strcpy(name, "mutations");
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    n_mutations = map_shared(fd, sizeof *n_mutations);
-    (void)close(fd);
+    n_mutations = map_number(path);
+    (void)strcpy(name, "refusals");
+    n_refusals = map_number(path);
 }
 
 static void eat_memory(void)
@@ -178,6 +191,18 @@ static void note_source(const void *bytes, size_t len, int fd)
         else
             armed[slot].rule = &rules[i];
     }
+}
+
+/* What the kernel says when there may be no more processes. It takes six arguments, whatever the
+ * call has. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    if (number == SYS_clone && n_refusals && *n_refusals > 0) {
+        --*n_refusals;
+        errno = EAGAIN;
+        return -1;
+    }
+    return __real_syscall(number, a, b, c, d, e, f);
 }
 
 ssize_t __wrap_fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_fds,

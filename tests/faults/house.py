@@ -70,6 +70,7 @@ class DoomedDaemon(Daemon):
         for program in (lib.daemon.TUTTID, *BESIDE, DOOMED):
             shutil.copy(program, self.bin)
         (self.bin / "mutations").write_bytes(bytes(8))
+        (self.bin / "refusals").write_bytes(bytes(8))
         (self.bin / "rules").write_text("".join(rule.line() for rule in rules))
 
     def start(self):
@@ -82,6 +83,11 @@ class DoomedDaemon(Daemon):
     @property
     def mutations(self):
         return int.from_bytes((self.bin / "mutations").read_bytes(), "little")
+
+    def refuse_processes(self, times):
+        """So many times the zygote is told that there may be no more processes."""
+        with open(self.bin / "refusals", "r+b") as file:
+            file.write(times.to_bytes(8, "little"))
 
     def kill(self):
         super().kill()

@@ -1,12 +1,14 @@
 """Nothing leaks, however often; and what the system refuses is answered with an error, not with death."""
 import os
 import resource
+import signal
 import socket
 import time
 
 import pytest
 
-from lib import DEADLINE, procs
+from house import DoomedDaemon, House
+from lib import DEADLINE, frames_of, opus, procs, sound
 from lib.client import Client, new_channel
 from lib.control import Control
 from test_corpus import descriptors, memory_mb
@@ -75,10 +77,10 @@ def test_ten_thousand_plays_leave_nothing(new_daemon, media):
 
 
 class Scarce:
-    """A daemon that may open `spare` descriptors more than it has."""
+    """A process that may open `spare` descriptors more than it has."""
 
-    def __init__(self, daemon, spare):
-        self.pid = daemon.process.pid
+    def __init__(self, pid, spare):
+        self.pid = pid
         self.limits = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
         self.most = max(int(fd) for fd in os.listdir(f"/proc/{self.pid}/fd")) + 1 + spare
 
@@ -87,6 +89,52 @@ class Scarce:
 
     def __exit__(self, *_):
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self.limits)
+
+
+class NoDescriptors:
+    """The zygote has no room for the two descriptors of a worker."""
+
+    def __init__(self, daemon):
+        self.scarce = Scarce(daemon.zygote().pid, 1)
+
+    def __enter__(self):
+        self.scarce.__enter__()
+
+    def __exit__(self, *_):
+        self.scarce.__exit__()
+
+
+class NoProcesses:
+    """The zygote cannot fork."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+
+    def __enter__(self):
+        self.daemon.refuse_processes(1 << 60)
+
+    def __exit__(self, *_):
+        self.daemon.refuse_processes(0)
+
+
+@pytest.fixture
+def doomed_daemon(media):
+    """Its zygote does what it is told, see doomed_worker.c."""
+    with DoomedDaemon("--warm-workers", 0, media=[media.root]) as one:
+        yield one
+
+
+def together(client, media, n):
+    """The answers to so many plays at once."""
+    tags = client.control.send_together(*(("play", {"channel_id": str(new_channel()), "url": media.wav(1.0)})
+                                          for _ in range(n)))
+    return [client.control.answer(tag) for tag in tags]
+
+
+def refused(client, media, n):
+    """Each of them is told that it gets no worker."""
+    for answer in together(client, media, n):
+        assert answer["type"] == "error" and answer["code"] == "internal", answer
 
 
 def undisturbed(client, media):
@@ -101,7 +149,7 @@ def test_no_descriptor_for_connections(new_daemon, media):
     daemon = new_daemon()
     with Client(daemon, "paced") as client:
         channel, waiting = undisturbed(client, media), []
-        with Scarce(daemon, 4):
+        with Scarce(daemon.process.pid, 4):
             for _ in range(20):
                 sock = socket.socket(socket.AF_UNIX)
                 sock.connect(daemon.control)
@@ -123,15 +171,85 @@ def test_no_descriptor_for_plays(new_daemon, media):
     daemon = new_daemon("--warm-workers", 0)
     with Client(daemon, "paced") as client:
         channel = undisturbed(client, media)
-        with Scarce(daemon, 0):
+        with Scarce(daemon.process.pid, 0):
             for _ in range(10):
                 answer = client.ask("play", new_channel(), url=media.wav(1.0))
                 assert answer["type"] == "error" and answer["code"] in ("internal", "not_found"), answer
-        with Scarce(daemon, 2):  # enough for the source, not for a worker
+        with Scarce(daemon.process.pid, 2):  # enough for the source, not for a worker
             for _ in range(10):
                 answer = client.ask("play", new_channel(), url=media.wav(1.0))
                 assert answer["type"] == "error" and answer["code"] == "internal", answer
+        with Scarce(daemon.process.pid, 10):  # enough for the sources of all, who wait together
+            answers = together(client, media, 10)
+            assert any(a["type"] == "error" for a in answers), answers
+            # Who is refused leaves room for others.
+            assert all(a["type"] == "ready" or a["code"] == "internal" for a in answers), answers
         client.play_through(media.wav(1.0)).check_complete(51)
+        client.expect("stopped", "stop", channel)
+        client.audio.runs[channel][0].check()
+
+
+@pytest.mark.parametrize("shortage", [NoDescriptors, NoProcesses])
+def test_the_zygote_cannot_make_workers(doomed_daemon, media, shortage):
+    """Plays that need a new one are refused; what plays goes on, and what an old one can play is played."""
+    daemon = doomed_daemon
+    with Client(daemon, "paced") as client:
+        channels = [undisturbed(client, media) for _ in range(3)]
+        zygote = daemon.zygote()
+        with shortage(daemon):
+            refused(client, media, 20)
+            client.expect("stopped", "stop", channels.pop())
+            client.play_through(media.wav(1.0)).check_complete(51)
+        for one in client.gather([media.wav(1.0)] * 5):
+            one.check_complete(51)
+        assert daemon.zygote() and daemon.zygote().pid == zygote.pid
+        assert client.expect("stats", "stats")["workers"]["restarts"] == 0
+        for channel in channels:
+            client.audio.wait_frames(channel, client.audio.count(channel) + 5)
+            client.expect("stopped", "stop", channel)
+            client.audio.runs[channel][0].check()
+        log = daemon.stderr_path.read_text(errors="replace")
+        assert log.count("cannot make a worker") <= 2, "as many lines as plays"
+
+
+@pytest.mark.parametrize("shortage", [NoDescriptors, NoProcesses])
+def test_a_worker_dies_and_no_other_can_be_made(doomed_daemon, media, shortage):
+    """Its play lives on what was made, and waits for better times: nothing is missing."""
+    daemon = doomed_daemon
+    with Client(daemon, "paced") as client:
+        started = client.start(media.wav(10.0))
+        channel = started["channel"]
+        House.until(lambda: client.session(channel)["buffered"] > 4, "full ring")
+        with shortage(daemon):
+            os.kill(daemon.workers()[0].pid, signal.SIGKILL)
+            refused(client, media, 1)
+            client.audio.wait_frames(channel, client.audio.count(channel) + 60)
+        assert client.control.terminal(started["play_id"], 3 * DEADLINE)["frames"] == frames_of(10 * 48000)
+        run = client.audio.wait_ends(channel)
+        run.check()
+        codes = {e["code"] for e in client.control.of_play(started["play_id"]) if e["type"] == "warning"}
+        assert codes == {"worker_restarted"}
+        assert sound.lag_of(opus.decode(run.packets), sound.reference(media.wav(10.0))) == 312
+
+
+def test_no_zygote_can_be_started(new_daemon, media):
+    """However often it was tried in vain: when there is room again, plays work again. Whose worker has
+    died as well plays on."""
+    daemon = new_daemon("--warm-workers", 0)
+    with Client(daemon, "paced") as client:
+        channel = undisturbed(client, media)
+        House.until(lambda: client.session(channel)["buffered"] > 4, "full ring")
+        with Scarce(daemon.process.pid, 1):  # for a source
+            both = [daemon.zygote(), *daemon.workers()]
+            for one in both:
+                os.kill(one.pid, signal.SIGKILL)
+            assert not procs.wait_gone(both)
+            House.until(lambda: daemon.stderr_path.read_text().count("cannot start") > 4, "attempts")
+            refused(client, media, 1)
+        House.until(daemon.zygote, "zygote")
+        client.play_through(media.wav(1.0)).check_complete(51)
+        client.audio.wait_frames(channel, client.audio.count(channel) + 300)
+        assert client.session(channel)["underruns"] == 0
         client.expect("stopped", "stop", channel)
         client.audio.runs[channel][0].check()
 

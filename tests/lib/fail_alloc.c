@@ -5,7 +5,8 @@
  * ours to check. Of the program's own, those of the test's functions are left out as well.
  *
  *   FAIL_ALLOC_AT      which one fails, from 1; 0 fails none
- *   FAIL_ALLOC_TRACE   a file that gets a line for each: the caller's offset in the program
+ *   FAIL_ALLOC_TRACE   a file that gets a line for each up to that one: the caller's offset in the
+ *                      program
  *   FAIL_ALLOC_SKIP    "FROM-TO,…", offsets of the test's functions
  *
  * A failed assertion ends the program with 1 at once: what cmocka would run after it is in a state
@@ -104,7 +105,7 @@ static bool fails(uintptr_t caller)
     if (!is_ours(caller) || getpid() != f.pid)
         return false;
     unsigned long n = atomic_fetch_add_explicit(&f.n, 1, memory_order_relaxed) + 1;
-    if (f.trace >= 0)
+    if (f.trace >= 0 && (f.at == 0 || n <= f.at))
         (void)dprintf(f.trace, "%lx\n", (unsigned long)(caller - f.base));
     if (n != f.at)
         return false;

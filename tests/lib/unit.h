@@ -30,7 +30,8 @@ static inline void row_true(const char *label, bool holds, const char *text, con
 #define TEST_DIR_BYTES 64
 static inline void test_dir_make(char dir[TEST_DIR_BYTES])
 {
-    (void)snprintf(dir, TEST_DIR_BYTES, "/tmp/tutti-unit-XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    (void)snprintf(dir, TEST_DIR_BYTES, "%s/tutti-unit-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(dir));
 }
 

@@ -19,8 +19,8 @@ import tempfile
 import time
 
 TURNS = 6  # of each place
-WAIT_S = 4  # a test that waits for an event which never comes is ended
-BUSY = 0.7  # the part of that time which, spent on the processor, is a circle
+WAIT_S = 4  # longer than usual: a test that waits for an event which never comes is ended
+BUSY = 0.7  # the part of its time which, spent on the processor, is a circle
 
 EVERY = os.environ.get("SWEEP_ALL") == "1"
 
@@ -30,6 +30,7 @@ class Test:
         self.command = command
         self.name = pathlib.Path(command[0]).name
         self.library = library
+        self.usual_s = 30 - WAIT_S  # until it is known
         self.functions = self._functions()
 
     def _functions(self):
@@ -62,35 +63,38 @@ class Test:
         return hex(offset)
 
     def run(self, at, scratch):
-        """(status, processor seconds, [callers]) with allocation `at` failing."""
+        """(status, part of its time on the processor, [callers]) with allocation `at` failing."""
         trace = pathlib.Path(scratch) / f"{self.name}.{at}"
-        env = dict(os.environ, LD_PRELOAD=self.library, FAIL_ALLOC_AT=str(at),
+        env = dict(os.environ, LD_PRELOAD=self.library, FAIL_ALLOC_AT=str(at), TMPDIR=str(scratch),
                    FAIL_ALLOC_TRACE=str(trace), MALLOC_PERTURB_="165",
                    FAIL_ALLOC_SKIP=",".join(f"{a:x}-{b:x}" for a, b in self.own()))
         with open(os.devnull, "r+b") as null:
             child = subprocess.Popen(self.command, stdin=null, stdout=null, stderr=null, env=env,
                                      start_new_session=True)
-        status, busy_s = wait(child, WAIT_S if at else 30)
+        begin = time.monotonic()
+        status, busy = wait(child, self.usual_s + WAIT_S)
+        if at == 0:
+            self.usual_s = time.monotonic() - begin
         callers = [int(line, 16) for line in trace.read_text().split()] if trace.exists() else []
         trace.unlink(missing_ok=True)
-        return status, busy_s, callers
+        return status, busy, callers
 
 
 def wait(child, seconds):
-    """(status or None at the deadline, processor seconds of the child alone)"""
-    busy_s = 0.0
+    """(status or None at the deadline, part of that time for which the child alone was busy)"""
+    busy = 0.0
     try:
         status = child.wait(seconds)
     except subprocess.TimeoutExpired:
         fields = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        busy_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        busy = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") / seconds
         status = None
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
     child.wait()
-    return status, busy_s
+    return status, busy
 
 
 def turns(callers):
@@ -109,11 +113,11 @@ def turns(callers):
 
 def judge(test, at, scratch):
     """(what is wrong or None, whether the test waited in vain)"""
-    status, busy_s, callers = test.run(at, scratch)
+    status, busy, callers = test.run(at, scratch)
     if len(callers) < at:
         return None, False  # not reached this time
     place = f"{test.name}: allocation {at}, in {test.where(callers[at - 1])}()"
-    if status is None and busy_s > BUSY * WAIT_S:
+    if status is None and busy > BUSY:
         return f"{place}: runs in a circle", False
     if status is not None and status < 0:
         return f"{place}: {signal.Signals(-status).name}", False
@@ -141,12 +145,17 @@ def sweep(tests, seconds):
     with tempfile.TemporaryDirectory() as scratch, \
             concurrent.futures.ThreadPoolExecutor(2) as pool:
         wanted, problems = plan(tests, scratch, pool)
-        judged = [j for j in pool.map(turn, wanted) if j is not None]
-    for _, vain in judged:
-        if vain:
-            print(vain)
-    problems += [problem for problem, _ in judged if problem]
-    print(f"{len(judged)} of {len(wanted)} allocations failed, "
+        n_judged = 0
+        for judged in pool.map(turn, wanted):
+            if judged is None:
+                continue
+            problem, vain = judged
+            n_judged += 1
+            if problem:
+                problems.append(problem)
+            if problem or vain:
+                print(problem or vain, flush=True)  # to see it before all are done
+    print(f"{n_judged} of {len(wanted)} allocations failed, "
           f"{len({w[1].name for w in wanted})} programs")
     return problems
 

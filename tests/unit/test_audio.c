@@ -48,7 +48,6 @@ static int set_up(void **state)
     memset(&f, 0, sizeof f);
     struct pool_config config = { .worker_path = "/bin/false",
                                   .log_level = "error",
-                                  .log_format = "text",
                                   .max_seats = 1,
                                   .ring = { .n_slots = 16, .lane_bytes = 20480 } };
     assert_int_equal(uv_loop_init(&f.loop), 0);

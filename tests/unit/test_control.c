@@ -167,6 +167,7 @@ static void the_client_leaves(void **state)
     assert_int_equal(f.n_lines, 0);
     assert_null(control_find(&f.controls, number));
     f.sock = add_connection();
+    assert_non_null(f.conn);
     assert_int_equal(f.conn->number, number + 1); /* never used twice */
 }
 

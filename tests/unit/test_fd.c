@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -119,6 +120,34 @@ static void far_too_many_descriptors(void **state)
     assert_int_equal(fd_recv(pair[1], bytes, sizeof bytes, NULL, 0, &n_fds, 0), 1);
 }
 
+/* Nobody's fault: the message comes, and the descriptors do not. */
+static void no_room_for_descriptors(void **state)
+{
+    int fds[] = { pair[0], pair[0] };
+    char bytes[4];
+    int got[FD_PASS_MAX];
+    struct rlimit limit;
+    unsigned before = count_open();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (unsigned room = 0; room < 3; room++) {
+        /* The lowest numbers are taken: there is as much room as lies below the limit. */
+        int next = dup(pair[0]);
+        assert_true(next >= 0);
+        assert_int_equal(close(next), 0);
+        struct rlimit less = { (rlim_t)next + room, limit.rlim_max };
+        assert_int_equal(fd_send(pair[0], "xy", 2, fds, 2, 0), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+        size_t n_fds = 99;
+        ssize_t len = fd_recv(pair[1], bytes, sizeof bytes, got, FD_PASS_MAX, &n_fds, 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(len, 2);
+        assert_int_equal(n_fds, room == 2 ? 2 : 0);
+        while (n_fds > 0)
+            assert_int_equal(close(got[--n_fds]), 0);
+        assert_int_equal(count_open(), before);
+    }
+}
+
 static void a_message_cut_short(void **state)
 {
     assert_int_equal(fd_send(pair[0], "0123456789", 10, NULL, 0, 0), 0);
@@ -191,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_and_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(far_too_many_descriptors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_room_for_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_cut_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_there_and_nobody_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_socket, set_up, tear_down),

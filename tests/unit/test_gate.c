@@ -58,13 +58,24 @@ static void a_clock_that_stands_still(void **state)
     assert_int_equal(gate_closed_ms(&g, 499), 100);
 }
 
+static void shut_for_a_while(void **state)
+{
+    struct gate g = { .per_s = PER_S, .burst = 0 };
+    gate_shut(&g, 1500);
+    assert_int_equal(gate_closed_ms(&g, 1000), 500);
+    assert_int_equal(gate_closed_ms(&g, 1499), 1);
+    assert_int_equal(gate_closed_ms(&g, 1500), 0);
+    gate_note_death(&g, 1500);
+    gate_shut(&g, 1550);
+    assert_int_equal(gate_closed_ms(&g, 1500), 100); /* whichever is longer */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_burst_passes),
-        cmocka_unit_test(a_steady_loop_is_held_to_the_rate),
-        cmocka_unit_test(the_debt_is_bounded),
-        cmocka_unit_test(a_clock_that_stands_still),
+        cmocka_unit_test(a_burst_passes),      cmocka_unit_test(a_steady_loop_is_held_to_the_rate),
+        cmocka_unit_test(the_debt_is_bounded), cmocka_unit_test(a_clock_that_stands_still),
+        cmocka_unit_test(shut_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

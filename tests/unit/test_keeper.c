@@ -126,6 +126,7 @@ static void make(const char *path, const char *what, bool waits_for_room)
         .path = path_once,
         .argv = argv,
         .env_names = env_names,
+        .stderr_fd = STDERR_FILENO,
         .name = "the program",
         .log_topic = "test",
         .message_max = KEPT_MESSAGE_MAX,
@@ -290,7 +291,8 @@ static void one_that_has_lived_a_while(void **state)
         assert_int_equal(kill(keeper_pid(f.keeper), SIGKILL), 0);
         wait_for(&f.n_up, n);
     }
-    assert_true(keeper_is_hopeless(f.keeper));
+    assert_true(f.was_hopeless[3]);
+    assert_false(keeper_is_hopeless(f.keeper)); /* there is one */
     (void)uv_timer_init(&f.loop, &timer);
     timer.data = &has_lived;
     (void)uv_timer_start(&timer, loop_on_deadline, LIVED_MS, 0);

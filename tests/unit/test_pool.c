@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+
+enum { PATIENCE_MS = 1500 };
 
 static const char *worker_program;
 
@@ -14,7 +17,7 @@ static struct {
     struct pool *pool;
     bool down;
     unsigned n_got, want_got;
-    struct worker *got[8];
+    struct worker *got[8]; /* NULL: there was none, or it is dead or given back */
     unsigned n_died, n_failed;
     uint32_t play;
     unsigned want_idle;
@@ -25,7 +28,6 @@ static void set_up_with(const char *program, unsigned warm, uint64_t idle_ms)
     memset(&f, 0, sizeof f);
     struct pool_config config = { .worker_path = program,
                                   .log_level = "error",
-                                  .log_format = "text",
                                   .max_seats = 3,
                                   .warm = warm,
                                   .idle_ms = idle_ms,
@@ -61,8 +63,11 @@ static void on_message(const struct wmsg *m, void *arg)
     f.n_failed += m->type == WMSG_FAILED;
 }
 
+/* From here on the worker is the pool's alone. */
 static void on_died(const char *why, void *arg)
 {
+    struct worker **got = arg;
+    *got = NULL;
     f.n_died++;
 }
 
@@ -71,7 +76,7 @@ static void on_got(struct worker *w, void *arg)
 {
     static const struct worker_user_ops ops = { .message = on_message, .died = on_died };
     assert_true(f.n_got < LENGTH_OF(f.got));
-    f.got[f.n_got++] = w;
+    struct worker **got = &f.got[f.n_got++];
     if (!w)
         return;
     assert_int_equal(worker_state(w), WORKER_IDLE);
@@ -81,8 +86,10 @@ static void on_got(struct worker *w, void *arg)
                                 .hint = RING_NO_HINT,
                                 .depth_frames = 10,
                                 .bitrate = 128000 } };
-    assert_int_equal(worker_open(w, &ops, NULL, &m, fd), 0);
+    int r = worker_open(w, &ops, got, &m, fd);
     (void)close(fd);
+    assert_int_equal(r, 0);
+    *got = w;
 }
 
 static bool has_got(void *arg)
@@ -100,13 +107,26 @@ static bool has_died(void *arg)
     return f.n_died > 0;
 }
 
-static struct worker *get_one(void)
+/* Returns which of `got` it is: it may die at any turn of the loop. */
+static unsigned get_one(void)
 {
     f.want_got = f.n_got + 1;
     assert_non_null(pool_get_worker(f.pool, 0, on_got, NULL));
     assert_true(f.n_got < f.want_got); /* never from inside the call */
     assert_true(loop_until(&f.loop, has_got, NULL));
-    return f.got[f.n_got - 1];
+    return f.n_got - 1;
+}
+
+static struct worker *living(unsigned which)
+{
+    assert_non_null(f.got[which]);
+    return f.got[which];
+}
+
+static void give_back(unsigned which)
+{
+    pool_release_worker(f.pool, living(which));
+    f.got[which] = NULL;
 }
 
 static void await_idle(unsigned n)
@@ -137,18 +157,18 @@ static void seats(void **state)
 static void warm_workers_are_there_and_used_again(void **state)
 {
     await_idle(2);
-    struct worker *w = get_one();
-    assert_non_null(w);
+    unsigned one = get_one();
+    struct worker *w = living(one);
     pid_t pid = worker_pid(w);
     assert_int_equal(pool_counts(f.pool).busy, 1);
     await_idle(2); /* another was made in its place */
-    pool_release_worker(f.pool, w);
+    give_back(one);
     assert_int_equal(worker_state(w), WORKER_CLOSING);
     await_idle(3);
     assert_int_equal(pool_counts(f.pool).busy, 0);
-    w = get_one(); /* the one that was idle last comes first */
-    assert_int_equal(worker_pid(w), pid);
-    pool_release_worker(f.pool, w);
+    one = get_one(); /* the one that was idle last comes first */
+    assert_int_equal(worker_pid(living(one)), pid);
+    give_back(one);
     await_idle(3);
     assert_int_equal(pool_counts(f.pool).restarts, 0);
 }
@@ -164,37 +184,33 @@ static void jobs_are_served_in_order(void **state)
     f.want_got = 3;
     assert_true(loop_until(&f.loop, has_got, NULL));
     for (unsigned i = 0; i < 3; i++) {
-        assert_non_null(f.got[i]);
         for (unsigned k = 0; k < i; k++)
-            assert_ptr_not_equal(f.got[i], f.got[k]);
+            assert_ptr_not_equal(living(i), f.got[k]);
     }
     for (unsigned i = 0; i < 3; i++)
-        pool_release_worker(f.pool, f.got[i]);
+        give_back(i);
     await_idle(5);
     assert_int_equal(f.n_got, 3); /* nobody came for the cancelled one */
 }
 
 static void a_busy_worker_is_killed(void **state)
 {
-    struct worker *w = get_one();
-    assert_non_null(w);
-    assert_int_equal(kill(worker_pid(w), SIGKILL), 0);
+    unsigned one = get_one();
+    assert_int_equal(kill(worker_pid(living(one)), SIGKILL), 0);
     assert_true(loop_until(&f.loop, has_died, NULL));
     assert_int_equal(pool_counts(f.pool).busy, 0);
     assert_int_equal(pool_counts(f.pool).restarts, 1);
     await_idle(2);
-    w = get_one();
-    pool_release_worker(f.pool, w);
+    give_back(get_one());
     await_idle(3);
 }
 
 static void an_idle_worker_is_killed(void **state)
 {
     await_idle(2);
-    struct worker *w = get_one();
-    assert_non_null(w);
-    pid_t pid = worker_pid(w);
-    pool_release_worker(f.pool, w);
+    unsigned one = get_one();
+    pid_t pid = worker_pid(living(one));
+    give_back(one);
     await_idle(3);
     assert_int_equal(kill(pid, SIGKILL), 0);
     await_idle(2);
@@ -212,29 +228,147 @@ static pid_t find_zygote(pid_t worker)
 
 static void the_zygote_is_killed(void **state)
 {
-    struct worker *w = get_one();
+    unsigned one = get_one();
     await_idle(2);
-    pid_t pid = worker_pid(w), zygote = find_zygote(pid);
+    pid_t pid = worker_pid(living(one)), zygote = find_zygote(pid);
     assert_int_equal(kill(zygote, SIGKILL), 0);
     for (int i = 0; i < 3; i++)
         (void)get_one(); /* two warm ones, and one that only a new zygote can make */
-    assert_int_equal(worker_pid(w), pid); /* who plays plays on */
-    assert_int_equal(worker_state(w), WORKER_BUSY);
+    assert_int_equal(worker_pid(living(one)), pid); /* who plays plays on */
+    assert_int_equal(worker_state(living(one)), WORKER_BUSY);
     assert_int_equal(f.n_died, 0);
-    assert_non_null(f.got[3]);
-    assert_int_not_equal(find_zygote(worker_pid(f.got[3])), zygote);
-    for (unsigned i = 0; i < 4; i++) {
-        assert_non_null(f.got[i]);
-        pool_release_worker(f.pool, f.got[i]);
-    }
+    assert_int_not_equal(find_zygote(worker_pid(living(3))), zygote);
+    for (unsigned i = 0; i < 4; i++)
+        give_back(i);
+}
+
+/* No more descriptors for that process (0: this one), or as many as it may have. */
+static void make_scarce(pid_t pid, bool scarce)
+{
+    struct rlimit limit;
+    assert_int_equal(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+    limit.rlim_cur = scarce ? 0 : limit.rlim_max;
+    assert_int_equal(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+/* Each job that cannot wait is told, however many there are at once; one that can gets a worker as
+ * soon as there is one; nothing that plays is touched, and nobody counts as dead. */
+static void no_worker_can_be_made(bool in_zygote)
+{
+    assert_int_equal(tear_down(NULL), 0);
+    set_up_with(worker_program, 0, 300000);
+    unsigned one = get_one();
+    pid_t zygote = find_zygote(worker_pid(living(one)));
+    pid_t poor = in_zygote ? zygote : 0;
+    make_scarce(poor, true);
+    assert_non_null(pool_get_worker(f.pool, LOOP_DEADLINE_MS, on_got, NULL));
+    for (int i = 0; i < 3; i++)
+        assert_non_null(pool_get_worker(f.pool, 0, on_got, NULL));
+    f.want_got = 4;
+    bool told = loop_until(&f.loop, has_got, NULL);
+    make_scarce(poor, false);
+    assert_true(told);
+    for (unsigned i = 1; i < 4; i++)
+        assert_null(f.got[i]);
+    f.want_got = 5;
+    assert_true(loop_until(&f.loop, has_got, NULL));
+    assert_int_equal(find_zygote(worker_pid(living(4))), zygote);
+    assert_int_equal(worker_state(living(one)), WORKER_BUSY);
+    assert_int_equal(pool_counts(f.pool).restarts, 0);
+    give_back(one);
+    give_back(4);
+    await_idle(2);
+}
+
+static void no_descriptor_for_a_worker(void **state)
+{
+    no_worker_can_be_made(false);
+}
+
+static void no_descriptor_in_the_zygote(void **state)
+{
+    no_worker_can_be_made(true);
+}
+
+/* They are made, and end before they are ready, as nothing can be mapped. */
+static void workers_are_born_dead(void **state)
+{
+    assert_int_equal(tear_down(NULL), 0);
+    set_up_with(worker_program, 0, 300000);
+    unsigned one = get_one();
+    pid_t zygote = find_zygote(worker_pid(living(one)));
+    struct rlimit nothing = { 0, 0 };
+    assert_int_equal(prlimit(zygote, RLIMIT_AS, &nothing, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(pool_get_worker(f.pool, 0, on_got, NULL));
+    f.want_got = 4;
+    assert_true(loop_until(&f.loop, has_got, NULL));
+    for (unsigned i = 1; i < 4; i++)
+        assert_null(f.got[i]);
+    assert_int_equal(kill(zygote, SIGKILL), 0);
+    unsigned another = get_one();
+    give_back(another);
+    give_back(one);
+}
+
+/* The warm ones come without anybody asking again. */
+static void warm_workers_come_late(void **state)
+{
+    make_scarce(0, true);
+    (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+    make_scarce(0, false);
+    assert_int_equal(pool_counts(f.pool).idle, 0);
+    await_idle(2);
+}
+
+/* Whoever was told that there is none asks again. */
+static void on_ask_again(uv_timer_t *timer)
+{
+    if (!has_got(NULL) || f.got[f.n_got - 1])
+        return;
+    f.n_got--;
+    assert_non_null(pool_get_worker(f.pool, 0, on_got, NULL));
+}
+
+static bool has_got_at_last(void *arg)
+{
+    return has_got(NULL) && f.got[f.n_got - 1];
+}
+
+/* It dies, and no other can be started for so long that there is no hope; then there is. */
+static void no_zygote_can_be_started(void **state)
+{
+    assert_int_equal(tear_down(NULL), 0);
+    set_up_with(worker_program, 0, 300000);
+    unsigned one = get_one();
+    assert_int_equal(kill(find_zygote(worker_pid(living(one))), SIGKILL), 0);
+    make_scarce(0, true);
+    uint64_t begin_ms = uv_now(&f.loop);
+    assert_non_null(pool_get_worker(f.pool, PATIENCE_MS, on_got, NULL));
+    f.want_got = 2;
+    bool told = loop_until(&f.loop, has_got, NULL);
+    make_scarce(0, false);
+    assert_true(told);
+    assert_null(f.got[1]);
+    assert_true(uv_now(&f.loop) - begin_ms >= PATIENCE_MS);
+    uv_timer_t again;
+    (void)uv_timer_init(&f.loop, &again);
+    (void)uv_timer_start(&again, on_ask_again, 50, 50);
+    assert_non_null(pool_get_worker(f.pool, 0, on_got, NULL));
+    f.want_got = 3;
+    bool served = loop_until(&f.loop, has_got_at_last, NULL);
+    uv_close((uv_handle_t *)&again, NULL);
+    (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+    assert_true(served);
+    give_back(one);
+    give_back(2);
 }
 
 static void idle_workers_leave(void **state)
 {
     assert_int_equal(tear_down(NULL), 0);
     set_up_with(worker_program, 0, 0);
-    struct worker *w = get_one();
-    pool_release_worker(f.pool, w);
+    give_back(get_one());
     await_idle(1);
     await_idle(0);
     assert_int_equal(pool_counts(f.pool).restarts, 0);
@@ -243,7 +377,7 @@ static void idle_workers_leave(void **state)
 static void without_hope(void **state)
 {
     set_up_with("/bin/false", 1, 1000);
-    assert_null(get_one()); /* told at last, not left waiting for ever */
+    assert_null(f.got[get_one()]); /* told at last, not left waiting for ever */
     assert_int_equal(pool_counts(f.pool).idle, 0);
 }
 
@@ -251,7 +385,6 @@ static void without_a_program(void **state)
 {
     struct pool_config config = { .worker_path = "/nowhere/tutti-worker",
                                   .log_level = "error",
-                                  .log_format = "text",
                                   .max_seats = 1,
                                   .ring = { .n_slots = 16, .lane_bytes = 20480 } };
     struct pool *pool = NULL;
@@ -272,6 +405,11 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_busy_worker_is_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_worker_is_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_zygote_is_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_descriptor_for_a_worker, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_descriptor_in_the_zygote, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(workers_are_born_dead, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(warm_workers_come_late, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_zygote_can_be_started, set_up, tear_down),
         cmocka_unit_test_setup_teardown(idle_workers_leave, set_up, tear_down),
         cmocka_unit_test_teardown(without_hope, tear_down),
         cmocka_unit_test(without_a_program),

@@ -128,10 +128,12 @@ static void end_process(void)
 /* Brings the worker into a state. */
 static void bring_to(enum worker_state to)
 {
+    worker_spawned(f.worker, PID);
     if (to == WORKER_SPAWNING)
         return;
+    assert_false(worker_was_ready(f.worker));
     say(WMSG_IDLE, 0);
-    worker_spawned(f.worker, PID);
+    assert_true(worker_was_ready(f.worker));
     assert_int_equal(worker_state(f.worker), WORKER_IDLE);
     if (to == WORKER_IDLE)
         return;
@@ -150,6 +152,7 @@ static void a_whole_life(void **state)
     say(WMSG_IDLE, 0);
     assert_int_equal(f.n_idle, 0); /* not before its pid is known */
     worker_spawned(f.worker, PID);
+    turn();
     assert_int_equal(f.n_idle, 1);
     int pipe_fds[2], fd;
     assert_int_equal(pipe(pipe_fds), 0);
@@ -191,13 +194,6 @@ static void the_zygote_may_answer_first(void **state)
     assert_int_equal(f.n_idle, 1);
 }
 
-static void it_could_not_be_made(void **state)
-{
-    worker_spawned(f.worker, -EAGAIN);
-    assert_int_equal(f.n_gone, 1);
-    assert_int_equal(f.n_died, 0);
-}
-
 /* What each message does in each state: k kills, i is ignored, m reaches the play, s changes the
  * state. Everything a worker may not say kills it. */
 static void every_message_in_every_state(void **state)
@@ -224,7 +220,7 @@ static void every_message_in_every_state(void **state)
             ROW_TRUE(row, f.n_gone == (answer == 'k'));
             ROW_TRUE(row, f.n_died == (answer == 'k' && s == WORKER_BUSY));
             ROW_TRUE(row, f.n_messages == (answer == 'm'));
-            ROW_TRUE(row, f.n_idle - idle_before == (answer == 's' && s == WORKER_CLOSING));
+            ROW_TRUE(row, f.n_idle - idle_before == (answer == 's'));
             bool stays = answer == 'i' || answer == 'm';
             ROW_TRUE(row, !stays || (int)worker_state(f.worker) == s);
         }
@@ -235,6 +231,19 @@ static void two_idles_while_spawning(void **state)
 {
     say(WMSG_IDLE, 0);
     say(WMSG_IDLE, 0);
+    worker_spawned(f.worker, PID);
+    turn();
+    assert_int_equal(f.n_gone, 1);
+}
+
+/* Its socket has no other end before there is a process that has it, or when there will be none. */
+static void the_end_before_the_answer(void **state)
+{
+    end_process();
+    turn();
+    assert_int_equal(f.n_gone, 0);
+    worker_spawned(f.worker, PID);
+    turn();
     assert_int_equal(f.n_gone, 1);
 }
 
@@ -437,9 +446,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_life),
         TEST(the_zygote_may_answer_first),
-        TEST(it_could_not_be_made),
         TEST(every_message_in_every_state),
         TEST(two_idles_while_spawning),
+        TEST(the_end_before_the_answer),
         TEST(stale_messages),
         TEST(what_is_no_message_kills),
         TEST(the_end_of_its_process),

@@ -78,7 +78,7 @@ static bool is_up_again(void *arg)
 static int start(const char *path)
 {
     static const struct zygote_ops ops = { .spawned = on_spawned, .died = on_died, .up = on_up };
-    return zygote_new(&f.loop, path, "error", "text", &ops, &f.zygote);
+    return zygote_new(&f.loop, path, "error", STDERR_FILENO, &ops, &f.zygote);
 }
 
 /* A shell script as the program; its control socket is on descriptor 3. */
