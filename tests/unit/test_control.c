@@ -241,6 +241,7 @@ static void a_slow_reader_gets_everything(void **state)
         control_send(f.conn, make_line(i)); /* far more than the socket takes */
     }
     while (n_bytes < 1000 * 1000) {
+        assert_int_equal(f.n_closed, 0);
         read_lines(&n_bytes);
         turn();
     }
@@ -267,8 +268,10 @@ static void no_memory_for_a_line(void **state)
 static void the_last_words_arrive(void **state)
 {
     size_t n_bytes = 0;
-    for (size_t i = 0; i < 500; i++)
+    for (size_t i = 0; i < 500; i++) {
+        assert_non_null(f.conn);
         control_send(f.conn, make_line(i));
+    }
     controls_finish(&f.controls);
     while (f.n_closed == 0) {
         read_lines(&n_bytes);
