@@ -25,7 +25,7 @@ def built():
 
 @pytest.fixture(scope="session")
 def media():
-    """The media factory. TUTTI_E2E_MEDIA names a directory to keep the files in."""
+    """The media factory. TUTTI_E2E_MEDIA names a directory to keep the files in; processes may share it."""
     kept = os.environ.get("TUTTI_E2E_MEDIA")
     root = Path(kept or tempfile.mkdtemp(prefix="te2e-media-")).resolve()
     root.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ Credit flow decides which frame is the last before a command; all that was grant
 its answer, so that what comes after the answer is what the listener hears next.
 """
 import os
+import shutil
 import time
 
 import numpy as np
@@ -282,7 +283,8 @@ def test_packets_are_passed_again_after_a_seek_between_them(heard, media, level)
 def test_a_seek_that_fails(client, media):
     """It gets its error, and the play goes on where it is, with no frame missing."""
     whole = seams.chirp(20 * SECOND)
-    path = media.of("spoilt.mp3", whole, "-c:a libmp3lame -b:a 128k")
+    path = media.root / f"spoilt-{os.getpid()}.mp3"  # of its own: it will be no music any more
+    shutil.copy(media.of("to-be-spoilt.mp3", whole, "-c:a libmp3lame -b:a 128k"), path)
     source = sound.reference(path)
     one = Listening(client, path)
     one.take(500)

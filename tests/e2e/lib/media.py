@@ -1,4 +1,5 @@
 """The media the tests play: made once a session by ffmpeg from sound of our own."""
+import os
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -39,13 +40,17 @@ class Media:
                 self._cook(path, recipe)
         return str(path)
 
+    def _unfinished(self, path):
+        """Other processes may make the same file at the same time."""
+        return path.with_name(f"making-{os.getpid()}-{path.name}")
+
     def _cook(self, path, recipe):
         pcm = sound.music(recipe.samples, recipe.channels, recipe.seed)
         command = ["ffmpeg", "-v", "error", "-y"]
         if recipe.video:
             command += ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=2"]
         command += ["-f", "f32le", "-ar", str(sound.RATE), "-ac", str(recipe.channels), "-i", "-"]
-        made = path.with_name("making-" + path.name)
+        made = self._unfinished(path)
         subprocess.run([*command, *recipe.args.split(), str(made)], input=pcm.tobytes(), check=True)
         if recipe.then:
             again = made.with_name("again-" + path.name)
@@ -64,7 +69,7 @@ class Media:
         """A file of that sound (48 kHz, any channels), under that name with its suffix."""
         path = self.root / name
         if not path.exists():
-            made = path.with_name("making-" + name)
+            made = self._unfinished(path)
             subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "f32le", "-ar", str(sound.RATE), "-ac",
                             str(pcm.shape[1]), "-i", "-", *args.split(), str(made)],
                            input=pcm.astype("<f4").tobytes(), check=True)
