@@ -17,6 +17,14 @@ def pytest_configure(config):
     procs.become_subreaper()
 
 
+# What takes longest begins first, so that nobody waits for one file at the end.
+LONGEST = ("test_network", "test_expired_links", "test_faults", "test_sandbox", "test_network_hls", "test_formats")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def built():
     if not os.access(TUTTID, os.X_OK):

@@ -32,8 +32,8 @@ def test_what_is_kept(new_daemon, media, song, name):
         started = client.start(path, credit=300)
         channel = started["channel"]
         client.audio.wait_frames(channel, 300)
-        client.wait_buffered(channel, 4.5)
-        # All five seconds are made again from what is kept, or from the source.
+        client.wait_buffered(channel, 3)
+        # All of it is made again from what is kept, or from the source.
         client.expect("volume", "volume", channel, level=0.5)
         client.audio.credit(channel, 260)
         client.audio.wait_frames(channel, 560)

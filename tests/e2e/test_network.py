@@ -223,7 +223,7 @@ def test_who_takes_over_reads_on_where_the_music_is(bot, net, server, media, suf
     channel = ready["channel"]
     bot.audio.credit(channel, 100)
     bot.audio.wait_frames(channel, 100)
-    bot.wait_buffered(channel, 4.5)
+    bot.wait_buffered(channel, 3)
     asked = len(server.requests(f"/long.{suffix}"))
     for proc in net.workers():
         os.kill(proc.pid, signal.SIGKILL)
@@ -418,7 +418,7 @@ def test_radio_goes_on_when_a_process_dies(bot, net, server, media, who):
         if proc.name == who:
             os.kill(proc.pid, signal.SIGKILL)
     bot.audio.credit(channel, 600)
-    bot.audio.wait_frames(channel, 800, 30)
+    bot.wait_frames_or_end(channel, ready["play_id"], 800)
     stopped = bot.control.expect("stopped", "stop", channel_id=str(channel))
     assert stopped["position"] == pytest.approx(16.0, abs=0.1)
     bot.audio.wait_ends(channel).check()

@@ -97,10 +97,19 @@ class Client:
         return found[0] if found else None
 
     def wait_buffered(self, channel, seconds):
-        """Wait until so much of a channel lies ready."""
+        """Wait until so much of a channel lies ready. Of the five seconds of a full ring two may have been taken
+        before its worker fills it again."""
         end = time.monotonic() + DEADLINE
         while (session := self.session(channel))["buffered"] < seconds:
             assert time.monotonic() < end, f"not {seconds} s lie ready: {session}"
+            time.sleep(0.02)
+
+    def wait_frames_or_end(self, channel, play_id, count, seconds=3 * DEADLINE):
+        """Wait for so many frames; a play that ends before says why."""
+        end = time.monotonic() + seconds
+        while self.audio.count(channel) < count:
+            ended = [e for e in self.control.of_play(play_id) if e["type"] in TERMINAL]
+            assert not ended and time.monotonic() < end, (self.audio.count(channel), ended, self.session(channel))
             time.sleep(0.02)
 
     def drip(self, channel, frames=10, until=None):
