@@ -57,7 +57,7 @@ static int peek_lane(struct ring_consumer *ring, unsigned lane, uint32_t gen, st
 /* What is being read. */
 static int peek_current(struct play *p, struct ring_record *r, const uint8_t **packet)
 {
-    if (p->relic.broken)
+    if (p->relic.broken || p->left_lane)
         return 0;
     int n = peek_lane(p->rt.ring, p->rt.lane, p->rt.gen, r, packet);
     if (n < 0 && p->relic.ring) {
@@ -78,7 +78,7 @@ static void change_lane(struct play *p, const struct ring_record *first)
     if (p->successor && p->successor->opened)
         p->awaits_next = false; /* this render ends with the join */
     p->rt.ring = worker_ring(p->worker);
-    p->rendering = false;
+    p->rendering = p->left_lane = false;
     p->rt.lane = p->render.lane;
     p->rt.gen = p->render.gen;
     p->rt.next_pos = p->changed_pos = first->pos;
@@ -294,6 +294,8 @@ static void start_render(struct play *p, int64_t pos, bool exact)
         .lane = (uint8_t)((p->relic.ring ? p->render.lane : p->rt.lane) ^ 1u),
         .exact = exact && p->ready,
     };
+    p->displaced = p->rendering;
+    p->left_lane = p->left_lane && p->render.exact;
     p->rendering = true;
     p->render_number++;
     p->relic.drain = p->relic.lost = false;
@@ -336,6 +338,13 @@ bool play_seek(struct play *p, int64_t pos)
     return false;
 }
 
+/* No frame is left that was made before. */
+static bool has_nothing(const struct play *p)
+{
+    return p->left_lane || (!p->relic.ring && p->worker && (!p->rendering || p->render.exact) &&
+                            ring_consumer_fill(p->rt.ring, p->rt.lane) == 0);
+}
+
 bool play_set_volume(struct play *p, double volume)
 {
     bool changed = (float)volume != (float)p->volume;
@@ -344,11 +353,13 @@ bool play_set_volume(struct play *p, double volume)
         return true;
     if ((!p->worker && !p->ready) || !changed)
         return !p->rendering || p->relic.drain || !p->ready;
-    if (p->ready && p->rendering && p->worker && !p->relic.drain)
+    bool is_next = p->ready && has_nothing(p);
+    if (p->ready && p->rendering && p->worker && !p->relic.drain && !is_next)
         return false;
     if (p->ready || p->rendering)
         play_render_anew(p);
     else
         start_render(p, p->rt.next_pos, false);
-    return !p->ready;
+    p->left_lane = is_next && p->rendering && p->render.exact;
+    return !p->ready || p->left_lane;
 }

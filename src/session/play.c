@@ -185,8 +185,9 @@ static void take_back_render(struct play *p, enum tutti_error code, const char *
     p->rendering = false;
     p->volume = (double)p->heard_gain;
     p->ops->refused(p, code, why);
-    /* A source that cannot be sought is where it was, any other is to be brought back. */
-    if (code != TUTTI_E_NOT_SEEKABLE)
+    /* A source that cannot be sought is where it was, any other is to be brought back; and so is
+     * one that was about to change. */
+    if (code != TUTTI_E_NOT_SEEKABLE || p->displaced)
         play_render_anew(p);
     else if (p->awaits_next && p->successor && p->successor->opened)
         play_make_join(p, true);

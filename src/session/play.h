@@ -132,6 +132,8 @@ struct play {
     /* a render on its way into the other lane */
     bool rendering;
     bool render_unsent; /* the worker did not take it yet */
+    bool left_lane;     /* its frame is the next one: the lane that is read is read no more */
+    bool displaced;     /* it took the place of one that was under way */
     struct wmsg_render render;
     uint32_t render_number; /* counts the renders that were asked for */
     unsigned n_late;        /* in a row that came after the frame they were to begin with */
@@ -261,6 +263,7 @@ bool play_await_frame(struct play *p);
 /* Both start a render, or change what OPEN will ask for. The caller notes who waits for it; where
  * they return true there is nothing to wait for. A volume that comes while a render is under way is
  * rendered when that one is in force: however fast they come, each change is ramped and is heard.
+ * Where nothing lies ready, a volume is in force for what comes next, whenever that is.
  */
 bool play_seek(struct play *p, int64_t pos);
 bool play_set_volume(struct play *p, double volume);

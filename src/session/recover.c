@@ -47,7 +47,7 @@ void play_lose(struct play *p, enum tutti_error code, const char *why)
         return;
     }
     p->relic.lost = true;
-    p->rendering = p->relic.drain = p->awaits_next = false;
+    p->rendering = p->left_lane = p->relic.drain = p->awaits_next = false;
     p->ops->refused(p, p->relic.code, p->relic.why);
     p->ops->look_soon(p);
 }

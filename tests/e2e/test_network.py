@@ -308,6 +308,29 @@ def test_a_dry_source_is_said_with_credit_too(bot, serve, undisturbed):
     assert warnings(bot, ready["play_id"]).count("source_stalled") == 1
 
 
+def test_a_volume_when_nothing_is_left_to_hear(bot, serve, undisturbed):
+    """It is in force for what comes next, and says so before that comes."""
+    url, resource = serve("mp3")
+    told = threading.Event()
+    resource.script = [dict(cut=60000)]
+    resource.guard = lambda request: 503 if request.range[0] and not told.is_set() else None
+    ready = bot.start(url)
+    channel = ready["channel"]
+    bot.audio.credit(channel, PLENTY)
+    bot.control.wait("warning", play_id=ready["play_id"], code="source_stalled")
+    dry = bot.audio.count(channel)
+    for level in (1.5, 0.5, 0.25):
+        assert bot.control.expect("volume", "volume", channel_id=str(channel), level=level)["level"] == level
+    told.set()
+    assert bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
+    run = bot.audio.wait_ends(channel)
+    run.check()
+    want = undisturbed("mp3")
+    assert len(run.packets) == len(want) and run.packets[:dry] == want[:dry]
+    rms = [float((opus.decode(p)[(dry + 10) * FRAME:].astype(float) ** 2).mean()) ** 0.5 for p in (run.packets, want)]
+    assert rms[0] / rms[1] == pytest.approx(0.25, rel=0.05)
+
+
 def test_next_over_the_network_joins(bot, serve, server, undisturbed):
     """Gapless from one network source to another, though the second answers late."""
     first, _ = serve("opus")
