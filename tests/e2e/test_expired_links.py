@@ -1,7 +1,5 @@
 """HLS behind a page, whose links expire: they are found anew, and not a frame is lost or repeated."""
 import json
-import os
-import signal
 import threading
 import time
 
@@ -339,12 +337,7 @@ def test_a_process_dies_meanwhile(bot, net, song, undisturbed, who):  # noqa: F8
     want = undisturbed("opus")
     one = song("opus")
     one.expires_at(one.media[5])
-
-    def kill():
-        for proc in net.processes():
-            if proc.name == who:
-                os.kill(proc.pid, signal.SIGKILL)
-    one.on_expired = kill
+    one.on_expired = lambda: net.kill_all(who)
     played = bot.play_through(one.url)
     assert played.end["type"] == "finished", played.end
     played.run.check()

@@ -150,8 +150,7 @@ def test_nobody_hears_a_worker_die(new_daemon, media, kind):
         started = client.start(path)
         for n in (40, 110, 180):
             client.audio.wait_frames(started["channel"], n)
-            for victim in daemon.workers():
-                os.kill(victim.pid, signal.SIGKILL)
+            daemon.kill_all()
         ends = [client.control.terminal(one["play_id"]) for one in (undisturbed, started)]
         assert [end["type"] for end in ends] == ["finished", "finished"], ends
         codes = {e["code"] for e in client.control.of_play(started["play_id"]) if e["type"] == "warning"}
@@ -173,8 +172,7 @@ def test_a_next_that_kills_the_worker(new_daemon, media):
         client.audio.wait_frames(started["channel"], 25)
         tag = client.control.send("play", channel_id=started["channel_id"], url=media.wav(1.0, 2), next=True)
         client.control.sync()
-        for victim in daemon.workers():
-            os.kill(victim.pid, signal.SIGKILL)
+        daemon.kill_all()
         client.audio.credit(started["channel"], PLENTY)
         assert client.control.terminal(started["play_id"])["frames"] == frames_of(20 * 48000)
         answer = client.control.answer(tag)

@@ -1,6 +1,4 @@
 """HLS from the network: a recording and a live stream, whatever happens to their segments."""
-import os
-import signal
 import time
 
 import pytest
@@ -93,9 +91,7 @@ def test_a_process_dies(bot, net, serve, undisturbed, who):
     channel = ready["channel"]
     bot.audio.credit(channel, PLENTY)
     bot.audio.wait_frames(channel, 150)
-    for proc in net.processes():
-        if proc.name == who:
-            os.kill(proc.pid, signal.SIGKILL)
+    net.kill_all(who)
     assert bot.control.terminal(ready["play_id"], 40)["type"] == "finished"
     run = bot.audio.wait_ends(channel)
     run.check()

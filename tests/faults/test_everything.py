@@ -57,8 +57,7 @@ def test_all_workers_die(house):
         house.ear.passed_only = True
         before = house.restarts()
         workers = house.daemon.workers()
-        for worker in workers:
-            os.kill(worker.pid, signal.SIGKILL)
+        house.daemon.kill_all()
         assert not procs.wait_gone(workers)
         house.until(lambda: house.restarts() >= before + house.n_witnesses, "as many restarts")
     hurt(house, "kill -9 of every worker", do)
