@@ -192,6 +192,7 @@ class Player extends EventEmitter {
                 await this.stop(options);
         } finally {
             this.intake.finish();
+            this.#voice.close();
             this.#link.forget(this);
         }
     }
@@ -257,6 +258,7 @@ class Player extends EventEmitter {
         this.#plays.audible = null;
         this.intake.detach();
         this.intake.finish();
+        this.#voice.close();
     }
 
     /**

@@ -55,6 +55,7 @@ class VoiceOutput {
     /** @type {any} */
     #player = null;
     #paused = false;
+    #closed = false;
 
     /** The AudioPlayer, made on first use. */
     get audioPlayer() {
@@ -67,7 +68,7 @@ class VoiceOutput {
             this.#player = createAudioPlayer({
                 behaviors: { maxMissedFrames: Infinity, noSubscriber: NoSubscriberBehavior.Pause },
             });
-            this.#player.on('stateChange', () => this.#applyPause());
+            this.#player.on('stateChange', () => { this.#applyPause(); this.#applyClose(); });
         }
         return this.#player;
     }
@@ -95,6 +96,7 @@ class VoiceOutput {
 
     /** @param {import('./stream.js').FrameStream} stream holds its first packet */
     started(stream) {
+        this.#closed = false;
         this.#player?.play(this.resource(stream));
     }
 
@@ -122,6 +124,20 @@ class VoiceOutput {
             this.#applyPause();
         else
             (this.#resource?.audioPlayer ?? this.#player)?.unpause();
+    }
+
+    /**
+     * No stream will follow. What the last one holds is heard if somebody listens; an AudioPlayer that
+     * is paused, by anybody, would wait for it for ever, and keep the process alive.
+     */
+    close() {
+        this.#closed = true;
+        this.#applyClose();
+    }
+
+    #applyClose() {
+        if (this.#closed && ['paused', 'autopaused'].includes(this.#player?.state.status))
+            this.#player.stop(true);
     }
 
     #applyPause() {

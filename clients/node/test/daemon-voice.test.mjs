@@ -223,6 +223,23 @@ test('an AudioPlayer of the bot\'s own, with resource()', async () => {
     await player.destroy();
 });
 
+test('whoever is left by all listeners and destroyed keeps no process alive', async () => {
+    for (const leave of ['before', 'after']) {
+        const { guild, player, connection } = await join();
+        player.subscribe(connection);
+        await player.play(media.long);
+        await server.reached(guild, 50);
+        if (leave === 'before') {
+            connection.destroy();
+            await entersState(player.audioPlayer, AudioPlayerStatus.AutoPaused, 5000);
+        }
+        await player.destroy();
+        if (leave === 'after')
+            connection.destroy();
+        await entersState(player.audioPlayer, AudioPlayerStatus.Idle, 5000);
+    }
+});
+
 test('the daemon dies while its music is heard: the voice connection goes on where it was', async () => {
     const { guild, player, connection } = await join();
     player.subscribe(connection);
