@@ -352,7 +352,7 @@ bool play_set_volume(struct play *p, double volume)
     if (play_is_failing(p))
         return true;
     if ((!p->worker && !p->ready) || !changed)
-        return !p->rendering || p->relic.drain || !p->ready;
+        return !p->rendering || p->left_lane || p->relic.drain || !p->ready;
     bool is_next = p->ready && has_nothing(p);
     if (p->ready && p->rendering && p->worker && !p->relic.drain && !is_next)
         return false;

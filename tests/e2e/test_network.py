@@ -315,7 +315,7 @@ def test_a_volume_when_nothing_is_left_to_hear(bot, serve, undisturbed):
     bot.audio.credit(channel, PLENTY)
     bot.control.wait("warning", play_id=ready["play_id"], code="source_stalled")
     dry = bot.audio.count(channel)
-    for level in (1.5, 0.5, 0.25):
+    for level in (1.5, 0.5, 0.25, 0.25):
         assert bot.control.expect("volume", "volume", channel_id=str(channel), level=level)["level"] == level
     told.set()
     assert bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
