@@ -110,13 +110,13 @@ static bool is_cookie_attribute(const char *s)
     return false;
 }
 
-/* "a=1; Domain=x; Path=/; b=2; Domain=x" is sent as "a=1; b=2". */
+/* "a=1; Domain=x; Path=/; b=2; Domain=x" is sent as "a=1; b=2". "a;b" becomes longer: "a; b". */
 static void add_cookies(struct lines *l, const char *cookies)
 {
     if (!cookies || strlen(cookies) >= FOUND_HEADERS_MAX)
         return;
     AUTO_FREE char *copy = strdup(cookies);
-    AUTO_FREE char *kept = calloc(1, strlen(cookies) + 3);
+    AUTO_FREE char *kept = calloc(2, strlen(cookies) + 1);
     if (!copy || !kept)
         return;
     char *at = kept, *rest = copy, *item;

@@ -87,6 +87,26 @@ static void reads_the_rest(void **state)
     found_done(&f);
 }
 
+/* The space that is put behind each ";" makes the line longer than what was read. */
+static void cookies_without_spaces_grow(void **state)
+{
+    enum { COOKIES = 400 };
+    char json[COOKIES * 2 + 128], want[COOKIES * 3 + 16], *at = json, *to = want;
+    at += sprintf(at, "{" U "1\",\"cookies\":\"");
+    to += sprintf(to, "Cookie: ");
+    for (unsigned i = 0; i < COOKIES; i++) {
+        at = stpcpy(at, i == 0 ? "a" : ";a");
+        to = stpcpy(to, i == 0 ? "a" : "; a");
+    }
+    (void)stpcpy(at, "\"}");
+    (void)stpcpy(to, "\n");
+    struct found f;
+    const char *why;
+    assert_int_equal(read_text(json, &f, &why), TUTTI_OK);
+    assert_string_equal(f.headers, want);
+    found_done(&f);
+}
+
 static void lists(void **state)
 {
     static const struct {
@@ -182,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses),
         cmocka_unit_test(reads_the_rest),
+        cmocka_unit_test(cookies_without_spaces_grow),
         cmocka_unit_test(lists),
         cmocka_unit_test(refuses),
         cmocka_unit_test(odd_fields_count_as_missing),
