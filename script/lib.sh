@@ -16,6 +16,11 @@ die() {
     exit 1
 }
 
+# Prints the comment at the head of the program that was called: how it is used.
+usage() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
 # How many jobs ninja may run: all cores, unless JOBS says otherwise.
 jobs_wanted() {
     printf '%s\n' "${JOBS:-$(nproc)}"
