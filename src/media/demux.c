@@ -5,6 +5,7 @@
 #include "media/fiber.h"
 #include "media/lav.h"
 #include "media/nested.h"
+#include "media/segments.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/avstring.h>
@@ -96,7 +97,7 @@ static AVFormatContext *new_context(struct demux *d)
     AVFormatContext *c = avformat_alloc_context();
     if (!c)
         return NULL;
-    c->pb = source_rewind(s);
+    c->pb = d->later ? segments_io(d->later) : source_rewind(s);
     c->format_whitelist =
         source_is_hls(s) ? av_asprintf("%s,hls", containers) : av_strdup(containers);
     c->protocol_whitelist = av_strdup("none");
@@ -175,21 +176,27 @@ static bool is_pcm(const AVCodecParameters *par)
     return par->codec_id >= AV_CODEC_ID_PCM_S16LE && par->codec_id < AV_CODEC_ID_ADPCM_IMA_QT;
 }
 
-/* HLS in which a seek cannot be believed. Segments that are nothing but frames (MP3, ADTS) have no
- * times, and libavformat counts from anywhere; only the time base of their demuxers tells. Those of
- * MP4 have, but it takes the first one behind a seek for one before the start, and finds nothing up
- * to the end of the list. */
-static bool has_lost_times(const AVFormatContext *c, const AVStream *st)
+/* Segments that are nothing but frames (MP3, ADTS) have no times, and libavformat counts from
+ * anywhere; only the time base of their demuxers tells. */
+static bool is_bare(const AVStream *st)
 {
-    bool bare =
-        st->time_base.num == 1 && (st->time_base.den == 14112000 || st->time_base.den == 28224000);
-    return is_one_of(c, "hls") && (bare || av_dict_get(st->metadata, "major_brand", NULL, 0));
+    return st->time_base.num == 1 &&
+           (st->time_base.den == 14112000 || st->time_base.den == 28224000);
+}
+
+/* HLS in which libavformat's seek cannot be believed: of bare frames, and of MP4, where it takes
+ * the first segment behind a seek for one before the start, and finds nothing up to the end of the
+ * list. */
+static bool seeks_by_segment(const AVFormatContext *c, const AVStream *st)
+{
+    return is_one_of(c, "hls") &&
+           (is_bare(st) || av_dict_get(st->metadata, "major_brand", NULL, 0));
 }
 
 static enum demux_times judge_times(const struct demux *d)
 {
     AVRational tb = d->stream->time_base;
-    if (has_lost_times(d->context, d->stream))
+    if (is_one_of(d->context, "hls") && is_bare(d->stream))
         return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
@@ -263,7 +270,10 @@ static int open_context(struct demux *d)
         return r;
     if (source_is_remote(d->source) && source_can_seek(d->source))
         c->pb->seekable = AVIO_SEEKABLE_NORMAL;
+    if (d->later) /* the same, but shorter */
+        return 0;
     d->times = judge_times(d);
+    d->by_segment = seeks_by_segment(c, d->stream);
     d->endless = source_is_live(d->source) || (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0;
     note_duration(d);
     return 0;
@@ -285,21 +295,33 @@ static bool leave_fiber(struct demux *d)
     return true;
 }
 
-int demux_rewind(struct demux *d)
+static void close_context(struct demux *d)
 {
     (void)leave_fiber(d);
     avformat_close_input(&d->context);
     d->stream = NULL;
+    segments_free(d->later);
+    d->later = NULL;
+}
+
+/* Opens the source, or d->later in its place. */
+static int open_again(struct demux *d)
+{
     int r = open_context(d);
     if (source_is_lost(d->source))
         r = -EIO;
     if (r == 0)
         return 0;
-    avformat_close_input(&d->context);
-    d->stream = NULL;
+    close_context(d);
     if (r == -ENODATA)
         r = source_failure(d->source)->code != TUTTI_OK ? -EIO : -EBADMSG;
     return r;
+}
+
+int demux_rewind(struct demux *d)
+{
+    close_context(d);
+    return open_again(d);
 }
 
 bool demux_is_open(const struct demux *d)
@@ -332,9 +354,8 @@ void demux_free(struct demux *d)
 {
     if (!d)
         return;
-    (void)leave_fiber(d);
+    close_context(d);
     fiber_free(d->fiber);
-    avformat_close_input(&d->context);
     avcodec_parameters_free(&d->own_par);
     av_packet_free(&d->read);
     free(d);
@@ -400,6 +421,19 @@ int demux_seek(struct demux *d, int64_t pts)
     if (r == AVERROR_EXIT)
         return -EINTR;
     return r < 0 ? lav_errno(r) : 0;
+}
+
+int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_s)
+{
+    close_context(d);
+    AVIOContext *list = source_rewind(d->source);
+    if (!list)
+        return -ENOMEM;
+    int r = segments_open(list, at_s, grid_s, &d->later, ret_s);
+    if (r <= 0)
+        return r;
+    r = open_again(d);
+    return r < 0 ? r : 1;
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

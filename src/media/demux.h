@@ -32,15 +32,17 @@ struct demux {
     int64_t guessed;  /* the same, but estimates count */
     bool counts_lead; /* both include what is dropped before the first audible sample */
     bool endless;     /* a live stream */
+    bool by_segment;  /* HLS in which only demux_seek_segment finds a place */
     /* private */
     bool read_title;          /* what the container said when it was opened */
     AVFormatContext *context; /* NULL after a demux_rewind that failed */
     AVCodecParameters *own_par;
     struct source *source;
-    struct fiber *fiber; /* remote sources only */
-    AVPacket *read;      /* by the fiber */
-    int result;          /* of it */
-    uint64_t polled_ns;  /* when libavformat last asked whether it shall stop */
+    struct fiber *fiber;    /* remote sources only */
+    AVPacket *read;         /* by the fiber */
+    int result;             /* of it */
+    struct segments *later; /* the list of HLS that was opened in place of the source's */
+    uint64_t polled_ns;     /* when libavformat last asked whether it shall stop */
 };
 
 /* Opens the source from its first byte; `s` must outlive the demuxer. Returns 0; -EBADMSG if this
@@ -59,6 +61,12 @@ int demux_read(struct demux *d, AVPacket *packet);
 /* Goes to a packet at or before `pts` (of the stream's time base). Returns 0 or negative errno: the
  * reading place is undefined then. */
 int demux_seek(struct demux *d, int64_t pts);
+
+/* Opens HLS anew at the segment that begins at or before `at_s` [s from the first packet]. With
+ * `grid_s` > 0 all packets are known to last so long. Returns 1 with where the segment begins; 0 if
+ * the list does not tell, or that is the first; negative errno. It is closed if it does not return
+ * 1: demux_rewind helps. */
+int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_s);
 
 /* Goes to a byte of the source: the next packet begins there or behind it. As demux_seek. */
 int demux_seek_byte(struct demux *d, int64_t byte);

@@ -457,9 +457,31 @@ static int landed_before(struct packets *p, int64_t sample)
     return packets_slot(p, p->cursor)->sample <= sample;
 }
 
-static int go_by_pts(struct packets *p, int64_t sample)
+/* Opens HLS at a segment and reads on to the first packet that has a place. Returns 1 if that is
+ * early enough, 0 if it is not, -ESPIPE if the list does not tell or is not to be believed, -EINTR,
+ * or what demux_seek_segment returns. */
+static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
 {
-    double time_base = av_q2d(p->demux->stream->time_base); /* a seek may open it anew */
+    double begin_s, rate = p->demux->par->sample_rate;
+    int r = demux_seek_segment(p->demux, (double)raw / rate, 0, &begin_s);
+    if (r <= 0)
+        return r < 0 ? r : -ESPIPE;
+    r = landed_before(p, sample);
+    if (p->cursor == p->last)
+        return r < 0 ? r : -ESPIPE;
+    double there_s = (double)(packets_slot(p, p->cursor)->sample + p->lead) / rate;
+    return fabs(there_s - begin_s) <= 2 + begin_s / 20 ? r : -ESPIPE;
+}
+
+static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
+{
+    double s = ((double)raw + p->first_time) / p->demux->par->sample_rate;
+    int r = demux_seek(p->demux, (int64_t)floor(s / av_q2d(p->demux->stream->time_base)));
+    return r < 0 ? r : landed_before(p, sample);
+}
+
+static int go_by_time(struct packets *p, int64_t sample)
+{
     int rate = p->demux->par->sample_rate;
     /* HLS goes to the packet behind what it is asked for. */
     int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
@@ -472,13 +494,12 @@ static int go_by_pts(struct packets *p, int64_t sample)
         p->placing = PLACE_PTS;
         p->next_number = -1;
         p->at_end = false;
-        int64_t pts = (int64_t)floor(((double)raw + p->first_time) / rate / time_base);
-        int r = demux_seek(p->demux, pts);
-        if (r < 0)
-            return r == -EINTR ? r : start_over(p);
-        r = landed_before(p, sample);
-        if (r != 0)
+        int r =
+            p->demux->by_segment ? land_in_segment(p, raw, sample) : land_by_pts(p, raw, sample);
+        if (r > 0 || r == -EINTR)
             return r < 0 ? r : 0;
+        if (r < 0)
+            break;
     }
     return start_over(p);
 }
@@ -518,7 +539,7 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
     if (!p->calibrated || from < p->demux->par->sample_rate)
         return start_over(p);
     if (p->times != DEMUX_TIMES_NONE)
-        return go_by_pts(p, from);
+        return go_by_time(p, from);
     if (p->frame > 0)
         return packets_go_number(p, p->first_number + (from + p->lead) / p->frame);
     return start_over(p);

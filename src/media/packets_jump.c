@@ -2,7 +2,8 @@
  * Where packets are found by counting, all that lie before would have to be read, over a network as
  * well. Two ways lead past them: another reader that has counted may have left a mark, a packet's
  * number and its byte; and in an MP3 of constant bit rate a packet's number tells its byte,
- * exactly, because a packet never begins more than a byte or so from where it should.
+ * exactly, because a packet never begins more than a byte or so from where it should. HLS is begun
+ * at a later segment, where the list tells how many packets lie before it.
  */
 #include "media/packets_parts.h"
 
@@ -137,8 +138,49 @@ static int go_back_to(struct packets *p, const struct landing *at)
                              pts_of(p, at->number + 1));
 }
 
+/* Of codecs whose packet lasts as long as it does in a list of segments: not of those whose decoder
+ * makes more of it (SBR). */
+static double seconds_of_packet(const struct packets *p)
+{
+    const AVCodecParameters *par = p->demux->par;
+    int rate = par->sample_rate;
+    bool is_plain =
+        (par->codec_id == AV_CODEC_ID_AAC && p->frame == 1024) ||
+        (par->codec_id == AV_CODEC_ID_MP3 && p->frame == (rate >= 32000 ? 1152 : 576)) ||
+        (par->codec_id == AV_CODEC_ID_AC3 && p->frame == 1536);
+    return is_plain ? (double)p->frame / rate : 0;
+}
+
+static int jump_to_segment(struct packets *p, int64_t number)
+{
+    double begin_s, packet_s = seconds_of_packet(p);
+    if (packet_s <= 0)
+        return 0;
+    packets_drop_all(p);
+    p->fresh = p->at_end = false;
+    p->next_number = -1;
+    int r = demux_seek_segment(p->demux, ((double)number - 1.5) * packet_s, packet_s, &begin_s);
+    if (r > 0) {
+        p->placing = PLACE_COUNT;
+        r = packets_read_one(p);
+    }
+    if (r <= 0)
+        return r == -EINTR ? r : 0;
+    struct packet *first = packets_slot(p, p->last - 1);
+    /* A segment with a head of its own has a frame more than its duration tells. */
+    if (first->own_skip > 0)
+        return 0;
+    first->number = llrint(begin_s / packet_s);
+    p->next_number = first->number + 1;
+    p->cursor = p->last;
+    log_debug("packets", "jumped to the segment of packet %lld", (long long)first->number);
+    return 1;
+}
+
 int packets_jump(struct packets *p, int64_t number)
 {
+    if (p->demux->by_segment)
+        return jump_to_segment(p, number);
     struct landing at;
     double mean = 0;
     int64_t byte = p->mark_byte;

@@ -1,4 +1,5 @@
 """HLS from the network: a recording and a live stream, whatever happens to their segments."""
+import re
 import time
 
 import pytest
@@ -61,11 +62,23 @@ def test_a_lost_segment_is_not_heard(bot, serve, undisturbed, kind, how):
     assert played.packets == want
 
 
-@pytest.mark.parametrize("kind", ["ts", "fmp4", "mp3"])
-def test_a_seek(bot, serve, undisturbed, kind):
+def rounded(text):
+    """Durations as some write them: the packets before a segment cannot be told."""
+    return re.sub(r"#EXTINF:[0-9.]+", "#EXTINF:2.0", text)
+
+
+def torn(text):
+    """Times may start over, so that the durations tell nothing."""
+    return text.replace("#EXTINF", "#EXT-X-DISCONTINUITY\n#EXTINF")
+
+
+@pytest.mark.parametrize("kind,change", [("ts", str), ("fmp4", str), ("mp3", str), ("mp3", rounded),
+                                         ("fmp4", rounded), ("fmp4", torn), ("opus-fmp4", torn)])
+def test_a_seek(bot, serve, undisturbed, kind, change):
     """What is heard after it is what is heard there in one go."""
     want = undisturbed(kind)
-    url, _ = serve(kind)
+    url, names = serve(kind)
+    names["list.m3u8"].data = change(names["list.m3u8"].data.decode()).encode()
     ready = bot.start(url)
     channel = ready["channel"]
     bot.audio.credit(channel, 50)
@@ -79,6 +92,36 @@ def test_a_seek(bot, serve, undisturbed, kind):
     after = run.packets[50:]
     assert len(after) == len(want) - 200
     assert alike(after[10:], want[210:]) > 0.99
+
+
+@pytest.mark.parametrize("kind", ["ts", "fmp4", "opus-fmp4", "mp3", "mp3-encrypted", "adts"])
+def test_a_seek_leaves_out_what_lies_between(bot, net, server, serve, undisturbed, kind):
+    """So does a worker that takes over; both are heard as if all had been read."""
+    want = undisturbed(kind)
+    url, names = serve(kind)
+    folder = url[url.index("/hls"):].removesuffix("list.m3u8")
+
+    def asked():
+        return [name for name in in_order(names) if server.requests(folder + name)]
+
+    ready = bot.start(url)
+    channel = ready["channel"]
+    bot.audio.credit(channel, 50)
+    bot.audio.wait_frames(channel, 50)
+    assert bot.control.expect("seeked", "seek", channel_id=str(channel), position=13.0)["position"] == 13.0
+    bot.audio.credit(channel, 50)
+    bot.audio.wait_frames(channel, 100)
+    early = asked()
+    net.kill_all("tutti-worker")
+    bot.audio.credit(channel, PLENTY)
+    assert bot.control.terminal(ready["play_id"])["type"] == "finished"
+    run = bot.audio.wait_ends(channel)
+    run.check()
+    media = in_order(names)
+    assert media[5] not in asked() and media[6] in early, asked()
+    after = run.packets[50:]
+    assert len(after) == len(want) - 650
+    assert alike(after[10:], want[660:]) > 0.99
 
 
 @pytest.mark.parametrize("who", ["tutti-worker", "tutti-fetch"])

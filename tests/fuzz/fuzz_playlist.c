@@ -1,10 +1,24 @@
-/* Playlists: whatever the text, only http(s) URLs of a bounded length come out. */
+/* Playlists: whatever the text, only http(s) URLs of a bounded length come out, and a list
+ * that is made to begin later begins at or before what was asked for. */
 #include "fuzz.h"
 
 #include "media/playlist.h"
+#include "media/segments.h"
 
+#include <libavutil/mem.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void cut(const char *text, double at_s, double grid_s)
+{
+    double begin_s = -1, again_s;
+    long n = segments_before(text, at_s, grid_s, &begin_s);
+    MUST(n < 0 || (begin_s >= 0 && begin_s <= at_s + 0.01 * (double)n));
+    char *rest = n > 0 ? segments_cut(text, n) : NULL;
+    if (rest)
+        MUST(segments_before(rest, 0, 0, &again_s) == 0 || strstr(rest, "#EXTINF:"));
+    av_free(rest);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -24,6 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     (void)playlist_kind(text, "audio/x-mpegurl");
+    cut(text, 7, 0);
+    cut(text, 7, 1152.0 / 44100);
     free(text);
     return 0;
 }

@@ -20,8 +20,23 @@ KINDS = {
     # Nothing but frames: no times.
     "mp3": "-c:a libmp3lame -b:a 128k -f segment -segment_time 2 "
            "-segment_format_options write_xing=0:id3v2_version=0 -segment_list {0}/list.m3u8 {0}/list%d.mp3",
+    "adts": f"{AAC} -f segment -segment_time 2 -segment_format adts -segment_list {{0}}/list.m3u8 {{0}}/list%d.aac",
 }
+KINDS["mp3-encrypted"] = KINDS["mp3"]
+KEY = bytes(range(16))
 LIST_TYPE = "application/vnd.apple.mpegurl"
+
+
+def encrypt(folder):
+    """Each segment by AES-128 with its number as the initialisation vector, which nothing but the place in
+    the list tells."""
+    path = folder / "list.m3u8"
+    lines = path.read_text().splitlines()
+    for number, name in enumerate(line for line in lines if not line.startswith("#")):
+        plain = (folder / name).read_bytes()
+        subprocess.run(["openssl", "enc", "-aes-128-cbc", "-K", KEY.hex(), "-iv", f"{number:032x}",
+                        "-out", folder / name], input=plain, check=True)
+    path.write_text("\n".join([lines[0], '#EXT-X-KEY:METHOD=AES-128,URI="key"', *lines[1:], ""]))
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +48,12 @@ def segments(media, tmp_path_factory):
         if kind not in made:
             wav = media.make("hls", Recipe("wav", "-c:a pcm_s16le", samples=SECONDS * 48000))
             folder = tmp_path_factory.mktemp(kind)
-            (folder / "key").write_bytes(bytes(range(16)))
+            (folder / "key").write_bytes(KEY)
             (folder / "keyinfo").write_text(f"key\n{folder}/key\n")
             subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", wav, *KINDS[kind].format(folder).split()],
                            stdin=subprocess.DEVNULL, check=True)
+            if kind == "mp3-encrypted":
+                encrypt(folder)
             made[kind] = folder
         return made[kind]
     return segments
@@ -44,7 +61,7 @@ def segments(media, tmp_path_factory):
 
 def in_order(names):
     """The names of what has sound in it, as they are played."""
-    return sorted((n for n in names if re.search(r"\.(ts|m4s|mp3)$", n)),
+    return sorted((n for n in names if re.search(r"\.(ts|m4s|mp3|aac)$", n)),
                   key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
 
 
