@@ -13,6 +13,7 @@ enum {
     AWAIT_TRIES = 4,
     LATE_MAX = 6,      /* then a change begins 64 frames ahead, or where the ring ends */
     CHANGE_FRAMES = 3, /* at the least between two changes of volume while frames leave */
+    STALE_RINGS = 16, /* a worker that has not heard of a render yet fills its ring once or twice */
 };
 
 static void start_render(struct play *p, int64_t pos, bool exact);
@@ -37,18 +38,25 @@ int64_t play_change_pos(const struct play *p)
     return p->rt.next_pos + ahead * AUDIO_FRAME_SAMPLES;
 }
 
-/* The oldest record of `gen` in a lane; those of other renders are stale and taken away. */
-static int peek_lane(struct ring_consumer *ring, unsigned lane, uint32_t gen, struct ring_record *r,
-                     const uint8_t **packet)
+/* The oldest record of `gen` in a lane; those of other renders are stale and taken away. Looks at
+ * no more of them than a ring holds: a worker may write as fast as they are taken, and one that
+ * never writes anything else is at fault. */
+static int peek_lane(struct play *p, struct ring_consumer *ring, unsigned lane, uint32_t gen,
+                     struct ring_record *r, const uint8_t **packet)
 {
-    for (uint32_t i = 0; i <= ring_consumer_shape(ring)->n_slots; i++) {
+    uint32_t n_slots = ring_consumer_shape(ring)->n_slots;
+    for (uint32_t i = 0; i <= n_slots; i++) {
         int n = ring_peek(ring, lane, r, packet);
         if (n <= 0)
             return n;
         if (r->pos < 0 || r->pos > pos_max)
             return -EPROTO;
-        if (r->gen == gen)
+        if (r->gen == gen) {
+            p->rt.n_stale[lane] = 0;
             return 1;
+        }
+        if (++p->rt.n_stale[lane] > STALE_RINGS * n_slots)
+            return -EPROTO;
         ring_pop(ring, lane);
     }
     return 0;
@@ -59,7 +67,7 @@ static int peek_current(struct play *p, struct ring_record *r, const uint8_t **p
 {
     if (p->relic.broken || p->left_lane)
         return 0;
-    int n = peek_lane(p->rt.ring, p->rt.lane, p->rt.gen, r, packet);
+    int n = peek_lane(p, p->rt.ring, p->rt.lane, p->rt.gen, r, packet);
     if (n < 0 && p->relic.ring) {
         p->relic.broken = true;
         return 0;
@@ -115,7 +123,8 @@ static int try_again(struct play *p)
 }
 
 /* Leaves the old lane at the first frame that both have; new frames that were delivered already are
- * dropped, unless they bear a ramp: then it is made anew, farther ahead. A seek leaves the old lane
+ * dropped, which are never more than a ring holds, unless they bear a ramp: then it is made anew,
+ * farther ahead. A seek leaves the old lane
  * at the new lane's first frame. Returns 1 if the lane was changed. */
 static int try_change_lane(struct play *p)
 {
@@ -126,14 +135,16 @@ static int try_change_lane(struct play *p)
     /* Credit may take many frames at once: then not for each of them. */
     if (is_running(p) && is_too_late(p))
         return try_again(p);
-    for (;;) {
-        int n = peek_lane(worker_ring(p->worker), p->render.lane, p->render.gen, &r, &packet);
+    for (uint32_t i = 0;; i++) {
+        int n = peek_lane(p, worker_ring(p->worker), p->render.lane, p->render.gen, &r, &packet);
         if (n <= 0)
             return n;
         if (!p->render.exact || (r.flags & RING_END) || r.pos >= p->rt.next_pos)
             break;
         if (is_too_late(p))
             return try_again(p);
+        if (i > ring_consumer_shape(worker_ring(p->worker))->n_slots)
+            return -EPROTO;
         ring_pop(worker_ring(p->worker), p->render.lane);
         worker_wake(p->worker, p->render.lane);
     }
@@ -213,7 +224,7 @@ static bool await(struct play *p, unsigned lane, uint32_t gen)
     for (int i = 0; i < AWAIT_TRIES; i++) {
         /* Stale records are taken away first: they must not pass for what is waited for, and the
          * worker may have no room for that. */
-        int n = peek_lane(worker_ring(p->worker), lane, gen, &r, &packet);
+        int n = peek_lane(p, worker_ring(p->worker), lane, gen, &r, &packet);
         worker_wake(p->worker, lane);
         if (n != 0)
             return false;
@@ -268,8 +279,11 @@ void play_check(struct play *p)
             break;
         n = look(p);
     }
-    while (n == 0 && !p->ready && !p->rendering && !await(p, p->rt.lane, p->rt.gen))
+    for (int i = 0; i < AWAIT_TRIES && n == 0 && !p->ready && !p->rendering; i++) {
+        if (await(p, p->rt.lane, p->rt.gen))
+            break;
         n = look(p);
+    }
     if (n < 0) {
         (void)broken(p);
     } else if (n > 0 && !p->ready) {
@@ -296,6 +310,7 @@ static void start_render(struct play *p, int64_t pos, bool exact)
     };
     p->displaced = p->rendering;
     p->left_lane = p->left_lane && p->render.exact;
+    p->rt.n_stale[p->render.lane] = 0;
     p->rendering = true;
     p->render_number++;
     p->relic.drain = p->relic.lost = false;

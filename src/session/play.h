@@ -111,6 +111,7 @@ struct play {
         uint32_t sequence;
         uint64_t frames; /* delivered */
         uint64_t underruns;
+        uint32_t n_stale[RING_LANES]; /* records of other renders, since the last one wanted */
     } rt;
     bool passes; /* the frame delivered last was the source's own */
 

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { DROUGHT_MS = 1000 }; /* longer than any hitch on the way from a healthy source */
+enum {
+    DROUGHT_MS = 1000,    /* longer than any hitch on the way from a healthy source */
+    FRAMES_AT_ONCE = 512, /* of one session in credit flow, before the others have their turn */
+};
 
 void session_say(const struct session *s, const struct play *p, struct event *e,
                  const struct origin *answer)
@@ -151,9 +154,12 @@ static void on_failed(struct play *p, enum tutti_error code, const char *why);
 static void on_visit(uv_idle_t *handle)
 {
     struct sessions *ss = handle->data;
-    (void)uv_idle_stop(handle);
-    while (ss->to_visit) {
-        struct session *s = ss->to_visit;
+    struct session *s;
+    unsigned n;
+    DL_COUNT2(ss->to_visit, s, n, next_to_visit);
+    /* Who asks for another visit meanwhile has it when the loop comes round again. */
+    for (; n > 0 && ss->to_visit; n--) {
+        s = ss->to_visit;
         if (s->current && play_is_spent(s->current)) {
             forget_to_visit(s);
             on_failed(s->current, s->current->relic.code, s->current->relic.why);
@@ -167,6 +173,8 @@ static void on_visit(uv_idle_t *handle)
         forget_to_visit(s); /* only now: a look that brings news must not ask for another visit */
         spend_credit(s);
     }
+    if (!ss->to_visit)
+        (void)uv_idle_stop(handle);
 }
 
 /* The loop comes round to it at once; credit that arrives until then is spent in the same write. */
@@ -302,8 +310,8 @@ void session_on_drought(uv_timer_t *timer)
     }
 }
 
-/* Credit flow: everything that credit allows and the ring holds, at once. The end needs no credit.
- */
+/* Credit flow: what credit allows and the ring holds, at once; a worker may make more meanwhile,
+ * for which the loop comes round again. The end needs no credit. */
 static void spend_credit(struct session *s)
 {
     struct play *p = s->current;
@@ -313,8 +321,8 @@ static void spend_credit(struct session *s)
     const uint8_t *packet;
     uint32_t len;
     bool gone;
-    for (;;) {
-        while (o->ops->credit(o, s->channel) > 0 && deliver_frame(s))
+    for (uint32_t n = 0; n < FRAMES_AT_ONCE; n++) {
+        for (; n < FRAMES_AT_ONCE && o->ops->credit(o, s->channel) > 0 && deliver_frame(s); n++)
             o->ops->spend(o, s->channel);
         o->ops->flush(o);
         (void)play_wake_worker(p, false);
@@ -322,11 +330,12 @@ static void spend_credit(struct session *s)
             return;
         /* Something may have come meanwhile: the end, or what credit is left for. */
         enum play_step step = play_await_frame(p) ? PLAY_EMPTY : play_peek(p, &packet, &len);
-        if (step == PLAY_OVER || (step == PLAY_FRAME && o->ops->credit(o, s->channel) > 0))
-            continue;
-        watch_drought(s);
-        return;
+        if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o, s->channel) == 0)) {
+            watch_drought(s);
+            return;
+        }
     }
+    visit_soon(s);
 }
 
 void session_update(struct session *s)

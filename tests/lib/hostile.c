@@ -217,6 +217,20 @@ static void say(struct hostile *h, bool wild)
     h->cut_off |= r == -EPIPE || r == -ECONNRESET;
 }
 
+void hostile_refill(struct hostile *h, unsigned lane)
+{
+    const struct wmsg_render *render = &h->open.open.render;
+    uint32_t n_slots = h->ring->shape.n_slots;
+    if (h->greed == 0)
+        return;
+    for (uint32_t i = 0; i < n_slots && h->greed > 1; i++) {
+        struct ring_record *r = &h->ring->lane[lane].records[i];
+        *r = (struct ring_record){ .gen = render->gen + (h->greed == 2), .len = 1 };
+    }
+    struct ring_lane *l = &h->ring->header->lane[lane];
+    atomic_store(&l->write, atomic_load(&l->read) + n_slots);
+}
+
 void hostile_hear(struct hostile *h)
 {
     uint8_t bytes[WMSG_MAX];
@@ -270,9 +284,12 @@ void hostile_begin(struct hostile *h, uint64_t seed)
     uint8_t bytes[WMSG_MAX];
     struct wmsg opened = { .type = WMSG_OPENED, .play = h->open.play };
     h->dice = seed;
+    for (int i = 0; i < 8; i++) /* seeds that are alike begin alike */
+        (void)dice(h);
     h->cut_off = false;
     h->pos = h->open.open.render.pos;
     h->wildness = tempers[hostile_below(h, sizeof tempers / sizeof tempers[0])];
+    h->greed = hostile_below(h, 8) ? 0 : 1 + hostile_below(h, 3);
     opened.opened = (struct wmsg_opened){ .duration = -1, .pos = h->pos, .seekable = 1 };
     if (hostile_below(h, 10) != 0)
         (void)fd_send(h->sock, bytes, wmsg_encode(&opened, bytes, sizeof bytes), NULL, 0,

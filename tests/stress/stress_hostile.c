@@ -199,6 +199,20 @@ static void let_enemies_act(void)
     }
 }
 
+/* The daemon wakes a worker in the middle of reading its ring. */
+bool __real_worker_wake(struct worker *w, unsigned lane);
+bool __wrap_worker_wake(struct worker *w, unsigned lane);
+bool __wrap_worker_wake(struct worker *w, unsigned lane)
+{
+    struct enemy *e;
+    DL_FOREACH(f.enemies, e)
+    {
+        if (e->worker == w && e->opened)
+            hostile_refill(&e->hostile, lane);
+    }
+    return __real_worker_wake(w, lane);
+}
+
 /* ---- the client ---- */
 
 static void on_frame(struct outlet *o, uint64_t channel, uint32_t sequence, const uint8_t *packet,
