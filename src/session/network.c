@@ -240,7 +240,8 @@ bool play_refills(struct play *p)
 {
     if (!p->net.refills)
         return false;
-    p->net.refills = !p->relic.lost && waits_for_source(p) &&
+    p->net.refills = p->client.outlet->flow == OUTLET_PACED && !p->relic.lost &&
+                     waits_for_source(p) &&
                      ring_consumer_fill(p->rt.ring, p->rt.lane) < REFILL_FRAMES;
     return p->net.refills;
 }

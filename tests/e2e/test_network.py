@@ -304,6 +304,34 @@ def test_a_dry_source_is_said_with_credit_too(bot, serve, undisturbed):
     assert warnings(bot, ready["play_id"]).count("source_stalled") == 1
 
 
+def test_credit_flow_begins_while_a_source_is_waited_for(paced_bot, serve, undisturbed):
+    """Paced, a dry ring is filled a little before it is heard; with credit what comes leaves as it comes."""
+    url, resource = serve("mp3")
+    resource.script = [dict(cut=50000)]
+    resource.guard = lambda request: 503 if request.range[0] else None
+    ready = paced_bot.start(url)
+    channel = ready["channel"]
+    paced_bot.control.wait("warning", play_id=ready["play_id"], code="source_stalled")
+    refused = threading.Event()
+
+    def let_one_through(request):
+        resource.guard = lambda request: 503 if refused.is_set() else None
+
+    refused.set()
+    resource.script = [dict(cut=4000)]  # a quarter of a second
+    resource.guard = let_one_through
+    paced_bot.wait_buffered(channel, 0.1)
+    paced_bot.audio.send(type="attach", client=paced_bot.control.client, flow="credit")
+    paced_bot.audio.credit(channel, PLENTY)
+    dry = paced_bot.audio.count(channel)
+    refused.clear()
+    paced_bot.audio.wait_frames(channel, dry + 30)
+    assert paced_bot.control.terminal(ready["play_id"], 30)["type"] == "finished"
+    run = paced_bot.audio.wait_ends(channel)
+    run.check()
+    assert run.packets == undisturbed("mp3")
+
+
 def test_a_volume_when_nothing_is_left_to_hear(bot, serve, undisturbed):
     """It is in force for what comes next, and says so before that comes."""
     url, resource = serve("mp3")
