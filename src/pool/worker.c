@@ -144,6 +144,9 @@ static bool take_message(struct worker *w, const struct wmsg *m)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct worker *w = poll->data;
+    /* After an error libuv polls no more; but there may be more to hear than fits into a turn. */
+    if (status < 0)
+        (void)uv_poll_start(poll, UV_READABLE, on_readable);
     for (int i = 0; i < MESSAGES_A_TURN; i++) {
         uint8_t bytes[WMSG_MAX];
         struct wmsg m;

@@ -7,6 +7,7 @@
 #include "ring/producer.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 enum { PLAY = 7, PID = 4711 /* nobody sends signals to it here */ };
@@ -299,6 +300,40 @@ static void the_end_of_its_process(void **state)
     expect_death("its process ended");
 }
 
+static void render_meanwhile(uv_poll_t *poll, int status, int events)
+{
+    struct wmsg_render render = { .gain = 1 };
+    (void)worker_render(f.worker, &render);
+    uv_close((uv_handle_t *)poll, NULL);
+}
+
+/* It dies with a message unread, which makes its socket one with an error, and with more to say
+ * than is heard in a turn; what is sent to it in that turn, before it is heard, takes the error
+ * away. */
+static void the_end_behind_many_messages(void **state)
+{
+    uint8_t bytes[WMSG_MAX];
+    struct wmsg bell = example(WMSG_BELL, PLAY);
+    uv_poll_t poll;
+    bring_to(WORKER_BUSY);
+    struct wmsg_render render = { .gain = 1 };
+    assert_int_equal(worker_render(f.worker, &render), 0);
+    int fd = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(uv_poll_init(&f.loop, &poll, fd), 0);
+    assert_int_equal(uv_poll_start(&poll, UV_READABLE, render_meanwhile), 0);
+    turn();
+    assert_int_equal(eventfd_write(fd, 1), 0); /* so that it comes before the worker's */
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(
+            fd_send(f.sock, bytes, wmsg_encode(&bell, bytes, sizeof bytes), NULL, 0, 0), 0);
+    end_process();
+    turn();
+    turn();
+    assert_int_equal(f.n_messages, 40);
+    assert_int_equal(f.n_gone, 1);
+    (void)close(fd);
+}
+
 static void an_idle_one_that_ends(void **state)
 {
     bring_to(WORKER_IDLE);
@@ -452,6 +487,7 @@ int main(void)
         TEST(stale_messages),
         TEST(what_is_no_message_kills),
         TEST(the_end_of_its_process),
+        TEST(the_end_behind_many_messages),
         TEST(an_idle_one_that_ends),
         TEST(opening_a_dead_one),
         TEST(killing),
