@@ -129,8 +129,10 @@ void play_get_worker(struct play *p)
     if (p->job || p->worker)
         return;
     p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
-    if (!p->job)
-        p->ops->failed(p, TUTTI_E_INTERNAL, "out of memory");
+    if (!p->job) { /* whoever asks has not done with the play yet */
+        p->starved = true;
+        p->ops->look_soon(p);
+    }
 }
 
 static void on_located(enum tutti_error error, const char *why, const struct located *found,
@@ -224,8 +226,9 @@ static void on_message(const struct wmsg *m, void *arg)
         if (p->relic.ring) {
             p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
         } else if (p->rendering && m->failed.gen == p->render.gen) {
-            /* Only a seek may fail: one that is made to take a seek back must not fail for ever. */
-            if (p->render.exact)
+            /* Only a seek may fail: one that is made to take a seek back must not fail for ever,
+             * and without a first frame there is nothing to go back to. */
+            if (p->render.exact || (!p->ready && m->failed.code != TUTTI_E_NOT_SEEKABLE))
                 p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
             else
                 take_back_render(p, (enum tutti_error)m->failed.code, said(m));

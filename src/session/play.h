@@ -95,6 +95,7 @@ struct play {
     uint64_t held_ns; /* since when the last frame has waited for the next play; 0: it does not */
 
     struct worker *worker; /* from OPEN on */
+    bool starved;          /* there was no memory to ask for one: the next visit ends the play */
     bool opened;
     bool ready;     /* its first frame is there */
     bool announced; /* its client has been told */

@@ -149,6 +149,20 @@ static void forget_to_visit(struct session *s)
 static void spend_credit(struct session *s);
 static void on_failed(struct play *p, enum tutti_error code, const char *why);
 
+/* Ends a play of which nothing more can be heard. Returns false if there is none. */
+static bool end_one(struct session *s)
+{
+    struct play *p = s->pending && s->pending->starved ? s->pending : s->current;
+    if (!p || !(p->starved || play_is_spent(p)))
+        return false;
+    forget_to_visit(s);
+    if (p->starved)
+        on_failed(p, TUTTI_E_INTERNAL, "out of memory");
+    else
+        on_failed(p, p->relic.code, p->relic.why);
+    return true;
+}
+
 /* What must not be done from inside a command or another session's turn, because it may end the
  * play and with it the session. */
 static void on_visit(uv_idle_t *handle)
@@ -160,11 +174,8 @@ static void on_visit(uv_idle_t *handle)
     /* Who asks for another visit meanwhile has it when the loop comes round again. */
     for (; n > 0 && ss->to_visit; n--) {
         s = ss->to_visit;
-        if (s->current && play_is_spent(s->current)) {
-            forget_to_visit(s);
-            on_failed(s->current, s->current->relic.code, s->current->relic.why);
+        if (end_one(s))
             continue;
-        }
         session_offer_next(s);
         if (s->current && s->current->rendering)
             play_check(s->current);
