@@ -1,7 +1,6 @@
 #include "media/packets_parts.h"
 
 #include "base/audio.h"
-#include "base/log.h"
 #include "media/flac_frame.h"
 #include "media/opus_head.h"
 
@@ -15,8 +14,6 @@
 enum {
     OPUS_GRID = 120, /* 2.5 ms: every Opus packet lasts a multiple of it */
     VORBIS_GRID = 64,
-    FAR_PACKETS = 400,
-    NEAR_S = 4,            /* so far ahead decoding on is quicker than seeking */
     PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
 };
 
@@ -47,7 +44,7 @@ void packets_drop_all(struct packets *p)
     p->hollow_until = p->last;
 }
 
-static int open_demux(struct packets *p)
+int packets_open(struct packets *p)
 {
     int r = p->demux ? demux_rewind(p->demux) : demux_open(p->source, &p->demux);
     p->lost = r < 0 && r != -EINTR;
@@ -75,7 +72,7 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
     p->mark_number = p->mark_byte = -1;
     p->capacity = 64;
     p->kept = calloc(p->capacity, sizeof *p->kept);
-    int r = p->kept ? open_demux(p) : -ENOMEM;
+    int r = p->kept ? packets_open(p) : -ENOMEM;
     if (r < 0) {
         packets_free(p);
         return r;
@@ -398,151 +395,6 @@ void packets_drop_lead(struct packets *p, int n_samples)
 {
     if (p->placing == PLACE_LEAD)
         p->next_skip = p->next_skip > n_samples ? p->next_skip - n_samples : 0;
-}
-
-/* What lies a little ahead is reached by decoding on; where nothing else helps, all of it is. */
-static int64_t reach_ahead(const struct packets *p)
-{
-    bool count_only = p->times == DEMUX_TIMES_NONE && p->frame == 0;
-    return count_only ? INT64_MAX : NEAR_S * (int64_t)p->demux->par->sample_rate;
-}
-
-/*
- * Looks for the place in what is kept: among packets whose bytes are there and that have a place,
- * and of which the next two have one too, because not every decoder yields something for the first
- * packet it gets.
- */
-static bool go_kept(struct packets *p, int64_t sample)
-{
-    int n_behind = 0;
-    for (uint32_t i = p->last; i != p->hollow_until; i--) {
-        const struct packet *k = packets_slot(p, i - 1);
-        if (k->sample < 0 || !k->av)
-            continue;
-        /* The very start is only where the first packet is: the next may have the same place. */
-        bool fits = k->number == 0 || (k->sample <= sample && k->skip == 0 && sample > 0);
-        if (fits && (n_behind >= 2 || k->number == 0)) {
-            if (n_behind <= 2 && sample - k->sample > reach_ahead(p))
-                return false;
-            p->cursor = i - 1;
-            return true;
-        }
-        n_behind++;
-    }
-    return false;
-}
-
-/* What is kept is let go only when there is more to come. */
-static int start_over(struct packets *p)
-{
-    if (p->fresh && demux_is_open(p->demux))
-        return 0;
-    int r = open_demux(p);
-    if (r == 0)
-        packets_drop_all(p);
-    return r;
-}
-
-/* Reads on until the first packet that has a place. Returns 1 if that is early enough, 0, or
- * -EINTR.
- */
-static int landed_before(struct packets *p, int64_t sample)
-{
-    while (p->cursor == p->last || packets_slot(p, p->cursor)->sample < 0) {
-        p->cursor = p->last;
-        int r = packets_read_one(p);
-        if (r <= 0)
-            return r == -EINTR ? r : 0;
-    }
-    return packets_slot(p, p->cursor)->sample <= sample;
-}
-
-/* Opens HLS at a segment and reads on to the first packet that has a place. Returns 1 if that is
- * early enough, 0 if it is not, -ESPIPE if the list does not tell or is not to be believed, -EINTR,
- * or what demux_seek_segment returns. */
-static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
-{
-    double begin_s, rate = p->demux->par->sample_rate;
-    int r = demux_seek_segment(p->demux, (double)raw / rate, 0, &begin_s);
-    if (r <= 0)
-        return r < 0 ? r : -ESPIPE;
-    r = landed_before(p, sample);
-    if (p->cursor == p->last)
-        return r < 0 ? r : -ESPIPE;
-    double there_s = (double)(packets_slot(p, p->cursor)->sample + p->lead) / rate;
-    return fabs(there_s - begin_s) <= 2 + begin_s / 20 ? r : -ESPIPE;
-}
-
-static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
-{
-    double s = ((double)raw + p->first_time) / p->demux->par->sample_rate;
-    int r = demux_seek(p->demux, (int64_t)floor(s / av_q2d(p->demux->stream->time_base)));
-    return r < 0 ? r : landed_before(p, sample);
-}
-
-static int go_by_time(struct packets *p, int64_t sample)
-{
-    int rate = p->demux->par->sample_rate;
-    /* HLS goes to the packet behind what it is asked for. */
-    int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
-    for (int64_t back = first_back; back < (int64_t)rate * 64; back = back * 4 + rate) {
-        int64_t raw = sample + p->lead - back;
-        if (raw <= 0)
-            break;
-        packets_drop_all(p);
-        p->fresh = false;
-        p->placing = PLACE_PTS;
-        p->next_number = -1;
-        p->at_end = false;
-        int r =
-            p->demux->by_segment ? land_in_segment(p, raw, sample) : land_by_pts(p, raw, sample);
-        if (r > 0 || r == -EINTR)
-            return r < 0 ? r : 0;
-        if (r < 0)
-            break;
-    }
-    return start_over(p);
-}
-
-int packets_go_number(struct packets *p, int64_t number)
-{
-    bool ahead = p->next_number >= 0 && p->next_number <= number && p->first != p->last;
-    int r = ahead && number - p->next_number < FAR_PACKETS ? 0 : packets_jump(p, number);
-    if (r == 0 && (!ahead || p->next_number < 0))
-        r = start_over(p);
-    if (r < 0)
-        return r;
-    while (p->next_number < number) {
-        if (p->is_opus || !p->calibrated || p->frame == 0)
-            break;
-        p->placing = PLACE_NUMBER;
-        r = packets_read_one(p);
-        if (r <= 0)
-            return r;
-        p->cursor = p->last;
-        if (p->last - p->first > 32)
-            packets_drop_first(p);
-    }
-    return 0;
-}
-
-int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
-{
-    int64_t from = sample > warm_up ? sample - warm_up : 0;
-    if (go_kept(p, from))
-        return 0;
-    if (!demux_is_open(p->demux)) { /* an attempt to open it anew was given up */
-        int r = start_over(p);
-        if (r < 0)
-            return r;
-    }
-    if (!p->calibrated || from < p->demux->par->sample_rate)
-        return start_over(p);
-    if (p->times != DEMUX_TIMES_NONE)
-        return go_by_time(p, from);
-    if (p->frame > 0)
-        return packets_go_number(p, p->first_number + (from + p->lead) / p->frame);
-    return start_over(p);
 }
 
 void packets_forget(struct packets *p, int64_t sample)

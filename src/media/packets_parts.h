@@ -54,7 +54,9 @@ static inline struct packet *packets_slot(const struct packets *p, uint32_t i)
     return &p->kept[i & (p->capacity - 1)];
 }
 
-/* packets.c: reads one packet more; gives a packet its place; forgets all, or the oldest. */
+/* packets.c: opens the source (anew) from its start; reads one packet more; gives a packet its
+ * place; forgets all, or the oldest. */
+int packets_open(struct packets *p);
 int packets_read_one(struct packets *p);
 void packets_place(struct packets *p, struct packet *k);
 void packets_drop_all(struct packets *p);
