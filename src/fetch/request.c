@@ -236,19 +236,21 @@ static void finish_by_curl(struct request *r)
 static void follow(struct request *r)
 {
     char *location = NULL;
+    char *url = NULL;
     (void)curl_easy_getinfo(r->job.easy, CURLINFO_REDIRECT_URL, &location);
-    char *url = location ? strdup(location) : NULL;
-    if (!url || r->redirects >= REQUEST_REDIRECTS_MAX) {
-        free(url);
+    if (!location || r->redirects >= REQUEST_REDIRECTS_MAX) {
         finish(r, REQUEST_REFUSED, location ? "too many redirects" : "a redirect to nowhere");
         return;
     }
-    log_debug("fetch", "redirected to %s", url);
-    multi_remove(&r->job);
-    free(r->url);
-    r->url = url;
-    r->redirects++;
-    int e = start_hop(r);
+    int e = target_redirect(r->url, location, &url);
+    if (e == 0) {
+        log_debug("fetch", "redirected to %s", url);
+        multi_remove(&r->job);
+        free(r->url);
+        r->url = url;
+        r->redirects++;
+        e = start_hop(r);
+    }
     if (e == -EACCES)
         finish(r, REQUEST_FORBIDDEN, "it may not be redirected there");
     else if (e < 0)
