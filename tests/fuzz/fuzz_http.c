@@ -123,6 +123,7 @@ static void take_head(const uint8_t *data, size_t size, const char *text)
         const uint8_t *newline = memchr(data + at, '\n', size - at);
         size_t len = newline ? (size_t)(newline - (data + at)) + 1 : size - at;
         response_take_line(&r, (const char *)data + at, len);
+        MUST(response_count_codings((const char *)data + at, len) <= len);
         at += len;
     }
     MUST(r.status <= 999);

@@ -322,6 +322,34 @@ static void which_proxy(void **state)
     assert_null(proxy_for(&p, false, "a.b"));
 }
 
+static void codings(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned n;
+    } rows[] = {
+        { "Content-Encoding: gzip\r\n", 1 },
+        { "content-encoding:gzip", 1 },
+        { "Content-Encoding: gzip, br ,zstd\r\n", 3 },
+        { "Content-Encoding: gzip gzip\r\n", 2 },
+        { "Content-Encoding: identity\r\n", 0 },
+        { "Content-Encoding:\r\n", 0 },
+        { "Content-Encoding: ,,\r\n", 0 },
+        { "Transfer-Encoding: chunked\r\n", 0 },
+        { "TRANSFER-ENCODING: gzip, Chunked\r\n", 1 },
+        { "Accept-Encoding: gzip, br\r\n", 0 },
+        { "Content-Encoding", 0 },
+        { "", 0 },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++)
+        ROW_TRUE(rows[i].line,
+                 response_count_codings(rows[i].line, strlen(rows[i].line)) == rows[i].n);
+    static char line[20000] = "Content-Encoding:";
+    memset(line + 17, ' ', sizeof line - 18);
+    memcpy(line + sizeof line - 11, "gzip, gzip", 10);
+    assert_int_equal(response_count_codings(line, sizeof line - 1), 2);
+}
+
 static void targets(void **state)
 {
     struct target t;
@@ -396,6 +424,7 @@ int main(void)
         cmocka_unit_test(which_proxy),
         cmocka_unit_test(targets),
         cmocka_unit_test(redirects),
+        cmocka_unit_test(codings),
         cmocka_unit_test(request_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
