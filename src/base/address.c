@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { HOST_MAX = 255 }; /* [bytes] of a name in the DNS */
+
 struct v4_net {
     uint32_t net;
     unsigned bits;
@@ -130,8 +132,10 @@ bool address_is_private_host(const char *host)
     while (len > 0 && host[len - 1] == '.')
         len--;
     /* "127.0.0.1." is an address too for some resolvers. */
-    char bare[64];
-    if (host[len] != '\0' && len < sizeof bare) {
+    char bare[HOST_MAX + 1];
+    if (host[len] != '\0') {
+        if (len > HOST_MAX)
+            return true; /* no name that can be asked for */
         memcpy(bare, host, len);
         bare[len] = '\0';
         return len == 0 || address_is_private_host(bare);

@@ -32,16 +32,19 @@ static size_t sequence_len(const unsigned char *s, size_t len)
     return 0;
 }
 
-static bool is_control(unsigned char c)
+/* Of a valid sequence. U+0080…U+009F are control characters as well: U+009B alone begins what a
+ * terminal takes for a command. */
+static bool is_control(const char *s)
 {
-    return c < 0x20 || c == 0x7f;
+    unsigned char c = (unsigned char)s[0];
+    return c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s[1] < 0xa0);
 }
 
 bool text_is_printable(const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
         size_t n = sequence_len((const unsigned char *)s + i, len - i);
-        if (n == 0 || is_control((unsigned char)s[i]))
+        if (n == 0 || is_control(s + i))
             return false;
         i += n;
     }
@@ -71,8 +74,8 @@ size_t text_sanitise(char *dst, size_t size, const char *s)
             break;
         if (n == 0)
             dst[out] = '?';
-        else if (is_control((unsigned char)s[i]))
-            dst[out] = ' ';
+        else if (is_control(s + i))
+            memset(dst + out, ' ', n);
         else
             memcpy(dst + out, s + i, n);
         out += step;

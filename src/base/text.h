@@ -5,14 +5,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True if s[0..len) is valid UTF-8 (RFC 3629) without control characters. */
+/* True if s[0..len) is valid UTF-8 (RFC 3629) without control characters, be they of ASCII or
+ * U+0080…U+009F. */
 bool text_is_printable(const char *s, size_t len);
 
 /* The length of `s`, cut to at most `max` bytes without splitting a UTF-8 sequence. */
 size_t text_cut_utf8(const char *s, size_t max);
 
-/* Copies `s` into dst[0..size) so that text_is_printable holds: control characters become spaces,
- * broken bytes '?'. Cuts at a character. Always terminates; returns the length. */
+/* Copies `s` into dst[0..size) so that text_is_printable holds: each byte of a control
+ * character becomes a space, a broken byte '?'. Cuts at a character. Always terminates; returns the
+ * length. */
 size_t text_sanitise(char *dst, size_t size, const char *s);
 
 #endif

@@ -129,6 +129,8 @@ static void drop(struct fetch_source *s)
 
 /* ---- news for the owners ---- */
 
+static void fail(struct fetch_source *s, enum tutti_error code, const char *why);
+
 static void tell(struct fetch_source *s)
 {
     const struct fetch_source_ops *o = &s->ops;
@@ -146,6 +148,8 @@ static void tell(struct fetch_source *s)
         int fd = fcntl(s->worker_fd, F_DUPFD_CLOEXEC, 3);
         if (fd >= 0)
             o->replaced(fd, o->arg);
+        else /* the reader's old one is of no use any more */
+            fail(s, TUTTI_E_INTERNAL, "no descriptors are left for a source");
     }
 }
 

@@ -13,6 +13,9 @@
 
 enum {
     REDIRECT_BODY_MAX = 65536, /* [bytes] read for the sake of the connection */
+    /* gzip makes a thousand bytes of one. Wrapped in itself a few kilobytes become hours of work,
+     * in which no other source gets a byte. */
+    CODINGS_MAX = 1,
     /* What waits in the kernel while the reader is paused counts against a thousand sources. */
     RECEIVE_BUFFER_BYTES = 256 * 1024,
     WHY_MAX = 256,
@@ -34,6 +37,8 @@ struct request {
     struct curl_slist *aliases;
     struct response response;
     size_t head_bytes, skipped_bytes;
+    unsigned codings;    /* of the body */
+    const char *refusal; /* what is wrong with its head; NULL: nothing */
     bool is_head_told, is_progress_due, is_aborted, is_forbidden, is_permitted, is_paused;
     char curl_error[CURL_ERROR_SIZE];
     char why[WHY_MAX];
@@ -47,15 +52,25 @@ static bool is_redirect(const struct request *r)
 
 /* ---- called by curl ---- */
 
+/* Returns what a callback returns to end the request. */
+static size_t refuse(struct request *r, const char *why)
+{
+    r->refusal = why;
+    return 0;
+}
+
 static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 {
     struct request *r = arg;
     size_t len = size * n;
     r->head_bytes += len;
     if (r->head_bytes > REQUEST_HEAD_BYTES_MAX)
-        return 0;
+        return refuse(r, "the head of the answer is too long");
     if (r->is_head_told)
         return len; /* trailers */
+    r->codings += response_count_codings(bytes, len);
+    if (r->codings > CODINGS_MAX)
+        return refuse(r, "the answer is encoded more than once");
     response_take_line(&r->response, bytes, len);
     bool is_last = len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
     if (!is_last || r->response.status < 200 || is_redirect(r))
@@ -180,6 +195,8 @@ static int start_hop(struct request *r)
         r->first = r->target;
     response_init(&r->response);
     r->head_bytes = r->skipped_bytes = 0;
+    r->codings = 0;
+    r->refusal = NULL;
     r->is_forbidden = r->is_permitted = false;
     r->curl_error[0] = '\0';
     e = make_headers(r);
@@ -206,7 +223,7 @@ static enum request_end end_of(const struct request *r)
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_WRITE_ERROR: /* not by an op: a head or a redirect's body without end */
+    case CURLE_WRITE_ERROR: /* not by an op: see `refusal` */
     case CURLE_OUT_OF_MEMORY:
     case CURLE_COULDNT_RESOLVE_PROXY:
         return REQUEST_REFUSED;
@@ -228,27 +245,29 @@ static void finish_by_curl(struct request *r)
     const char *detail = r->curl_error[0] ? r->curl_error : curl_easy_strerror(r->job.result);
     if (end == REQUEST_FORBIDDEN)
         detail = "its address is private";
-    else if (r->job.result == CURLE_WRITE_ERROR)
-        detail = "the head of the answer is too long";
+    else if (r->refusal)
+        detail = r->refusal;
     finish(r, end, detail);
 }
 
 static void follow(struct request *r)
 {
     char *location = NULL;
+    char *url = NULL;
     (void)curl_easy_getinfo(r->job.easy, CURLINFO_REDIRECT_URL, &location);
-    char *url = location ? strdup(location) : NULL;
-    if (!url || r->redirects >= REQUEST_REDIRECTS_MAX) {
-        free(url);
+    if (!location || r->redirects >= REQUEST_REDIRECTS_MAX) {
         finish(r, REQUEST_REFUSED, location ? "too many redirects" : "a redirect to nowhere");
         return;
     }
-    log_debug("fetch", "redirected to %s", url);
-    multi_remove(&r->job);
-    free(r->url);
-    r->url = url;
-    r->redirects++;
-    int e = start_hop(r);
+    int e = target_redirect(r->url, location, &url);
+    if (e == 0) {
+        log_debug("fetch", "redirected to %s", url);
+        multi_remove(&r->job);
+        free(r->url);
+        r->url = url;
+        r->redirects++;
+        e = start_hop(r);
+    }
     if (e == -EACCES)
         finish(r, REQUEST_FORBIDDEN, "it may not be redirected there");
     else if (e < 0)
@@ -269,7 +288,7 @@ static void settle(struct multi_job *job)
     }
     if (!job->is_done)
         return;
-    if (!r->is_aborted && is_redirect(r) && !r->is_head_told)
+    if (!r->is_aborted && !r->refusal && is_redirect(r) && !r->is_head_told)
         follow(r);
     else
         finish_by_curl(r);

@@ -121,6 +121,33 @@ void response_take_line(struct response *r, const char *line, size_t len)
     take_header(r, text, value);
 }
 
+static bool is_word(const char *s, size_t len, const char *word)
+{
+    return len == strlen(word) && strncasecmp(s, word, len) == 0;
+}
+
+unsigned response_count_codings(const char *line, size_t len)
+{
+    const char *colon = memchr(line, ':', len);
+    size_t name_len = colon ? (size_t)(colon - line) : 0;
+    if (!is_word(line, name_len, "content-encoding") &&
+        !is_word(line, name_len, "transfer-encoding"))
+        return 0;
+    unsigned n = 0;
+    const char *end = line + len;
+    for (const char *at = colon + 1; at < end;) {
+        const char *word = at;
+        while (at < end && *at != ',' && !isspace((unsigned char)*at))
+            at++;
+        size_t word_len = (size_t)(at - word);
+        if (word_len > 0 && !is_word(word, word_len, "identity") &&
+            !is_word(word, word_len, "chunked"))
+            n++;
+        at += at < end;
+    }
+    return n;
+}
+
 const char *response_validator(const struct response *r)
 {
     return r->etag[0] ? r->etag : r->last_modified;

@@ -33,6 +33,9 @@ void response_init(struct response *r);
 /* Takes one line of the head, with or without its line end. A status line begins a new answer. */
 void response_take_line(struct response *r, const char *line, size_t len);
 
+/* How many codings a line of the head says that the body is wrapped in, beside chunks. */
+unsigned response_count_codings(const char *line, size_t len);
+
 /* What tells one version of a resource from another: the ETag, else Last-Modified, else "". */
 const char *response_validator(const struct response *r);
 

@@ -1,5 +1,8 @@
 #include "fetch/target.h"
 
+#include "base/cleanup.h"
+#include "proto/fetch_msg.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +23,13 @@ static int read_part(CURLU *u, CURLUPart part, char *dst, size_t size)
     return r;
 }
 
+static bool is_ascii(const char *s)
+{
+    while (*s && (unsigned char)*s < 0x80)
+        s++;
+    return *s == '\0';
+}
+
 int target_read(const char *url, struct target *ret)
 {
     struct target t = { 0 };
@@ -34,14 +44,60 @@ int target_read(const char *url, struct target *ret)
     t.is_https = strcasecmp(scheme, "https") == 0;
     if (r == 0 && !t.is_https && strcasecmp(scheme, "http") != 0)
         r = -EACCES;
+    if (r == 0 && !fetch_text_is_sane(FETCH_TEXT_URL, url))
+        r = -EINVAL;
     if (r == 0)
         r = read_part(u, CURLUPART_HOST, t.host, sizeof t.host);
+    if (r == 0 && !is_ascii(t.host))
+        r = -EINVAL;
     if (r == 0)
         r = read_part(u, CURLUPART_PORT, port, sizeof port);
     curl_url_cleanup(u);
     t.port = (unsigned)strtoul(port, NULL, 10);
     if (r == 0)
         *ret = t;
+    return r;
+}
+
+/* Returns a copy, or NULL. */
+static char *percent_encode(const char *s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *encoded = malloc(3 * strlen(s) + 1);
+    char *at = encoded;
+    if (!encoded)
+        return NULL;
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c > ' ' && c < 0x7f) {
+            *at++ = *s;
+        } else {
+            *at++ = '%';
+            *at++ = hex[c >> 4];
+            *at++ = hex[c & 15];
+        }
+    }
+    *at = '\0';
+    return encoded;
+}
+
+int target_redirect(const char *url, const char *location, char **ret_url)
+{
+    AUTO_FREE char *encoded = percent_encode(location);
+    char *text = NULL;
+    CURLU *u = curl_url();
+    int r = u && encoded ? 0 : -ENOMEM;
+    if (r == 0 && (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ||
+                   curl_url_set(u, CURLUPART_URL, encoded, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+                   curl_url_get(u, CURLUPART_URL, &text, 0) != CURLUE_OK))
+        r = -EINVAL;
+    curl_url_cleanup(u);
+    char *copy = r == 0 ? strdup(text) : NULL;
+    curl_free(text);
+    if (r == 0 && !copy)
+        r = -ENOMEM;
+    if (r == 0)
+        *ret_url = copy;
     return r;
 }
 

@@ -15,8 +15,16 @@ struct target {
     unsigned port;
 };
 
-/* Returns 0; -EINVAL if it is no URL; -EACCES for a scheme other than http and https. */
+/* Returns 0; -EACCES for a scheme other than http and https; -EINVAL if it is no URL, or none that
+ * may stand in a message. A host in other letters than ASCII counts as none: what it becomes on its
+ * way to a resolver or a proxy could not be judged. */
 int target_read(const char *url, struct target *ret);
+
+/* Where a redirect from `url` leads that names `location`: an URL that needs not be fit for
+ * target_read. Servers name files as they are called: blanks, control characters and bytes of other
+ * alphabets are percent-encoded, as browsers do it. Returns 0, -EINVAL if it makes no URL, or
+ * -ENOMEM; *ret_url is the caller's. */
+int target_redirect(const char *url, const char *location, char **ret_url);
 
 bool target_is_same(const struct target *a, const struct target *b);
 

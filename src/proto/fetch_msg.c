@@ -80,9 +80,21 @@ bool fetch_text_is_sane(enum fetch_text_kind kind, const char *s)
 /* Returns the bytes written, at most the kind's limit and one. */
 static size_t put_text(enum fetch_text_kind kind, char *at, const char *s)
 {
-    size_t len = s ? text_cut_utf8(s, limits[kind]) : 0;
-    if (len > 0)
-        memcpy(at, s, len);
+    s = s ? s : "";
+    size_t len;
+    switch (kind) {
+    case FETCH_TEXT_VALIDATOR:
+    case FETCH_TEXT_TYPE:
+    case FETCH_TEXT_LINE:
+        return text_sanitise(at, limits[kind] + 1, s) + 1;
+    case FETCH_TEXT_URL_OR_NONE:
+        len = fetch_text_is_sane(kind, s) ? strlen(s) : 0;
+        break;
+    default:
+        len = text_cut_utf8(s, limits[kind]);
+        break;
+    }
+    memcpy(at, s, len);
     at[len] = '\0';
     return len + 1;
 }

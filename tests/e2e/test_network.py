@@ -5,10 +5,11 @@ import signal
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from lib import FRAME, frames_of, opus
+from lib import DEADLINE, FRAME, frames_of, opus
 from lib.client import PLENTY, Client
 from lib.media import Recipe
 from lib.network import bot, net, server  # noqa: F401
@@ -79,6 +80,29 @@ def test_undisturbed(bot, serve, server, undisturbed, kind):
     requests = server.requests(url[url.rindex("/"):])
     assert len(requests) <= (3 if kind == "behind" else 1), requests
     assert played.ready["duration"] == (None if kind == "opus" else pytest.approx(SECONDS, abs=0.2))
+
+
+@pytest.mark.parametrize("name,path", [(b"/caf\xe9.mp3", "/caf%E9.mp3"),
+                                       ("/caf\u00e9 \u266b.mp3".encode(), "/caf%C3%A9%20%E2%99%AB.mp3")],
+                         ids=["latin-1", "utf-8"])
+def test_a_redirect_to_a_name_in_other_letters(bot, net, server, serve, undisturbed, name, path):
+    """It plays, and the fetcher and the other sources are none the worse for it."""
+    other_url, _ = serve("opus", rate=60_000)
+    _, resource = serve("mp3")
+    for written in (path, quote(name).lower()):  # libcurl's own escapes are in small letters
+        server.add(written, resource.data, type="audio/any")
+    server.add("/moved" + path, redirect=server.url(name.decode("latin-1")))
+    server.add("/nowhere" + path, redirect="http://caf\xe9.invalid/")
+    with Client(net) as neighbour:
+        other = neighbour.start(other_url, credit=PLENTY)
+        pid = fetcher_of(net).pid
+        check_same(bot.play_through(server.url("/moved" + path)), undisturbed("mp3"))
+        end = bot.play_through(server.url("/nowhere" + path)).end
+        assert end["type"] == "error" and end["code"] == "source_failed", end
+        assert fetcher_of(net).pid == pid
+        neighbour.control.terminal(other["play_id"], 3 * DEADLINE)
+        assert neighbour.audio.wait_ends(other["channel"], 1).packets == undisturbed("opus")
+        assert not warnings(neighbour, other["play_id"])
 
 
 HOWS = ["cut", "reset", "stall", "chunked cut", "503", "429", "no range"]

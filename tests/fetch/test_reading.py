@@ -1,5 +1,6 @@
 """What is read is what is there, byte for byte, and with as few requests as can be."""
 import gzip
+import re
 
 import pytest
 from lib import (CHANGED, CUT, DATA, END, ERROR, FAILED, HEAD, LIVE, MEDIA, OPEN_ENDED, OPENED, PAGE,
@@ -117,6 +118,44 @@ def test_redirects(server, fetch):
     server.add("/10", redirect="/9")
     failed = fetch.source(server.url("/10")).expect(FAILED)
     assert failed.code == "source_failed" and "redirects" in failed.why
+
+
+NAMES = {"latin-1": ("/caf\xe9.ogg", "/caf%E9.ogg"),
+         "utf-8": ("/caf\u00e9 \u266b.ogg?q=\u00fc", "/caf%C3%A9%20%E2%99%AB.ogg?q=%C3%BC"),
+         "control": ("/a\x9b2J\tb.ogg", "/a%9B2J%09b.ogg"),
+         "encoded": ("/caf%E9%20.ogg", "/caf%E9%20.ogg")}
+
+
+@pytest.mark.parametrize("coding", NAMES)
+@pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
+def test_redirects_to_names_as_files_have_them(server, fetch, coding, absolute):
+    """Many servers put a file's name into Location as it is, in whatever coding it has."""
+    name, path = NAMES[coding]
+    name = name.encode("utf-8" if coding == "utf-8" else "latin-1").decode("latin-1")
+    server.add("/a", redirect=server.url(name) if absolute else name)
+    escapes = re.compile("%..")  # in small letters where curl has written them
+    server.add(path, SONG)
+    server.add(escapes.sub(lambda m: m[0].lower(), path), SONG)
+    source = fetch.source(server.url("/a"))
+    base = source.expect(HEAD).base
+    assert escapes.sub(lambda m: m[0].upper(), base) == server.url(path)
+    assert whole(source)[0] == SONG
+    assert source.reset().url == base
+
+
+@pytest.mark.parametrize("location", ["http://caf\xe9.invalid/", "http://caf%E9.invalid/", "http://a b/",
+                                      "http://caf\xc3\xa9.invalid/", "http://a%0ab/",
+                                      "http://\xef\xbc\x91.0.0.1/", "http://127.0.0.1:x\xe9/",
+                                      "http://u\xe9:p\xe9@127.0.0.1:1/", "http://127.0.0.1/" + "\xe9" * 6000])
+def test_redirects_to_what_is_no_url(server, fetch, location):
+    """Such a redirect ends its source, with words that can be read, and nothing else."""
+    server.add("/song", SONG)
+    server.add("/a", redirect=location)
+    other = fetch.source(server.url("/song"))
+    other.expect(HEAD)
+    failed = fetch.source(server.url("/a")).expect(FAILED)
+    assert failed.code == "source_failed" and failed.why.isprintable() and failed.why.isascii()
+    assert whole(other)[0] == SONG
 
 
 @pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://127.0.0.1/"])

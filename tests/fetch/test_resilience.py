@@ -1,4 +1,5 @@
 """Whatever happens to connections, the reader gets every byte once, in order, or a clear end."""
+import gzip
 import random
 import time
 
@@ -349,3 +350,29 @@ def test_file_with_titles(server, fetch):
     got, end = source.read_all()
     assert got == SONG and end.what == END
     assert [t for _, t in source.titles] == ["One", "Two"]
+
+
+def wrapped(layers):
+    """A gzip body that is nothing but empty blocks, wrapped again and again: all work, no bytes."""
+    data = b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + b"\0\0\0\xff\xff" * 4_000_000
+    for _ in range(layers - 1):
+        data = gzip.compress(data, 9)
+    return data
+
+
+HEADS = {"one header": "200 OK\r\nContent-Encoding: gzip, gzip, gzip",
+         "three headers": "200 OK\r\n" + "\r\n".join(["Content-Encoding: gzip"] * 3),
+         "transfer": "200 OK\r\nTransfer-Encoding: gzip, gzip, gzip",
+         "both": "200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: gzip, gzip",
+         "interim": "100 Continue\r\nContent-Encoding: gzip, gzip, gzip\r\n\r\nHTTP/1.1 200 OK",
+         "redirect": "302 Found\r\nLocation: /song\r\nContent-Encoding: gzip, gzip, gzip"}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_body_is_unwrapped_once(server, fetch, head):
+    """Two kilobytes that would keep the fetcher, and all other sources with it, busy for long."""
+    server.add("/song", SONG)
+    server.add("/a", script=[dict(raw=f"HTTP/1.1 {HEADS[head]}\r\n\r\n".encode() + wrapped(3))] * 9)
+    failed = fetch.source(server.url("/a")).expect(FAILED)
+    assert failed.code == "source_failed" and "more than once" in failed.why
+    assert begin(server, fetch, "/song").read_all()[0] == SONG

@@ -1,11 +1,17 @@
 /* What a server sends: the head of an answer, the start of a body, a radio's metadata. The first
- * byte sets the interval of the metadata; the whole is fed in two ways, which must agree. */
+ * byte sets the interval of the metadata; the whole is fed in two ways, which must agree. Whatever
+ * comes of it is told in messages that the daemon and the worker take: one that they refuse would
+ * end the fetcher with all its sources. */
 #include "base/text.h"
 #include "fetch/icy.h"
 #include "fetch/resource.h"
 #include "fetch/sniff.h"
+#include "fetch/target.h"
 #include "fuzz.h"
+#include "proto/fmsg.h"
+#include "proto/smsg.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct heard {
@@ -41,7 +47,73 @@ static struct heard feed(const uint8_t *data, size_t size, size_t interval, size
     return h;
 }
 
-static void take_head(const uint8_t *data, size_t size)
+static void say_to_daemon(const struct fmsg *m)
+{
+    static uint8_t bytes[FMSG_MAX];
+    struct fmsg heard;
+    MUST(fmsg_decode(bytes, fmsg_encode(m, bytes, sizeof bytes), &heard) == 0);
+}
+
+static void say_to_worker(const struct smsg *m)
+{
+    static uint8_t bytes[SMSG_MAX];
+    struct smsg heard;
+    MUST(smsg_decode(bytes, smsg_encode(m, bytes, sizeof bytes), &heard) == 0);
+}
+
+/* As fetch/source.c says it. */
+static void say_known(const struct resource *r, const char *base)
+{
+    struct fmsg head = {
+        .type = FMSG_HEAD,
+        .head = { .length = r->length, .facts = r->facts, .kind = (uint32_t)r->kind },
+        .content_type = r->content_type,
+        .base = base,
+        .validator = r->validator,
+        .name = r->name,
+    };
+    struct smsg ready = {
+        .type = SMSG_READY,
+        .facts = { .flags = r->facts, .length = r->length, .kind = (uint32_t)r->kind },
+        .content_type = r->content_type,
+        .url = base,
+    };
+    say_to_daemon(&head);
+    say_to_worker(&ready);
+}
+
+static void say_failed(enum tutti_error code, unsigned status, const char *why)
+{
+    struct fmsg failed = { .type = FMSG_FAILED,
+                           .failed = { .code = code, .http_status = status },
+                           .why = why };
+    struct fmsg reconnected = { .type = FMSG_RECONNECTED, .why = why };
+    struct smsg error = { .type = SMSG_ERROR,
+                          .error = { .code = code, .http_status = status },
+                          .text = why };
+    struct smsg title = { .type = SMSG_TITLE, .text = why };
+    say_to_daemon(&failed);
+    say_to_daemon(&reconnected);
+    say_to_worker(&error);
+    say_to_worker(&title);
+}
+
+/* All of it as the place that a redirect names, and as words of which an error may be made. */
+static void take_text(const char *text)
+{
+    char *url = NULL;
+    struct target t;
+    say_failed(TUTTI_E_SOURCE_FAILED, 0, text);
+    int r = target_redirect("http://host.example/dir/page?x", text, &url);
+    MUST(r == 0 || r == -EINVAL);
+    if (r == 0 && target_read(url, &t) == 0) {
+        MUST(fetch_text_is_sane(FETCH_TEXT_URL, url));
+        MUST(text_is_printable(t.host, strlen(t.host)));
+    }
+    free(url);
+}
+
+static void take_head(const uint8_t *data, size_t size, const char *text)
 {
     struct response r;
     struct resource res;
@@ -51,6 +123,7 @@ static void take_head(const uint8_t *data, size_t size)
         const uint8_t *newline = memchr(data + at, '\n', size - at);
         size_t len = newline ? (size_t)(newline - (data + at)) + 1 : size - at;
         response_take_line(&r, (const char *)data + at, len);
+        MUST(response_count_codings((const char *)data + at, len) <= len);
         at += len;
     }
     MUST(r.status <= 999);
@@ -62,10 +135,12 @@ static void take_head(const uint8_t *data, size_t size)
     MUST(resource_init(&res, "http://a", "") == 0);
     res.wants_icy = true;
     resource_judge(&res, &r, 100, 0, &j);
+    say_failed(j.code, j.status, j.why);
     if (j.verdict == VERDICT_ACCEPT) {
         MUST(j.from >= 0 && j.from <= 100);
         resource_learn(&res, &r);
         MUST(fetch_length_is_sane(res.length) && res.facts <= FETCH_FLAGS_ALL);
+        say_known(&res, text);
         resource_judge(&res, &r, 100, 0, &j); /* the same answer again is no other resource */
         MUST(j.verdict == VERDICT_ACCEPT);
     }
@@ -81,6 +156,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct heard bytes = feed(data + 1, size - 1, interval, 1);
     MUST(memcmp(&whole, &bytes, sizeof whole) == 0);
     MUST(sniff_kind("", data + 1, size - 1) < FETCH_KIND_COUNT);
-    take_head(data + 1, size - 1);
+    char *text = strndup((const char *)data + 1, size - 1);
+    MUST(text);
+    take_head(data + 1, size - 1, text);
+    take_text(text);
+    free(text);
     return 0;
 }

@@ -123,6 +123,22 @@ static void names(void **state)
     assert_false(address_read_literal("1.2.3.4.5", &a));
 }
 
+/* An address may be written with any number of zeros, and a name of the same length is one. */
+static void long_hosts_with_a_final_dot(void **state)
+{
+    static const size_t lengths[] = { 40, 63, 64, 65, 255, 256, 1000 };
+    for (size_t i = 0; i < LENGTH_OF(lengths); i++) {
+        char address[1100], name[1100];
+        size_t zeros = lengths[i] - strlen("177.0.0.1");
+        memset(address, '0', zeros);
+        (void)strcpy(address + zeros, "177.0.0.1.");
+        assert_true(address_is_private_host(address));
+        memset(name, 'a', zeros);
+        (void)strcpy(name + zeros, ".0.0.com.");
+        assert_true(address_is_private_host(name) == (strlen(name) > 256));
+    }
+}
+
 static bool permits(const struct address_policy *p, const char *host, const char *address)
 {
     struct sockaddr_storage a;
@@ -160,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(public_and_private),
         cmocka_unit_test(names),
+        cmocka_unit_test(long_hosts_with_a_final_dot),
         cmocka_unit_test(exemptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,6 +322,34 @@ static void which_proxy(void **state)
     assert_null(proxy_for(&p, false, "a.b"));
 }
 
+static void codings(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned n;
+    } rows[] = {
+        { "Content-Encoding: gzip\r\n", 1 },
+        { "content-encoding:gzip", 1 },
+        { "Content-Encoding: gzip, br ,zstd\r\n", 3 },
+        { "Content-Encoding: gzip gzip\r\n", 2 },
+        { "Content-Encoding: identity\r\n", 0 },
+        { "Content-Encoding:\r\n", 0 },
+        { "Content-Encoding: ,,\r\n", 0 },
+        { "Transfer-Encoding: chunked\r\n", 0 },
+        { "TRANSFER-ENCODING: gzip, Chunked\r\n", 1 },
+        { "Accept-Encoding: gzip, br\r\n", 0 },
+        { "Content-Encoding", 0 },
+        { "", 0 },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++)
+        ROW_TRUE(rows[i].line,
+                 response_count_codings(rows[i].line, strlen(rows[i].line)) == rows[i].n);
+    static char line[20000] = "Content-Encoding:";
+    memset(line + 17, ' ', sizeof line - 18);
+    memcpy(line + sizeof line - 11, "gzip, gzip", 10);
+    assert_int_equal(response_count_codings(line, sizeof line - 1), 2);
+}
+
 static void targets(void **state)
 {
     struct target t;
@@ -336,6 +364,35 @@ static void targets(void **state)
     assert_int_equal(target_read("file:///etc/passwd", &t), -EACCES);
     assert_int_equal(target_read("http://", &t), -EINVAL);
     assert_int_equal(target_read("http://a:99999/", &t), -EINVAL);
+    /* Nothing that a message could not carry, or that a resolver would take for another host. */
+    assert_int_equal(target_read("http://a/caf\xe9", &t), -EINVAL);
+    assert_int_equal(target_read("http://caf%C3%A9.example/", &t), -EINVAL);
+    assert_int_equal(target_read("http://\xef\xbc\x91.0.0.1/", &t), -EINVAL);
+    assert_int_equal(target_read("http://a/caf%E9", &t), 0);
+}
+
+static void redirects(void **state)
+{
+    static const struct {
+        const char *location, *want; /* NULL: it makes no URL */
+    } rows[] = {
+        { "http://a.example/b", "http://a.example/b" },
+        { "/caf\xe9.ogg", "http://host.example/caf%E9.ogg" },
+        { "caf\xc3\xa9 1.ogg", "http://host.example/dir/caf%C3%A9%201.ogg" },
+        { "?q=a b", "http://host.example/dir/page?q=a%20b" },
+        { "//other.example/\x01\x7f", "http://other.example/%01%7F" },
+        { "/a%20b%zz", "http://host.example/a%20b%zz" },
+        { "file:///etc/passwd", "file:///etc/passwd" },
+        { "http://a b/", NULL },
+        { "http://a%0ab/", NULL },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        char *url = NULL;
+        int r = target_redirect("http://host.example/dir/page?x", rows[i].location, &url);
+        ROW_TRUE(rows[i].location, r == (rows[i].want ? 0 : -EINVAL));
+        ROW_TRUE(rows[i].location, !rows[i].want || strcmp(url, rows[i].want) == 0);
+        free(url);
+    }
 }
 
 static void request_headers(void **state)
@@ -366,6 +423,8 @@ int main(void)
         cmocka_unit_test(backoff),
         cmocka_unit_test(which_proxy),
         cmocka_unit_test(targets),
+        cmocka_unit_test(redirects),
+        cmocka_unit_test(codings),
         cmocka_unit_test(request_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

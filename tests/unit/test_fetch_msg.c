@@ -97,15 +97,12 @@ static void fmsg_bad_values(void **state)
         { .type = FMSG_SOURCE, .url = "http://a", .headers = ": c\n" },
         { .type = FMSG_SOURCE, .url = "http://a", .headers = "A: b\r\n" },
         { .type = FMSG_SOURCE, .url = "http://a", .headers = "A: b\n\n" },
-        { .type = FMSG_SOURCE, .url = "http://a", .base = "gopher://a" },
         { .type = FMSG_HEAD, .head = { .length = -9 } },
         { .type = FMSG_HEAD, .head = { .facts = 8 } },
-        { .type = FMSG_HEAD, .name = "a\nb" },
         { .type = FMSG_FAILED, .failed = { .code = TUTTI_OK } },
         { .type = FMSG_FAILED, .failed = { .code = TUTTI_ERROR_COUNT } },
         { .type = FMSG_FAILED, .failed = { .code = TUTTI_E_INTERNAL, .http_status = 1000 } },
         { .type = FMSG_EXPIRED, .failed = { .code = TUTTI_E_INTERNAL } },
-        { .type = FMSG_CHANGED, .why = "\x01" },
     };
     for (size_t i = 0; i < LENGTH_OF(bad); i++) {
         struct fmsg out = { .id = 77 };
@@ -217,7 +214,6 @@ static void smsg_bad_values(void **state)
         { .type = SMSG_OPENED, .stream = 1, .facts = { .flags = 8 } },
         { .type = SMSG_END, .end = { .length = -1 } },
         { .type = SMSG_ERROR, .error = { .code = 0 } },
-        { .type = SMSG_ERROR, .error = { .code = 1 }, .text = "\x7f" },
         { .type = SMSG_TITLE, .title = { .at = -1 } },
     };
     for (size_t i = 0; i < LENGTH_OF(bad); i++) {
@@ -242,13 +238,83 @@ static void long_texts(void **state)
     assert_int_equal(fmsg_decode(bytes, 8 + FETCH_LINE_MAX + 6, &out), -EBADMSG);
 }
 
+/* Whatever a server said: the sender makes it fit. */
+static void unfit_texts_are_mended(void **state)
+{
+    static const char *const urls[] = { "http://a/caf\xe9", "http://a b", "http://a\n",
+                                        "gopher://a", "http://a/\xc3" };
+    static const struct {
+        const char *given, *want;
+    } lines[] = {
+        { "a\nb", "a b" }, { "caf\xe9", "caf?" }, { "\x1b[2J", " [2J" }, { "\xc3", "?" }
+    };
+    for (size_t i = 0; i < LENGTH_OF(urls); i++) {
+        struct fmsg head = { .type = FMSG_HEAD, .base = urls[i] }, f;
+        size_t len = fmsg_encode(&head, bytes, sizeof bytes);
+        ROW_TRUE(urls[i], fmsg_decode(bytes, len, &f) == 0 && f.base[0] == '\0');
+        struct smsg ready = { .type = SMSG_READY, .url = urls[i] }, s;
+        len = smsg_encode(&ready, bytes, sizeof bytes);
+        ROW_TRUE(urls[i], smsg_decode(bytes, len, &s) == 0 && s.url[0] == '\0');
+    }
+    for (size_t i = 0; i < LENGTH_OF(lines); i++) {
+        const char *given = lines[i].given, *want = lines[i].want;
+        struct fmsg head = {
+            .type = FMSG_HEAD, .content_type = given, .validator = given, .name = given
+        };
+        struct fmsg changed = { .type = FMSG_CHANGED, .why = given }, f;
+        struct smsg title = { .type = SMSG_TITLE, .text = given }, s;
+        size_t len = fmsg_encode(&head, bytes, sizeof bytes);
+        ROW_TRUE(want, fmsg_decode(bytes, len, &f) == 0);
+        assert_string_equal(f.content_type, want);
+        assert_string_equal(f.validator, want);
+        assert_string_equal(f.name, want);
+        len = fmsg_encode(&changed, bytes, sizeof bytes);
+        ROW_TRUE(want, fmsg_decode(bytes, len, &f) == 0);
+        assert_string_equal(f.why, want);
+        len = smsg_encode(&title, bytes, sizeof bytes);
+        ROW_TRUE(want, smsg_decode(bytes, len, &s) == 0);
+        assert_string_equal(s.text, want);
+    }
+}
+
+/* They are refused when they come all the same. */
+static void unfit_texts_are_refused(void **state)
+{
+    static const char *const bad[] = { "a\nbc", "abc\xff", "\x1b[2J", "abc\x7f" };
+    struct fmsg changed = { .type = FMSG_CHANGED, .why = "1234" }, f;
+    struct fmsg head = { .type = FMSG_HEAD, .base = "http://a" };
+    struct smsg title = { .type = SMSG_TITLE, .text = "1234" }, s;
+    size_t f_len = fmsg_encode(&changed, bytes, sizeof bytes);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        memcpy(bytes + f_len - 5, bad[i], 4);
+        ROW_TRUE(bad[i], fmsg_decode(bytes, f_len, &f) == -EBADMSG);
+    }
+    size_t s_len = smsg_encode(&title, bytes, sizeof bytes);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++) {
+        memcpy(bytes + s_len - 5, bad[i], 4);
+        ROW_TRUE(bad[i], smsg_decode(bytes, s_len, &s) == -EBADMSG);
+    }
+    static const char *const bases[] = { "http://\xe9", "http:// ", "gopher:/" };
+    for (size_t i = 0; i < LENGTH_OF(bases); i++) {
+        size_t len = fmsg_encode(&head, bytes, sizeof bytes);
+        memcpy(bytes + len - 11, bases[i], 8); /* before its NUL, an empty validator and name */
+        ROW_TRUE(bases[i], fmsg_decode(bytes, len, &f) == -EBADMSG);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fmsg_there_and_back), cmocka_unit_test(fmsg_exact_lengths),
-        cmocka_unit_test(fmsg_bad_values),     cmocka_unit_test(smsg_there_and_back),
-        cmocka_unit_test(smsg_data),           cmocka_unit_test(smsg_bad_values),
-        cmocka_unit_test(long_texts),          cmocka_unit_test(unknown_types),
+        cmocka_unit_test(fmsg_there_and_back),
+        cmocka_unit_test(fmsg_exact_lengths),
+        cmocka_unit_test(fmsg_bad_values),
+        cmocka_unit_test(smsg_there_and_back),
+        cmocka_unit_test(smsg_data),
+        cmocka_unit_test(smsg_bad_values),
+        cmocka_unit_test(long_texts),
+        cmocka_unit_test(unknown_types),
+        cmocka_unit_test(unfit_texts_are_mended),
+        cmocka_unit_test(unfit_texts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 enum { SIZE = 400000, PATIENCE_S = 20 };
@@ -26,6 +27,8 @@ static struct {
     unsigned status;
     int fd;
     bool frees_itself;
+    bool leaves_no_descriptors; /* from the first replacement on */
+    struct rlimit limit;
     /* the server */
     int listener;
     unsigned port;
@@ -139,6 +142,10 @@ static void on_replaced(int fd, void *arg)
     f.n_replaced++;
     (void)close(f.fd);
     f.fd = fd;
+    if (f.leaves_no_descriptors) {
+        struct rlimit few = { .rlim_cur = STDERR_FILENO + 2, .rlim_max = f.limit.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    }
 }
 
 static const struct fetch_source_ops ops = { .head = on_head,
@@ -351,6 +358,31 @@ static void its_sources_survive_its_death(void **state)
     assert_int_equal(f.n_failed, 0);
 }
 
+/* A source whose new descriptor cannot be handed over fails; its reader must not wait for ever. */
+static void no_descriptor_for_the_next_fetcher(void **state)
+{
+    struct fetch_source *unlucky;
+    begin(false);
+    f.n_heads = 0;
+    assert_int_equal(fetch_source_new(f.fetcher, url("/a"), NULL, false, &ops, &unlucky), 0);
+    wait_for(&f.n_heads);
+    int fd = fetch_source_fd(unlucky);
+    assert_true(fd >= 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &f.limit), 0);
+    f.leaves_no_descriptors = true;
+    assert_int_equal(kill(fetcher_pid(f.fetcher), SIGKILL), 0);
+    bool is_told = loop_until(&f.loop, is_positive, &f.n_failed);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &f.limit), 0);
+    assert_true(is_told);
+    assert_int_equal(f.code, TUTTI_E_INTERNAL);
+    assert_int_equal(f.n_replaced, 1);
+    assert_int_equal(f.n_failed, 1);
+    (void)close(fd);
+    fetch_source_free(unlucky);
+    reset(); /* the other one goes on */
+    read_from(0, SIZE);
+}
+
 static void many_sources(void **state)
 {
     enum { MANY = 300 };
@@ -395,6 +427,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_new_owner_is_told_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_old_link_is_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(its_sources_survive_its_death, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_descriptor_for_the_next_fetcher, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_sources, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_program_that_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_program_that_dies_at_once, set_up, tear_down),

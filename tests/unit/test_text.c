@@ -10,7 +10,19 @@ static const struct {
 } rows[] = {
     { "empty", "", true, "" },
     { "ASCII", "Hello ~", true, "Hello ~" },
-    { "two bytes", "\xc2\x80\xdf\xbf", true, "\xc2\x80\xdf\xbf" },
+    { "two bytes", "\xc2\xa0\xdf\xbf", true, "\xc2\xa0\xdf\xbf" },
+    { "the first of C1", "\xc2\x80", false, "  " },
+    { "the last of C1",
+      "a\xc2\x9f"
+      "b",
+      false, "a  b" },
+    { "next line", "\xc2\x85", false, "  " },
+    { "escape sequence of C1",
+      "\xc2\x9b"
+      "2J",
+      false, "  2J" },
+    { "second byte as in C1", "\xc3\x9b", true, "\xc3\x9b" },
+    { "C1 cut short", "a\xc2", false, "a?" },
     { "three bytes", "\xe0\xa0\x80\xef\xbf\xbf", true, "\xe0\xa0\x80\xef\xbf\xbf" },
     { "four bytes", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", true, "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf" },
     { "around surrogates", "\xed\x9f\xbf\xee\x80\x80", true, "\xed\x9f\xbf\xee\x80\x80" },
@@ -82,6 +94,9 @@ static void sanitised_into_little_room(void **state)
         assert_int_equal(out[max + 1], '#');
         assert_int_equal(text_cut_utf8(text, max), strlen(want[max]));
     }
+    char out[3] = "##";
+    assert_int_equal(text_sanitise(out, 2, "\xc2\x9b"), 0);
+    assert_memory_equal(out, "\0#", 3);
 }
 
 static void cuts_also_what_is_broken(void **state)
