@@ -5,7 +5,7 @@ import pytest
 
 from lib import TUTTID, procs
 from lib.client import Client, new_channel
-from lib.daemon import Daemon
+from lib.daemon import Daemon, lacking
 from lib.site import LONG, Site, children, extractor, wait_until
 
 # The last argument is the search term: its words choose what happens.
@@ -30,6 +30,7 @@ case "$what" in
 *:flood*) exec tr '\\0' x </dev/zero ;;
 *:complains*) exec tr '\\0' x </dev/zero >&2 ;;
 *:group*) sleep 600 & sleep 600 & wait ;;
+*:leaves*) setsid -fw sleep 600; sleep 600 ;;
 *:stubborn*) trap '' TERM; sleep 600 & wait; sleep 600 ;;
 *:arguments*) shift $(($# - 2)); echo "ERROR: [$1] [$2]" >&2; exit 1 ;;
 *:good*|*:list*) echo "{\\"url\\": \\"$MEDIA\\", \\"title\\": \\"Good\\", \\"duration\\": 3, \\"playlist_count\\": 7}" ;;
@@ -117,6 +118,17 @@ def test_what_is_found_plays(client):
 def test_a_term_is_no_option(client):
     end = fail(client, "arguments --exec=evil $(touch x); `x`")
     assert end["message"].endswith("[--] [ytsearch:arguments --exec=evil $(touch x); `x`]"), end
+
+
+@pytest.mark.skipif("seccomp" in lacking(), reason="no seccomp here, or a build with a sanitizer")
+def test_nothing_leaves_the_group(client, stand_in):
+    channel = new_channel()
+    client.control.send("play", channel_id=str(channel), url="ytsearch:leaves")
+    wait_until(lambda: any(p.name == "sleep" for p in children(stand_in)), "it runs")
+    group = {os.getpgid(p.pid) for p in children(stand_in)}
+    assert len(group) == 1, "one of them has left"
+    client.expect("stopped", "stop", channel)
+    wait_until(lambda: children(stand_in) == [], "all are gone")
 
 
 @pytest.mark.parametrize("term", ["group", "stubborn", "complains"])
