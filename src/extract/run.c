@@ -128,16 +128,15 @@ static void read_answer(uv_work_t *work)
 {
     struct run *r = work->data;
     const char *why = "";
-    json_t *root = json_loadb(r->job.text, r->job.len, JSON_ALLOW_NUL, NULL);
+    json_t *root = NULL;
+    enum tutti_error error = found_parse(r->job.text, r->job.len, &root, &why);
     const json_t *info = r->job.of_helper ? json_object_get(root, "info") : root;
-    const char *error = r->job.of_helper ? json_string_value(json_object_get(root, "error")) : NULL;
-    if (error) {
-        keep_complaint(r, error);
-    } else if (!root) {
-        r->job.error = TUTTI_E_EXTRACTION_FAILED;
-        (void)snprintf(r->job.why, sizeof r->job.why, "yt-dlp's answer cannot be understood");
+    const char *complaint =
+        r->job.of_helper ? json_string_value(json_object_get(root, "error")) : NULL;
+    if (complaint) {
+        keep_complaint(r, complaint);
     } else {
-        r->job.error = found_read(info, &r->job.found, &why);
+        r->job.error = error == TUTTI_OK ? found_read(info, &r->job.found, &why) : error;
         (void)snprintf(r->job.why, sizeof r->job.why, "%s", why);
     }
     json_decref(root);

@@ -27,6 +27,7 @@ case "$what" in
 *:nonsense*) echo "this is no JSON" ;;
 *:null*) echo null ;;
 *:empty*) echo '{"entries": []}' ;;
+*:parts*) echo "[$(yes '{},' | head -n 200000 | tr -d '\\n')0]" ;;
 *:flood*) exec tr '\\0' x </dev/zero ;;
 *:complains*) exec tr '\\0' x </dev/zero >&2 ;;
 *:group*) sleep 600 & sleep 600 & wait ;;
@@ -89,7 +90,7 @@ def fail(client, term):
     ("live", "not started"), ("limited", "robot"), ("unsupported", "does not know the site"),
     ("login", "logged in"), ("odd", "the moon is   full"), ("silent", "no reason"), ("killed", "no reason"),
     ("nonsense", "cannot be understood"), ("null", "cannot be understood"), ("empty", "nothing to play"),
-    ("flood", "too long"),
+    ("flood", "too long"), ("parts", "too many parts"),
 ])
 def test_what_went_wrong_is_said(client, term, words):
     end = fail(client, term)
