@@ -117,7 +117,7 @@ static void hear_first_words(struct helper *h, const char *line, size_t len)
     const char *version = json_string_value(json_object_get(said, "ready"));
     const char *unusable = json_string_value(json_object_get(said, "unusable"));
     char why[WHY_MAX];
-    (void)snprintf(why, sizeof why, "%s", unusable ? unusable : "it does not say that it is ready");
+    (void)text_sanitise(why, sizeof why, unusable ? unusable : "it does not say that it is ready");
     if (version) {
         h->ready = true;
         hs->starts_failed = 0;

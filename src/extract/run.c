@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "extract/child.h"
 #include "extract/complaint.h"
 
@@ -10,7 +11,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { ARGV_MAX = YTDLP_ARGS_MAX + 2 };
+enum {
+    ARGV_MAX = YTDLP_ARGS_MAX + 2,
+    REASON_MAX = 150, /* [bytes] where advice stands behind it */
+};
 
 struct run {
     const struct run_tools *tools;
@@ -98,10 +102,10 @@ static void finish_failed(struct run *r, const char *why, bool may_be_too_old)
     char text[RUN_WHY_MAX];
     int days = ytdlp_age_days(r->tools->version, (int64_t)time(NULL));
     if (may_be_too_old && days > YTDLP_OLD_DAYS)
-        (void)snprintf(text, sizeof text, "%.150s (this yt-dlp is %d days old; update it: %s)", why,
-                       days, RUN_ADVICE);
+        (void)snprintf(text, sizeof text, "%.*s (this yt-dlp is %d days old; update it: %s)",
+                       (int)text_cut_utf8(why, REASON_MAX), why, days, RUN_ADVICE);
     else
-        (void)snprintf(text, sizeof text, "%s", why);
+        (void)text_sanitise(text, sizeof text, why);
     finish(r, TUTTI_E_EXTRACTION_FAILED, text, NULL);
 }
 
