@@ -65,6 +65,15 @@ int buf_append(struct buf *b, const void *bytes, size_t len)
     return 0;
 }
 
+const char *buf_find_newline(const struct buf *b, size_t *scanned)
+{
+    size_t len = buf_len(b);
+    const char *newline =
+        *scanned < len ? memchr(buf_head(b) + *scanned, '\n', len - *scanned) : NULL;
+    *scanned = newline ? 0 : len;
+    return newline;
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     assert(len <= buf_len(b));

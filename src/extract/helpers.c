@@ -33,7 +33,8 @@ struct helper {
     struct timespec changed; /* of the program, when this one was started */
     bool ready;
     unsigned served;
-    helpers_fn fn; /* NULL while it has nothing to do */
+    size_t scanned; /* buf_find_newline's */
+    helpers_fn fn;  /* NULL while it has nothing to do */
     void *arg;
 };
 
@@ -157,10 +158,10 @@ static void on_output(struct child *child, void *arg)
     struct helper *h = arg;
     struct buf *b = child_output(child);
     while (h->child == child && buf_len(b) > 0) {
-        const char *line = buf_head(b);
-        const char *newline = memchr(line, '\n', buf_len(b));
+        const char *newline = buf_find_newline(b, &h->scanned);
         if (!newline)
             return;
+        const char *line = buf_head(b);
         size_t len = (size_t)(newline - line);
         if (h->ready)
             hear_answer(h, line, len);
