@@ -19,7 +19,8 @@
 enum {
     ARGS_MAX = 32,
     WHY_MAX = 256,
-    STARTS_FAILED_MAX = 2, /* in a row, before we do without for a while */
+    FIRST_WORDS_MAX = 16384, /* [bytes] that are parsed in the loop's thread */
+    STARTS_FAILED_MAX = 2,   /* in a row, before we do without for a while */
 };
 
 #define DO_WITHOUT_NS (300 * NS_PER_S)
@@ -114,7 +115,7 @@ static void give_up(struct helper *h, const char *why)
 static void hear_first_words(struct helper *h, const char *line, size_t len)
 {
     struct helpers *hs = h->owner;
-    json_t *said = json_loadb(line, len, 0, NULL);
+    json_t *said = len <= FIRST_WORDS_MAX ? json_loadb(line, len, 0, NULL) : NULL;
     const char *version = json_string_value(json_object_get(said, "ready"));
     const char *unusable = json_string_value(json_object_get(said, "unusable"));
     char why[WHY_MAX];
@@ -175,7 +176,7 @@ static void on_ended(struct child *child, void *arg)
 {
     struct helper *h = arg;
     if (child_wrote_too_much(child))
-        give_up(h, "its answer is too long");
+        give_up(h, "what it says is too long");
     else
         give_up(h, child_errors(child)[0] ? child_errors(child) : "it ended");
 }

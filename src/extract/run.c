@@ -192,7 +192,7 @@ static void on_program_ended(struct child *child, void *arg)
             memcpy(text, buf_head(output), len);
         start_reading(r, text, len, false);
     } else if (child_wrote_too_much(child)) {
-        finish_failed(r, "yt-dlp's answer is too long", false);
+        finish_failed(r, "what yt-dlp says is too long", false);
     } else {
         char why[COMPLAINT_MAX];
         bool may_be_too_old = complaint_read(child_errors(child), why);
