@@ -74,6 +74,19 @@ const char *buf_find_newline(const struct buf *b, size_t *scanned)
     return newline;
 }
 
+char *buf_take(struct buf *b, size_t *ret_len)
+{
+    char *data = b->data;
+    *ret_len = buf_len(b);
+    if (*ret_len == 0)
+        return NULL;
+    if (b->start > 0)
+        memmove(data, data + b->start, *ret_len);
+    b->data = NULL;
+    b->start = b->end = b->capacity = 0;
+    return data;
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     assert(len <= buf_len(b));

@@ -41,6 +41,10 @@ int buf_append(struct buf *b, const void *bytes, size_t len);
  * front are known to hold none, so that a line which comes in many parts is looked at once. */
 const char *buf_find_newline(const struct buf *b, size_t *scanned);
 
+/* Empties it and hands over the memory, whose first *ret_len bytes are what waited: to be given to
+ * free. NULL where nothing waited. */
+char *buf_take(struct buf *b, size_t *ret_len);
+
 /* Forgets the first `len` bytes (len ≤ buf_len). An emptied buffer gives back more than it
  * is to keep. */
 void buf_consume(struct buf *b, size_t len);

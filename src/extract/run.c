@@ -161,7 +161,7 @@ static void on_read(uv_work_t *work, int status)
     look_whether_gone(r);
 }
 
-/* Takes `text` over. */
+/* Takes `text` over: it may be long, and is not copied in the loop's thread. */
 static void start_reading(struct run *r, char *text, size_t len, bool of_helper)
 {
     r->job.text = text;
@@ -183,13 +183,10 @@ static void log_complaint(const struct run *r, const char *errors)
 static void on_program_ended(struct child *child, void *arg)
 {
     struct run *r = arg;
-    struct buf *output = child_output(child);
-    char *text = NULL;
-    size_t len = buf_len(output);
     log_complaint(r, child_errors(child));
-    if (child_succeeded(child) && !r->over && (text = malloc(len + 1)) != NULL) {
-        if (len > 0)
-            memcpy(text, buf_head(output), len);
+    if (child_succeeded(child) && !r->over) {
+        size_t len;
+        char *text = buf_take(child_output(child), &len);
         start_reading(r, text, len, false);
     } else if (child_wrote_too_much(child)) {
         finish_failed(r, "what yt-dlp says is too long", false);

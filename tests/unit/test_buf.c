@@ -113,6 +113,27 @@ static void no_byte_is_looked_at_twice_for_a_newline(void **state)
     buf_done(&b);
 }
 
+static void memory_is_handed_over(void **state)
+{
+    struct buf b;
+    size_t len;
+    buf_init(&b, 100);
+    assert_null(buf_take(&b, &len));
+    assert_int_equal(len, 0);
+    assert_int_equal(buf_append(&b, "abcde", 5), 0);
+    buf_consume(&b, 2);
+    char *bytes = buf_take(&b, &len);
+    assert_int_equal(len, 3);
+    assert_memory_equal(bytes, "cde", 3);
+    free(bytes);
+    assert_int_equal(buf_len(&b), 0);
+    assert_int_equal(buf_append(&b, "f", 1), 0); /* it is as good as new */
+    assert_memory_equal(buf_head(&b), "f", 1);
+    buf_consume(&b, 1);
+    assert_null(buf_take(&b, &len)); /* there is memory, but nothing in it */
+    buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +141,7 @@ int main(void)
         cmocka_unit_test(a_queue_of_bytes),
         cmocka_unit_test(reserve_and_commit),
         cmocka_unit_test(large_memory_is_given_back),
+        cmocka_unit_test(memory_is_handed_over),
         cmocka_unit_test(no_byte_is_looked_at_twice_for_a_newline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,9 @@ static void an_answer_is_read(void **state)
     struct outcome o = run("echo '{\"url\":\"https://a.example/x\"}'", "");
     assert_int_equal(o.error, TUTTI_OK);
     assert_string_equal(o.url, "https://a.example/x");
+    o = run("true", "");
+    assert_int_equal(o.error, TUTTI_E_EXTRACTION_FAILED);
+    ROW_TRUE(o.why, strstr(o.why, "cannot be understood"));
 }
 
 /* The event would have no message: broken UTF-8 is no JSON. */
@@ -166,9 +169,20 @@ static void a_line_may_come_in_parts(void **state)
     for (unsigned i = 0; i < 2; i++) {
         ask(&t);
         assert_non_null(t.line);
-        assert_string_equal(t.line, "123456789");
+        assert_memory_equal(t.line, "123456789\n", 10);
     }
     assert_int_equal(helpers_count(t.helpers), 1);
+    end_talk(&t);
+}
+
+static void more_than_was_asked_is_no_answer(void **state)
+{
+    struct talk t;
+    begin_talk(&t, READY "read -r l; printf 'a\\nb\\n'; read -r l");
+    ask(&t);
+    assert_null(t.line);
+    ROW_TRUE(t.why, strstr(t.why, "nobody asked"));
+    assert_int_equal(helpers_count(t.helpers), 0);
     end_talk(&t);
 }
 
@@ -218,6 +232,7 @@ int main(void)
         TEST(a_reason_is_cut_at_a_letter),
         TEST(complaints_have_an_end),
         TEST(a_line_may_come_in_parts),
+        TEST(more_than_was_asked_is_no_answer),
         TEST(a_helper_may_complain_at_each_request),
         TEST(a_helper_does_not_complain_for_ever),
         TEST(first_words_are_short),
