@@ -65,6 +65,28 @@ int buf_append(struct buf *b, const void *bytes, size_t len)
     return 0;
 }
 
+const char *buf_find_newline(const struct buf *b, size_t *scanned)
+{
+    size_t len = buf_len(b);
+    const char *newline =
+        *scanned < len ? memchr(buf_head(b) + *scanned, '\n', len - *scanned) : NULL;
+    *scanned = newline ? 0 : len;
+    return newline;
+}
+
+char *buf_take(struct buf *b, size_t *ret_len)
+{
+    char *data = b->data;
+    *ret_len = buf_len(b);
+    if (*ret_len == 0)
+        return NULL;
+    if (b->start > 0)
+        memmove(data, data + b->start, *ret_len);
+    b->data = NULL;
+    b->start = b->end = b->capacity = 0;
+    return data;
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     assert(len <= buf_len(b));

@@ -37,6 +37,14 @@ void buf_commit(struct buf *b, size_t len);
 /* Returns 0, -ENOBUFS at the limit, or -ENOMEM; on failure nothing has changed. */
 int buf_append(struct buf *b, const void *bytes, size_t len);
 
+/* The first newline, or NULL. The caller keeps *scanned [bytes], 0 for a new line: so many at the
+ * front are known to hold none, so that a line which comes in many parts is looked at once. */
+const char *buf_find_newline(const struct buf *b, size_t *scanned);
+
+/* Empties it and hands over the memory, whose first *ret_len bytes are what waited: to be given to
+ * free. NULL where nothing waited. */
+char *buf_take(struct buf *b, size_t *ret_len);
+
 /* Forgets the first `len` bytes (len ≤ buf_len). An emptied buffer gives back more than it
  * is to keep. */
 void buf_consume(struct buf *b, size_t len);

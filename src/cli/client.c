@@ -18,7 +18,7 @@ enum {
 struct client {
     int fd;
     struct buf in;
-    size_t scanned; /* [bytes] at the front of `in` that hold no newline */
+    size_t scanned; /* buf_find_newline's */
     uint64_t n_tags;
     char id[80];
 };
@@ -118,19 +118,13 @@ int client_send(struct client *c, json_t *command, char ret_tag[CLIENT_TAG_BYTES
 /* Cuts the first whole line off the buffer and parses it. Returns 1, 0 if there is none. */
 static int take_line(struct client *c, json_t **ret_event)
 {
-    size_t len = buf_len(&c->in);
-    if (len == c->scanned)
+    const char *end = buf_find_newline(&c->in, &c->scanned);
+    if (!end)
         return 0;
     const char *head = buf_head(&c->in);
-    const char *end = memchr(head + c->scanned, '\n', len - c->scanned);
-    if (!end) {
-        c->scanned = len;
-        return 0;
-    }
     size_t line_len = (size_t)(end - head);
     json_t *event = json_loadb(head, line_len, 0, NULL);
     buf_consume(&c->in, line_len + 1);
-    c->scanned = 0;
     if (!json_is_object(event)) {
         json_decref(event);
         return -EPROTO;

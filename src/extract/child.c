@@ -22,6 +22,9 @@ enum {
 
 #define FILE_BYTES_MAX (UINT64_C(16) << 20)
 
+/* [bytes] of standard error for each time that it is asked something: all of it is read. */
+#define COMPLAINTS_BYTES_MAX ((size_t)1 << 20)
+
 struct child {
     const struct child_ops *ops; /* NULL once nobody is interested any more */
     void *arg;
@@ -39,6 +42,7 @@ struct child {
     struct buf output;
     char errors[ERRORS_BYTES];
     size_t errors_len;
+    size_t complained; /* [bytes] on standard error since it was asked */
     char chunk[CHUNK_BYTES];
 };
 
@@ -152,6 +156,12 @@ static void on_alloc(uv_handle_t *handle, size_t wanted, uv_buf_t *buf)
     *buf = uv_buf_init(c->chunk, sizeof c->chunk);
 }
 
+static void end_for_too_much(struct child *c)
+{
+    c->too_much = true;
+    signal_group(c, SIGKILL);
+}
+
 static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct child *c = stream->data;
@@ -163,12 +173,10 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     if (c->too_much || n == 0)
         return;
-    if (buf_append(&c->output, buf->base, (size_t)n) < 0) {
-        c->too_much = true;
-        signal_group(c, SIGKILL);
-    } else if (c->ops && c->ops->output) {
+    if (buf_append(&c->output, buf->base, (size_t)n) < 0)
+        end_for_too_much(c);
+    else if (c->ops && c->ops->output)
         c->ops->output(c, c->arg);
-    }
 }
 
 /* Keeps the end: what went wrong is said last. */
@@ -194,6 +202,9 @@ static void on_errors(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct child *c = stream->data;
     if (n > 0) {
         keep_errors(c, buf->base, (size_t)n);
+        c->complained += (size_t)n;
+        if (c->complained > COMPLAINTS_BYTES_MAX && !c->too_much)
+            end_for_too_much(c);
     } else if (n < 0) {
         (void)uv_read_stop(stream);
         c->err_ended = true;
@@ -237,6 +248,7 @@ int child_write(struct child *c, const char *bytes, size_t len)
     memcpy(o->bytes, bytes, len);
     o->write.data = o;
     uv_buf_t buf = uv_buf_init(o->bytes, (unsigned)len);
+    c->complained = 0;
     int r = uv_write(&o->write, (uv_stream_t *)&c->in, &buf, 1, on_written);
     if (r < 0)
         free(o);

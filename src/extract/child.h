@@ -21,7 +21,7 @@ struct child_config {
     bool with_input;         /* there is a pipe to its standard input, else /dev/null */
     bool confined;           /* it runs behind tutti-confine, which sets the limits */
     bool gently;             /* others go first: it is in no hurry */
-    size_t output_max;       /* [bytes] that may wait; more ends it */
+    size_t output_max;       /* [bytes] that may wait; more ends it, as a MiB of complaints does */
 };
 
 struct child_ops {
@@ -41,7 +41,7 @@ void child_free(struct child *c);
 /* Asks the group to end, and kills it if it has not after half a second; `ended` follows. */
 void child_end(struct child *c);
 
-/* Sends to its standard input. Returns 0 or negative errno. */
+/* Sends to its standard input; it may complain anew. Returns 0 or negative errno. */
 int child_write(struct child *c, const char *bytes, size_t len);
 
 /* What it wrote on standard output and nobody has consumed. */

@@ -124,7 +124,8 @@ bool complaint_read(const char *text, char ret_why[COMPLAINT_MAX])
     char line[LINE_MAX_BYTES], clean[LINE_MAX_BYTES];
     size_t len;
     const char *found = find_line(text, &len);
-    (void)snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line), found);
+    size_t most = len < sizeof line ? len : sizeof line - 1;
+    (void)snprintf(line, sizeof line, "%.*s", (int)text_cut_utf8(found, most), found);
     drop_colours(line);
     const struct row *row = rows;
     while (!fits(row, line))

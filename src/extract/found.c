@@ -244,15 +244,50 @@ enum tutti_error found_read(const json_t *info, struct found *ret, const char **
     return error;
 }
 
-enum tutti_error found_read_text(const char *s, size_t len, struct found *ret, const char **ret_why)
+/* ---- the text ---- */
+
+/* A value's cost in memory is a hundred times that of its text ("{},"), so that they are counted
+ * before any is made: each stands at the beginning, behind a comma, or is the first within
+ * brackets.
+ */
+static bool has_too_many_values(const char *s, size_t len)
 {
-    json_t *info = json_loadb(s, len, JSON_ALLOW_NUL, NULL);
-    if (!info) {
+    unsigned n = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < len && n <= FOUND_VALUES_MAX; i++) {
+        if (s[i] == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += s[i] == '\\';
+        else
+            n += s[i] == ',' || s[i] == '{' || s[i] == '[';
+    }
+    return n > FOUND_VALUES_MAX;
+}
+
+enum tutti_error found_parse(const char *s, size_t len, json_t **ret_root, const char **ret_why)
+{
+    if (has_too_many_values(s, len)) {
+        *ret_why = "yt-dlp's answer has too many parts";
+        return TUTTI_E_EXTRACTION_FAILED;
+    }
+    json_t *root = json_loadb(s, len, JSON_ALLOW_NUL, NULL);
+    if (!root) {
         *ret_why = "yt-dlp's answer cannot be understood";
         return TUTTI_E_EXTRACTION_FAILED;
     }
-    enum tutti_error error = found_read(info, ret, ret_why);
-    json_decref(info);
+    *ret_root = root;
+    return TUTTI_OK;
+}
+
+enum tutti_error found_read_text(const char *s, size_t len, struct found *ret, const char **ret_why)
+{
+    json_t *info;
+    enum tutti_error error = found_parse(s, len, &info, ret_why);
+    if (error == TUTTI_OK) {
+        error = found_read(info, ret, ret_why);
+        json_decref(info);
+    }
     return error;
 }
 

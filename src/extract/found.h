@@ -14,7 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FOUND_TITLE_MAX = 512, FOUND_HEADERS_MAX = 8192 };
+enum {
+    FOUND_TITLE_MAX = 512,
+    FOUND_HEADERS_MAX = 8192,
+    /* Values in a text, which cost up to 270 bytes each. YouTube's answers have some 50,000; a list
+     * of fragments, of 80 letters each and more, does not come to so many in RUN_OUTPUT_MAX. */
+    FOUND_VALUES_MAX = 150000,
+};
 
 struct found {
     char *url;         /* http(s), url_is_http */
@@ -26,6 +32,11 @@ struct found {
     bool is_live;
     bool first_entry; /* of a list of several, or of nobody knows how many */
 };
+
+/* Reads what yt-dlp or a helper wrote. Returns TUTTI_OK and what is to be given to json_decref, or
+ * an error and a sentence (a literal) when it is no JSON or has more than FOUND_VALUES_MAX values.
+ */
+enum tutti_error found_parse(const char *text, size_t len, json_t **ret_root, const char **ret_why);
 
 /* Chooses from the info dictionary of yt-dlp. Returns TUTTI_OK and the stream, to be given to
  * found_done; or an error and a sentence (a literal). */

@@ -19,7 +19,8 @@
 enum {
     ARGS_MAX = 32,
     WHY_MAX = 256,
-    STARTS_FAILED_MAX = 2, /* in a row, before we do without for a while */
+    FIRST_WORDS_MAX = 16384, /* [bytes] that are parsed in the loop's thread */
+    STARTS_FAILED_MAX = 2,   /* in a row, before we do without for a while */
 };
 
 #define DO_WITHOUT_NS (300 * NS_PER_S)
@@ -33,7 +34,8 @@ struct helper {
     struct timespec changed; /* of the program, when this one was started */
     bool ready;
     unsigned served;
-    helpers_fn fn; /* NULL while it has nothing to do */
+    size_t scanned; /* buf_find_newline's */
+    helpers_fn fn;  /* NULL while it has nothing to do */
     void *arg;
 };
 
@@ -113,11 +115,11 @@ static void give_up(struct helper *h, const char *why)
 static void hear_first_words(struct helper *h, const char *line, size_t len)
 {
     struct helpers *hs = h->owner;
-    json_t *said = json_loadb(line, len, 0, NULL);
+    json_t *said = len <= FIRST_WORDS_MAX ? json_loadb(line, len, 0, NULL) : NULL;
     const char *version = json_string_value(json_object_get(said, "ready"));
     const char *unusable = json_string_value(json_object_get(said, "unusable"));
     char why[WHY_MAX];
-    (void)snprintf(why, sizeof why, "%s", unusable ? unusable : "it does not say that it is ready");
+    (void)text_sanitise(why, sizeof why, unusable ? unusable : "it does not say that it is ready");
     if (version) {
         h->ready = true;
         hs->starts_failed = 0;
@@ -131,24 +133,24 @@ static void hear_first_words(struct helper *h, const char *line, size_t len)
     give_up(h, why);
 }
 
-static void hear_answer(struct helper *h, const char *line, size_t len)
+/* Of the first `len` bytes and a newline that it said; there is nothing behind them as long as it
+ * is honest. */
+static void hear_answer(struct helper *h, size_t len)
 {
     helpers_fn fn = h->fn;
     void *arg = h->arg;
-    char *copy = malloc(len + 1);
-    if (!fn || !copy) {
-        free(copy);
-        give_up(h, fn ? "out of memory" : "it says what nobody asked");
+    size_t all;
+    if (!fn || buf_len(child_output(h->child)) > len + 1) {
+        give_up(h, "it says what nobody asked");
         return;
     }
-    memcpy(copy, line, len);
-    copy[len] = '\0';
+    char *line = buf_take(child_output(h->child), &all);
     h->fn = NULL;
     if (++h->served >= h->owner->config.requests_max)
         drop(h);
     else
         (void)uv_timer_start(&h->idle, on_idle, h->owner->config.idle_ms, 0);
-    fn(copy, len, NULL, arg);
+    fn(line, len, NULL, arg);
 }
 
 /* One line at a time; what is called may end the helper. */
@@ -156,17 +158,15 @@ static void on_output(struct child *child, void *arg)
 {
     struct helper *h = arg;
     struct buf *b = child_output(child);
-    while (h->child == child && buf_len(b) > 0) {
-        const char *line = buf_head(b);
-        const char *newline = memchr(line, '\n', buf_len(b));
-        if (!newline)
-            return;
-        size_t len = (size_t)(newline - line);
-        if (h->ready)
-            hear_answer(h, line, len);
-        else
-            hear_first_words(h, line, len);
-        buf_consume(b, len + 1);
+    const char *newline;
+    while (h->child == child && (newline = buf_find_newline(b, &h->scanned)) != NULL) {
+        size_t len = (size_t)(newline - buf_head(b));
+        if (h->ready) {
+            hear_answer(h, len);
+        } else {
+            hear_first_words(h, buf_head(b), len);
+            buf_consume(b, len + 1);
+        }
     }
 }
 
@@ -174,7 +174,7 @@ static void on_ended(struct child *child, void *arg)
 {
     struct helper *h = arg;
     if (child_wrote_too_much(child))
-        give_up(h, "its answer is too long");
+        give_up(h, "what it says is too long");
     else
         give_up(h, child_errors(child)[0] ? child_errors(child) : "it ended");
 }

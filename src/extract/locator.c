@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/audio.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "extract/extractor.h"
 #include "extract/fetcher.h"
 #include "extract/found.h"
@@ -85,7 +86,7 @@ static void fail(struct locate_request *q, enum tutti_error error, const char *w
     /* The sentence may be the request's own or its source's, the callee may do as it likes. */
     char text[LOCATE_WHY_MAX];
     struct locate_request gone = *q;
-    (void)snprintf(text, sizeof text, "%s", why);
+    (void)text_sanitise(text, sizeof text, why);
     request_free(q);
     if (gone.relinked)
         gone.relinked(error, text, gone.arg);
@@ -262,7 +263,7 @@ static void on_failed(enum tutti_error code, unsigned http_status, const char *w
         return;
     }
     q->error = code;
-    (void)snprintf(q->why, sizeof q->why, "%s", why);
+    (void)text_sanitise(q->why, sizeof q->why, why);
     fetch_source_free(TAKE_PTR(q->source));
     extract_or_fail(q);
 }

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "extract/child.h"
 #include "extract/complaint.h"
 
@@ -10,7 +11,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { ARGV_MAX = YTDLP_ARGS_MAX + 2 };
+enum {
+    ARGV_MAX = YTDLP_ARGS_MAX + 2,
+    REASON_MAX = 150, /* [bytes] where advice stands behind it */
+};
 
 struct run {
     const struct run_tools *tools;
@@ -98,10 +102,10 @@ static void finish_failed(struct run *r, const char *why, bool may_be_too_old)
     char text[RUN_WHY_MAX];
     int days = ytdlp_age_days(r->tools->version, (int64_t)time(NULL));
     if (may_be_too_old && days > YTDLP_OLD_DAYS)
-        (void)snprintf(text, sizeof text, "%.150s (this yt-dlp is %d days old; update it: %s)", why,
-                       days, RUN_ADVICE);
+        (void)snprintf(text, sizeof text, "%.*s (this yt-dlp is %d days old; update it: %s)",
+                       (int)text_cut_utf8(why, REASON_MAX), why, days, RUN_ADVICE);
     else
-        (void)snprintf(text, sizeof text, "%s", why);
+        (void)text_sanitise(text, sizeof text, why);
     finish(r, TUTTI_E_EXTRACTION_FAILED, text, NULL);
 }
 
@@ -128,16 +132,15 @@ static void read_answer(uv_work_t *work)
 {
     struct run *r = work->data;
     const char *why = "";
-    json_t *root = json_loadb(r->job.text, r->job.len, JSON_ALLOW_NUL, NULL);
+    json_t *root = NULL;
+    enum tutti_error error = found_parse(r->job.text, r->job.len, &root, &why);
     const json_t *info = r->job.of_helper ? json_object_get(root, "info") : root;
-    const char *error = r->job.of_helper ? json_string_value(json_object_get(root, "error")) : NULL;
-    if (error) {
-        keep_complaint(r, error);
-    } else if (!root) {
-        r->job.error = TUTTI_E_EXTRACTION_FAILED;
-        (void)snprintf(r->job.why, sizeof r->job.why, "yt-dlp's answer cannot be understood");
+    const char *complaint =
+        r->job.of_helper ? json_string_value(json_object_get(root, "error")) : NULL;
+    if (complaint) {
+        keep_complaint(r, complaint);
     } else {
-        r->job.error = found_read(info, &r->job.found, &why);
+        r->job.error = error == TUTTI_OK ? found_read(info, &r->job.found, &why) : error;
         (void)snprintf(r->job.why, sizeof r->job.why, "%s", why);
     }
     json_decref(root);
@@ -158,7 +161,7 @@ static void on_read(uv_work_t *work, int status)
     look_whether_gone(r);
 }
 
-/* Takes `text` over. */
+/* Takes `text` over: it may be long, and is not copied in the loop's thread. */
 static void start_reading(struct run *r, char *text, size_t len, bool of_helper)
 {
     r->job.text = text;
@@ -180,16 +183,13 @@ static void log_complaint(const struct run *r, const char *errors)
 static void on_program_ended(struct child *child, void *arg)
 {
     struct run *r = arg;
-    struct buf *output = child_output(child);
-    char *text = NULL;
-    size_t len = buf_len(output);
     log_complaint(r, child_errors(child));
-    if (child_succeeded(child) && !r->over && (text = malloc(len + 1)) != NULL) {
-        if (len > 0)
-            memcpy(text, buf_head(output), len);
+    if (child_succeeded(child) && !r->over) {
+        size_t len;
+        char *text = buf_take(child_output(child), &len);
         start_reading(r, text, len, false);
     } else if (child_wrote_too_much(child)) {
-        finish_failed(r, "yt-dlp's answer is too long", false);
+        finish_failed(r, "what yt-dlp says is too long", false);
     } else {
         char why[COMPLAINT_MAX];
         bool may_be_too_old = complaint_read(child_errors(child), why);

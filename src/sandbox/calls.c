@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
     { \
         SCMP_SYS(name), only \
     }
+
+/* The bits of a socket's type that are none of SOCK_NONBLOCK and SOCK_CLOEXEC. */
+#define SOCK_TYPE_MASK 0xf
 
 /* What decoding takes: memory, the clock, the descriptors at hand, an end. Sources are read with
  * pread, or asked for over a socket, like the daemon. newfstatat and statx are not here: they take
@@ -232,6 +236,26 @@ static const struct call extract_refused[] = {
     CALL(ioperm),
     CALL(vhangup),
     CALL_IF(ioctl, ONLY_TTY_INPUT),
+    /* Whoever leaves the process group outlives the run, which is ended by its group. */
+    CALL(setsid),
+    CALL(setpgid),
+    /* The daemon is of the same user: its limits and its precedence are not theirs to change. */
+    CALL_IF(prlimit64, ONLY_ANOTHER),
+    CALL_IF(sched_setaffinity, ONLY_ANOTHER),
+    CALL_IF(sched_setscheduler, ONLY_ANOTHER),
+    CALL_IF(sched_setparam, ONLY_ANOTHER),
+    CALL_IF(sched_setattr, ONLY_ANOTHER),
+    CALL_IF(setpriority, ONLY_ANOTHERS_PRECEDENCE),
+    CALL_IF(setpriority, ONLY_SEVERAL),
+};
+
+/* Services of this machine trust whoever has the right user, the daemon above all; Landlock does
+ * not know sockets that have a path. Name resolution asks its daemons first, and does without them
+ * where there is no such family. A pair is connected already, unless it is of datagrams: those can
+ * be sent elsewhere. */
+static const struct call extract_no_family[] = {
+    CALL_IF(socket, ONLY_UNIX), CALL_IF(socketpair, ONLY_UNIX_DATAGRAMS),
+    CALL_IF(socketpair, ONLY_UNIX_RAW), /* another name for datagrams */
 };
 
 unsigned calls_condition(enum call_only only, struct scmp_arg_cmp ret[CALL_CONDITIONS_MAX])
@@ -249,7 +273,17 @@ unsigned calls_condition(enum call_only only, struct scmp_arg_cmp ret[CALL_CONDI
         [ONLY_FORK_WORKER] = { 1, { { 0, SCMP_CMP_EQ, CLONE_PARENT | SIGCHLD, 0 } } },
         [ONLY_THREAD] = { 1, { { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } } },
         [ONLY_NEW_USER] = { 1, { { 0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER } } },
-        [ONLY_UNIX] = { 1, { { 0, SCMP_CMP_EQ, AF_UNIX, 0 } } },
+        [ONLY_ANOTHER] = { 1, { { 0, SCMP_CMP_NE, 0, 0 } } },
+        [ONLY_ANOTHERS_PRECEDENCE] = { 1, { { 1, SCMP_CMP_NE, 0, 0 } } },
+        [ONLY_SEVERAL] = { 1, { { 0, SCMP_CMP_NE, PRIO_PROCESS, 0 } } },
+        /* What is refused must be recognised as the kernel does: it takes 32 bits of these. */
+        [ONLY_UNIX] = { 1, { { 0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_UNIX } } },
+        [ONLY_UNIX_DATAGRAMS] = { 2,
+                                  { { 0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_UNIX },
+                                    { 1, SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, SOCK_DGRAM } } },
+        [ONLY_UNIX_RAW] = { 2,
+                            { { 0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_UNIX },
+                              { 1, SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, SOCK_RAW } } },
         [ONLY_INET] = { 1, { { 0, SCMP_CMP_EQ, AF_INET, 0 } } },
         [ONLY_INET6] = { 1, { { 0, SCMP_CMP_EQ, AF_INET6, 0 } } },
         [ONLY_NETLINK_ROUTE] = { 2,
@@ -295,6 +329,12 @@ bool calls_allowed(enum sandbox_profile profile, unsigned i, struct calls *ret)
 bool calls_refused(enum sandbox_profile profile, struct calls *ret)
 {
     *ret = LIST(extract_refused);
+    return profile == SANDBOX_EXTRACT;
+}
+
+bool calls_no_family(enum sandbox_profile profile, struct calls *ret)
+{
+    *ret = LIST(extract_no_family);
     return profile == SANDBOX_EXTRACT;
 }
 

@@ -19,7 +19,12 @@ enum call_only {
     ONLY_FORK_WORKER, /* the flags by which the zygote makes a worker */
     ONLY_THREAD,      /* a thread, not a process */
     ONLY_NEW_USER,    /* a process that is root in a name space of its own */
-    ONLY_UNIX,        /* a socket of this family */
+    ONLY_ANOTHER,     /* the pid is not 0 */
+    ONLY_ANOTHERS_PRECEDENCE,
+    ONLY_SEVERAL, /* the precedence of a group's or a user's processes */
+    ONLY_UNIX,    /* a socket of this family */
+    ONLY_UNIX_DATAGRAMS,
+    ONLY_UNIX_RAW,
     ONLY_INET,
     ONLY_INET6,
     ONLY_NETLINK_ROUTE,
@@ -50,8 +55,9 @@ uint32_t calls_default(enum sandbox_profile profile);
 
 /* The lists of a profile; each returns false when there is none (more). */
 bool calls_allowed(enum sandbox_profile profile, unsigned i, struct calls *ret);
-bool calls_refused(enum sandbox_profile profile, struct calls *ret); /* EPERM */
-bool calls_missing(enum sandbox_profile profile, struct calls *ret); /* ENOSYS */
-bool calls_deadly(enum sandbox_profile profile, struct calls *ret);  /* where others are not */
+bool calls_refused(enum sandbox_profile profile, struct calls *ret);   /* EPERM */
+bool calls_no_family(enum sandbox_profile profile, struct calls *ret); /* EAFNOSUPPORT */
+bool calls_missing(enum sandbox_profile profile, struct calls *ret);   /* ENOSYS */
+bool calls_deadly(enum sandbox_profile profile, struct calls *ret);    /* where others are not */
 
 #endif

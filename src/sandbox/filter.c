@@ -41,6 +41,8 @@ static int fill(scmp_filter_ctx ctx, enum sandbox_profile profile)
         r = add_calls(ctx, &list, SCMP_ACT_ALLOW);
     if (r == 0 && calls_refused(profile, &list))
         r = add_calls(ctx, &list, SCMP_ACT_ERRNO(EPERM));
+    if (r == 0 && calls_no_family(profile, &list))
+        r = add_calls(ctx, &list, SCMP_ACT_ERRNO(EAFNOSUPPORT));
     if (r == 0 && calls_missing(profile, &list))
         r = add_calls(ctx, &list, SCMP_ACT_ERRNO(ENOSYS));
     if (r == 0 && calls_deadly(profile, &list))

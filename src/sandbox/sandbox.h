@@ -10,8 +10,10 @@
  *   WORKER   death, with a reason       none                             none
  *   FETCH    EPERM; exec and the like:  read: certificates, what name    clients only
  *            death, with a reason       resolution needs
- *   EXTRACT  allowed, but for those     read and run: programs; write:   as before
- *            that administer a machine  what the caller names
+ *   EXTRACT  allowed, but for those     read and run: programs; write:   any, but no Unix
+ *            that administer a machine, what the caller names            sockets but pairs
+ *            leave the process group or
+ *            touch other processes
  *
  * seccomp and Landlock each hold alone, and are left out where the kernel lacks them. A build with
  * a sanitizer, whose runtime reads /proc and starts helpers, has neither, and no memory limits.

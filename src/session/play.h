@@ -41,7 +41,7 @@ struct waiter {
     uint32_t render; /* the number of the render that it waits for */
 };
 
-enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = 512 };
+enum { PLAY_WAITERS_MAX = 256, PLAY_WHY_MAX = WMSG_TEXT_MAX + 1 };
 
 struct play {
     const struct play_ops *ops;

@@ -5,8 +5,7 @@
 #include "session/play.h"
 
 #include "base/clock.h"
-
-#include <stdio.h>
+#include "base/text.h"
 
 enum {
     NEW_FRAMES_MIN = 25,  /* a worker that made fewer died at the same place again */
@@ -41,7 +40,7 @@ static bool is_of_finding(enum tutti_error code)
 void play_lose(struct play *p, enum tutti_error code, const char *why)
 {
     p->relic.code = p->ready && is_of_finding(code) ? TUTTI_E_SOURCE_FAILED : code;
-    (void)snprintf(p->relic.why, sizeof p->relic.why, "%s", why);
+    (void)text_sanitise(p->relic.why, sizeof p->relic.why, why);
     if (!p->ready || (!p->relic.ring && !p->worker)) {
         p->ops->failed(p, p->relic.code, p->relic.why);
         return;

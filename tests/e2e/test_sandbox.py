@@ -13,20 +13,13 @@ import pytest
 
 from lib import BUILD, DEADLINE, frames_of, procs
 from lib.client import PLENTY, Client
-from lib.daemon import run_tuttid
+from lib.daemon import lacking, run_tuttid
 
 INJECT = BUILD / "tests/sandbox/inject"
 OLD_KERNEL = BUILD / "tests/sandbox/old_kernel"
 CONFINE = BUILD / "tutti-confine"
 SKIP = 77
 BOTH = "seccomp,landlock"
-
-
-def lacking(walls=BOTH):
-    """What this machine or build lacks of the walls, by the daemon's own word."""
-    done = subprocess.run([BUILD / "tuttid", "--require-sandbox", "--control", "/nowhere/c", "--audio", "/nowhere/a"],
-                          capture_output=True, text=True, timeout=DEADLINE, check=False)
-    return [wall for wall in walls.split(",") if f"there is no {wall}" in done.stderr.lower()]
 
 
 MISSING = lacking()
@@ -320,6 +313,41 @@ def test_what_an_extractor_may_do(tmp_path):
         out, _ = child.communicate(timeout=DEADLINE)
         assert out.split("\n") == ["run", "yes", "etc", "1048576", f"pid {child.pid}", "python", ""], out
     assert not (tmp_path / "new").exists()
+
+
+REACH_OUT = """
+import errno, os, shutil, socket, subprocess, sys
+def attempt(name, act):
+    try:
+        act()
+        print(name, "done")
+    except OSError as e:
+        print(name, errno.errorcode.get(e.errno, e))
+def connect():
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(sys.argv[1])
+attempt("connect", connect)
+attempt("pair", socket.socketpair)
+attempt("datagrams", lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+attempt("child", lambda: subprocess.run(["true"], check=True))
+attempt("session", lambda: subprocess.run(["true"], start_new_session=True))
+attempt("group", lambda: os.setpgid(0, 0))
+attempt("names", lambda: socket.getaddrinfo("localhost", 80))
+script = 'require("child_process").spawnSync("true"); require("net").createServer().listen(0, "127.0.0.1", () => process.exit(0))'
+attempt("node", lambda: shutil.which("node") is None or subprocess.run(["node", "-"], input=script, text=True, check=True))
+"""
+
+
+@needs_walls
+def test_an_extractor_is_kept_from_the_daemon(daemon):
+    """It is of the daemon's user, whom the control socket lets in; and it ends with its group."""
+    refused = {"connect": "EAFNOSUPPORT", "datagrams": "EAFNOSUPPORT", "session": "EPERM", "group": "EPERM"}
+    for walls, expected in (([], {}), ([CONFINE, "--"], refused)):
+        done = subprocess.run([*walls, "/usr/bin/python3", "-c", REACH_OUT, daemon.control], capture_output=True,
+                              text=True, timeout=DEADLINE, check=False)
+        became = dict(line.split() for line in done.stdout.splitlines())
+        assert len(became) == 8, done
+        assert became == {name: expected.get(name, "done") for name in became}, done
 
 
 @pytest.mark.parametrize("words, code", [([], 100), (["--no"], 100), (["--", "/nowhere/x"], 127), (["--version"], 0)])

@@ -102,6 +102,34 @@ int open_unix_socket(void)
     return result(socket(AF_UNIX, SOCK_STREAM, 0));
 }
 
+/* The kernel looks at 32 bits of the family. */
+int open_disguised_unix_socket(void)
+{
+    return result(syscall(SYS_socket, (1L << 32) | AF_UNIX, SOCK_STREAM, 0));
+}
+
+static int make_pair(int type)
+{
+    int fds[2];
+    return result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds));
+}
+
+int pair_streams(void)
+{
+    int e = make_pair(SOCK_STREAM);
+    return e != 0 ? e : make_pair(SOCK_SEQPACKET);
+}
+
+int pair_datagrams(void)
+{
+    return make_pair(SOCK_DGRAM);
+}
+
+int pair_raw(void)
+{
+    return make_pair(SOCK_RAW);
+}
+
 int connect_tcp(void)
 {
     return result(connect(f.tcp, (struct sockaddr *)&f.address, sizeof f.address));
@@ -295,6 +323,59 @@ int has_capabilities(void)
 {
     /* Only root reads what nobody may read; whoever is not root sees the same. */
     return geteuid() == 0 && prctl(PR_CAPBSET_DROP, 0, 0, 0, 0) == 0 ? 0 : EPERM;
+}
+
+int leave_session(void)
+{
+    return result(setsid());
+}
+
+int leave_group(void)
+{
+    return result(setpgid(0, 0));
+}
+
+int limit_parent(void)
+{
+    struct rlimit limit;
+    return result(prlimit(f.parent, RLIMIT_NOFILE, NULL, &limit));
+}
+
+int move_parent(void)
+{
+    cpu_set_t all;
+    int e = result(sched_getaffinity(f.parent, sizeof all, &all));
+    return e != 0 ? e : result(sched_setaffinity(f.parent, sizeof all, &all));
+}
+
+/* What it tries to set is always what is so already: it may succeed. */
+int reschedule_parent(void)
+{
+    struct sched_param now;
+    int policy = sched_getscheduler(f.parent);
+    if (policy < 0 || sched_getparam(f.parent, &now) < 0)
+        return errno;
+    return result(sched_setscheduler(f.parent, policy, &now));
+}
+
+int slow_parent(void)
+{
+    int now = getpriority(PRIO_PROCESS, (id_t)f.parent);
+    return result(setpriority(PRIO_PROCESS, (id_t)f.parent, now));
+}
+
+/* Of the user's processes in place of the group's it would be the whole machine. */
+int slow_group(void)
+{
+    return result(setpriority(PRIO_PGRP, 0, getpriority(PRIO_PGRP, 0)));
+}
+
+int change_itself(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return errno;
+    return result(setpriority(PRIO_PROCESS, 0, 19));
 }
 
 /* ---- how it is attempted ---- */

@@ -39,6 +39,10 @@ int look_at_file(void);
 int change_mode(void);
 int open_socket(void);
 int open_unix_socket(void);
+int open_disguised_unix_socket(void);
+int pair_streams(void);
+int pair_datagrams(void);
+int pair_raw(void);
 int connect_tcp(void);
 int connect_unix(void);
 int trace_parent(void);
@@ -70,6 +74,14 @@ int resolve_name(void);
 int read_hosts(void);
 int run_script(void);
 int has_capabilities(void);
+int leave_session(void);
+int leave_group(void);
+int limit_parent(void);
+int move_parent(void);
+int reschedule_parent(void);
+int slow_parent(void);
+int slow_group(void);
+int change_itself(void);
 
 enum walls { ALL, ONLY_SECCOMP, ONLY_LANDLOCK, ONLY_BOUNDS };
 

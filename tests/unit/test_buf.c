@@ -91,6 +91,49 @@ static void large_memory_is_given_back(void **state)
     free(bytes);
 }
 
+static void no_byte_is_looked_at_twice_for_a_newline(void **state)
+{
+    struct buf b;
+    size_t scanned = 0;
+    buf_init(&b, 100);
+    assert_null(buf_find_newline(&b, &scanned));
+    assert_int_equal(buf_append(&b, "abc", 3), 0);
+    assert_null(buf_find_newline(&b, &scanned));
+    assert_int_equal(scanned, 3);
+    buf_head(&b)[1] = '\n'; /* whoever looked again would find it */
+    assert_null(buf_find_newline(&b, &scanned));
+    assert_int_equal(buf_append(&b, "de\nf\n", 5), 0);
+    assert_ptr_equal(buf_find_newline(&b, &scanned), buf_head(&b) + 5);
+    assert_int_equal(scanned, 0);
+    buf_consume(&b, 6);
+    assert_ptr_equal(buf_find_newline(&b, &scanned), buf_head(&b) + 1);
+    buf_consume(&b, 2);
+    assert_null(buf_find_newline(&b, &scanned));
+    assert_int_equal(scanned, 0);
+    buf_done(&b);
+}
+
+static void memory_is_handed_over(void **state)
+{
+    struct buf b;
+    size_t len;
+    buf_init(&b, 100);
+    assert_null(buf_take(&b, &len));
+    assert_int_equal(len, 0);
+    assert_int_equal(buf_append(&b, "abcde", 5), 0);
+    buf_consume(&b, 2);
+    char *bytes = buf_take(&b, &len);
+    assert_int_equal(len, 3);
+    assert_memory_equal(bytes, "cde", 3);
+    free(bytes);
+    assert_int_equal(buf_len(&b), 0);
+    assert_int_equal(buf_append(&b, "f", 1), 0); /* it is as good as new */
+    assert_memory_equal(buf_head(&b), "f", 1);
+    buf_consume(&b, 1);
+    assert_null(buf_take(&b, &len)); /* there is memory, but nothing in it */
+    buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +141,8 @@ int main(void)
         cmocka_unit_test(a_queue_of_bytes),
         cmocka_unit_test(reserve_and_commit),
         cmocka_unit_test(large_memory_is_given_back),
+        cmocka_unit_test(memory_is_handed_over),
+        cmocka_unit_test(no_byte_is_looked_at_twice_for_a_newline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

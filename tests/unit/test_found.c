@@ -1,7 +1,11 @@
 /* What yt-dlp says in, the stream to play out: tables of what pages may make it say. */
 #include "extract/found.h"
 #include "extract/formats.h"
+#include "sandbox/relaxed.h"
 #include "unit.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 static enum tutti_error read_text(const char *json, struct found *f, const char **why)
 {
@@ -197,6 +201,115 @@ static void odd_fields_count_as_missing(void **state)
     }
 }
 
+/* ---- what a text may cost ---- */
+
+enum { TEXT_MAX = 4 << 20, PEAK_MAX_KIB = 48 << 10 };
+
+/* As often as it fits, in brackets. */
+static char *repeat(const char *unit, size_t times, size_t *ret_len)
+{
+    size_t len = strlen(unit), n = 0;
+    char *s = malloc(TEXT_MAX);
+    assert_non_null(s);
+    s[n++] = '[';
+    for (; n + len + 2 <= TEXT_MAX && times > 0; times--, n += len)
+        memcpy(s + n, unit, len);
+    s[n++] = '0';
+    s[n++] = ']';
+    *ret_len = n;
+    return s;
+}
+
+/* In a process of its own, whose memory tells what the text alone has cost: [KiB]. */
+static long peak_of_reading(const char *s, size_t len)
+{
+    struct rusage before, after;
+    int fds[2];
+    long kib = -1;
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct found f;
+        const char *why;
+        (void)getrusage(RUSAGE_SELF, &before);
+        if (found_read_text(s, len, &f, &why) == TUTTI_OK)
+            _exit(1);
+        (void)getrusage(RUSAGE_SELF, &after);
+        kib = after.ru_maxrss - before.ru_maxrss;
+        _exit(write(fds[1], &kib, sizeof kib) == sizeof kib ? 0 : 2);
+    }
+    (void)close(fds[1]);
+    assert_int_equal(read(fds[0], &kib, sizeof kib), sizeof kib);
+    (void)close(fds[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return kib;
+}
+
+/* 4 MiB of "{},", took 310 MiB. Those of the second column are just as many as may be. */
+static void a_text_costs_little_memory(void **state)
+{
+    static const struct {
+        const char *unit;
+        size_t most; /* of these are read */
+    } rows[] = {
+        { "{},", FOUND_VALUES_MAX / 2 - 1 },
+        { "[],", FOUND_VALUES_MAX / 2 - 1 },
+        { "0,", FOUND_VALUES_MAX - 2 },
+        { "\"\",", FOUND_VALUES_MAX - 2 },
+        { "{\"a\":1},", FOUND_VALUES_MAX / 2 - 1 },
+        { "{\"\":{\"\":{\"\":{\"\":{\"\":\"\"}}}}},", FOUND_VALUES_MAX / 6 - 1 },
+        { "[[[[[[[[[[]]]]]]]]]],", FOUND_VALUES_MAX / 11 - 1 },
+    };
+    if (sandbox_is_relaxed())
+        skip(); /* a sanitizer's runtime has a use for memory of its own */
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        size_t all, fewer;
+        char *s = repeat(rows[i].unit, SIZE_MAX, &all);
+        ROW_TRUE(rows[i].unit, peak_of_reading(s, all) < 1024);
+        free(s);
+        s = repeat(rows[i].unit, rows[i].most, &fewer);
+        ROW_TRUE(rows[i].unit, peak_of_reading(s, fewer) < PEAK_MAX_KIB);
+        free(s);
+    }
+}
+
+static enum tutti_error parse(const char *s, size_t len, const char **why)
+{
+    json_t *root = NULL;
+    enum tutti_error error = found_parse(s, len, &root, why);
+    json_decref(root);
+    return error;
+}
+
+static void values_are_counted_outside_of_strings(void **state)
+{
+    static const struct {
+        const char *unit;
+        size_t most;
+    } rows[] = {
+        { "0,", FOUND_VALUES_MAX - 2 },
+        { "{},", FOUND_VALUES_MAX / 2 - 1 },
+        { "{\"a\":[[]]},", FOUND_VALUES_MAX / 4 - 1 },
+        { "\"a,{[\",", FOUND_VALUES_MAX - 2 },
+        { "\"\\\\\",", FOUND_VALUES_MAX - 2 },
+        { "\"\\\"[[[\",", FOUND_VALUES_MAX - 2 },
+    };
+    const char *why;
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        size_t len;
+        char *s = repeat(rows[i].unit, rows[i].most, &len);
+        ROW_TRUE(rows[i].unit, parse(s, len, &why) == TUTTI_OK);
+        free(s);
+        s = repeat(rows[i].unit, rows[i].most + 2, &len);
+        ROW_TRUE(rows[i].unit, parse(s, len, &why) == TUTTI_E_EXTRACTION_FAILED);
+        ROW_TRUE(why, strstr(why, "too many parts"));
+        free(s);
+    }
+    assert_int_equal(parse("\"\\", 2, &why), TUTTI_E_EXTRACTION_FAILED);
+    assert_true(strstr(why, "understood") != NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +319,8 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(refuses),
         cmocka_unit_test(odd_fields_count_as_missing),
+        cmocka_unit_test(a_text_costs_little_memory),
+        cmocka_unit_test(values_are_counted_outside_of_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

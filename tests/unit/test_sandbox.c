@@ -253,6 +253,42 @@ static void the_extractor_runs_programs_without_privileges(void **state)
         check("kill", attempt(SANDBOX_EXTRACT, ALL, signal_parent), EPERM, NULL);
 }
 
+/* The daemon's sockets and those of other services, the end of its run, and other processes. Each
+ * works without walls, or else it would prove nothing. */
+static void the_extractor_is_kept_from_its_user(void **state)
+{
+    need(SANDBOX_SECCOMP);
+    static const struct {
+        const char *name;
+        int (*act)(void);
+        int expected;
+    } rows[] = {
+        { "Unix socket", open_unix_socket, EAFNOSUPPORT },
+        { "Unix socket in disguise", open_disguised_unix_socket, EAFNOSUPPORT },
+        { "pair of streams", pair_streams, 0 },
+        { "pair of datagrams", pair_datagrams, EAFNOSUPPORT },
+        { "raw pair", pair_raw, EAFNOSUPPORT },
+        { "leave the session", leave_session, EPERM },
+        { "leave the group", leave_group, EPERM },
+        { "limit another", limit_parent, EPERM },
+        { "move another", move_parent, EPERM },
+        { "reschedule another", reschedule_parent, EPERM },
+        { "slow another", slow_parent, EPERM },
+        { "slow several", slow_group, EPERM },
+        { "limit and slow itself", change_itself, 0 },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(rows[i].act());
+        struct outcome o = { 0 };
+        assert_int_equal(waitpid(pid, &o.status, 0), pid);
+        check(rows[i].name, o, 0, NULL);
+        check(rows[i].name, attempt(SANDBOX_EXTRACT, ONLY_SECCOMP, rows[i].act), rows[i].expected,
+              NULL);
+    }
+}
+
 static bool holds(const struct programs *p, const char *path)
 {
     for (size_t i = 0; i < p->n_paths; i++) {
@@ -312,6 +348,7 @@ int main(void)
         TEST(the_zygote_makes_workers_and_nothing_else),
         TEST(the_fetcher_is_a_client_of_the_network),
         TEST(the_extractor_runs_programs_without_privileges),
+        TEST(the_extractor_is_kept_from_its_user),
         TEST(what_a_program_needs_is_found),
     };
     return cmocka_run_group_tests(tests, crimes_set_up, crimes_tear_down);

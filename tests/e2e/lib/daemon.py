@@ -154,3 +154,10 @@ class Daemon:
                 print("the daemon's standard error:\n" + self.stderr())
         finally:
             self.kill()
+
+
+def lacking():
+    """Which of the walls (seccomp, landlock) this machine or build lacks, by the daemon's own word."""
+    done = subprocess.run([TUTTID, "--require-sandbox", "--control", "/nowhere/c", "--audio", "/nowhere/a"],
+                          capture_output=True, text=True, timeout=DEADLINE, check=False)
+    return [wall for wall in ("seccomp", "landlock") if f"there is no {wall}" in done.stderr.lower()]
