@@ -39,7 +39,7 @@ enum {
     EXIT_SYSTEM = 111, /* the system refused something */
     CONNECTIONS_MAX = 2048,
     SANITIZER_SLOWER = 5,
-    END_PATIENCE_MS = 1800, /* after this the loop is left, whatever is still open */
+    END_PATIENCE_MS = 1800, /* after this the daemon exits, whatever is still open */
 };
 
 struct daemon {
@@ -67,10 +67,13 @@ struct daemon {
 
 /* ---- the end ---- */
 
+/* What is left may be a thread of the pool that opens a file where the file system hangs: it uses
+ * the media roots still, and exit() would wait for it, as libuv joins its threads there. Nothing
+ * else is left to be done: end() has removed the sockets and the lock. */
 static void on_patience_over(uv_timer_t *timer)
 {
     log_warn("daemon", "something did not end in time and is left behind");
-    uv_stop(timer->loop);
+    _exit(EXIT_SUCCESS);
 }
 
 static void on_pool_gone(void *arg)
