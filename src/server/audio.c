@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/complaints.h"
 #include "proto/attach.h"
 #include "proto/frame.h"
 #include "server/outqueue.h"
@@ -61,6 +61,7 @@ struct audio {
     struct audio_config config;
     struct audio_conn *conns; /* utlist */
     unsigned n_conns;
+    struct complaints complaints;
     bool freed;
     struct {
         struct audio_conn *dirty;
@@ -183,7 +184,8 @@ static void enqueue(struct audio_conn *c, uint64_t client, const uint8_t *frame,
     bool dropped = false;
     int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &dropped);
     if (r < 0) {
-        log_warn("server", "an audio connection is closed: %s", strerror(-r));
+        complaints_log(&c->all->complaints, LOG_WARN, "server", "an audio connection is closed: %s",
+                       strerror(-r));
         audio_close(c);
         return;
     }
@@ -286,7 +288,8 @@ static void put_frame(struct audio_conn *c, uint64_t client, uint64_t channel, u
     }
     uint8_t *room = (uint8_t *)buf_reserve(&c->rt.batch, FRAME_HEAD_BYTES + len);
     if (!room) {
-        log_warn("server", "an audio connection is closed: out of memory");
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "an audio connection is closed: out of memory");
         audio_close(c);
         return;
     }
@@ -384,7 +387,8 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
 {
     struct client *client = client_find(c->all->config.clients, l->client);
     if (!client) {
-        log_info("server", "an audio connection names an unknown client and is closed");
+        complaints_log(&c->all->complaints, LOG_INFO, "server",
+                       "an audio connection names an unknown client and is closed");
         audio_close(c);
         return;
     }
@@ -428,7 +432,8 @@ static void take_line(struct audio_conn *c, const char *line, size_t len)
 {
     struct attach_line l;
     if (attach_parse(line, len, &l) < 0) {
-        log_info("server", "an audio connection wrote an ill-formed line and is closed");
+        complaints_log(&c->all->complaints, LOG_INFO, "server",
+                       "an audio connection wrote an ill-formed line and is closed");
         audio_close(c);
     } else if (l.is_credit) {
         take_credit(c, &l);
@@ -485,7 +490,8 @@ void audio_accept(struct audio *a, int fd)
     struct audio_conn *c = a->n_conns < a->config.max_connections ? calloc(1, sizeof *c) : NULL;
     struct outqueue *queue = c ? outqueue_new() : NULL;
     if (!queue || uv_poll_init(a->config.loop, &c->poll, fd) < 0) {
-        log_warn("server", "an audio connection is refused: too many, or out of memory");
+        complaints_log(&a->complaints, LOG_WARN, "server",
+                       "an audio connection is refused: too many, or out of memory");
         outqueue_free(queue);
         free(c);
         (void)close(fd);

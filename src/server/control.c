@@ -1,6 +1,5 @@
 #include "server/control.h"
 
-#include "base/log.h"
 #include "proto/command.h"
 #include "proto/event.h"
 
@@ -72,7 +71,8 @@ void control_send(struct control_conn *c, char *line)
     }
     size_t unread = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
     if (unread > UNREAD_MAX) {
-        log_warn("server", "a control connection leaves %zu bytes unread and is closed", unread);
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "a control connection leaves %zu bytes unread and is closed", unread);
         free(line);
         control_close(c);
         return;
@@ -174,11 +174,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 }
 
 /* Says why before it closes: the line is short enough for any fresh socket. */
-static void refuse(int fd, const char *why)
+static void refuse(struct controls *all, int fd, const char *why)
 {
     struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_INTERNAL, .message = why };
     char *line = event_format(&e, NULL);
-    log_warn("server", "a control connection is refused: %s", why);
+    complaints_log(&all->complaints, LOG_WARN, "server", "a control connection is refused: %s",
+                   why);
     if (line)
         (void)send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
     free(line);
@@ -188,12 +189,12 @@ static void refuse(int fd, const char *why)
 void control_accept(struct controls *all, int fd)
 {
     if (HASH_CNT(hh, all->by_number) >= all->max_connections) {
-        refuse(fd, "there are too many control connections");
+        refuse(all, fd, "there are too many control connections");
         return;
     }
     struct control_conn *c = calloc(1, sizeof *c);
     if (!c) {
-        refuse(fd, "out of memory");
+        refuse(all, fd, "out of memory");
         return;
     }
     c->all = all;

@@ -4,6 +4,8 @@
 #ifndef TUTTI_SERVER_CONTROL_H
 #define TUTTI_SERVER_CONTROL_H
 
+#include "base/complaints.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +48,7 @@ struct controls {
     unsigned max_connections;
     struct control_conn *by_number; /* uthash */
     uint64_t last_number;
+    struct complaints complaints;
 };
 
 /* Takes over an accepted socket; closes it when it cannot. */
