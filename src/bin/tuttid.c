@@ -18,6 +18,7 @@
 #include "server/client.h"
 #include "server/control.h"
 #include "server/dispatch.h"
+#include "server/client_limits.h"
 #include "server/listener.h"
 #include "session/sessions.h"
 
@@ -37,7 +38,6 @@
 enum {
     EXIT_USAGE = 100,  /* bad usage or configuration */
     EXIT_SYSTEM = 111, /* the system refused something */
-    CONNECTIONS_MAX = 2048,
     SANITIZER_SLOWER = 5,
     END_PATIENCE_MS = 1800, /* after this the daemon exits, whatever is still open */
 };
@@ -276,7 +276,7 @@ static int start_server(struct daemon *d)
         .clients = &d->clients,
         .slow = dispatch_slow,
         .arg = &d->dispatch,
-        .max_connections = CONNECTIONS_MAX,
+        .max_connections = LIMIT_CONNECTIONS,
     };
     int r = audio_new(&audio, &d->audio);
     if (r < 0)
@@ -288,15 +288,14 @@ static int start_server(struct daemon *d)
         .grace_ms = (uint64_t)(d->config.client_grace_s * 1000),
         .outlet_ops = &audio_outlet_ops,
     };
-    d->controls = (struct controls){
-        .loop = &d->loop,
-        .ops = { .opened = dispatch_opened,
-                 .line = dispatch_line,
-                 .line_too_long = dispatch_line_too_long,
-                 .closed = dispatch_closed,
-                 .arg = &d->dispatch },
-        .max_connections = CONNECTIONS_MAX,
+    struct control_ops ops = {
+        .opened = dispatch_opened,
+        .line = dispatch_line,
+        .line_too_long = dispatch_line_too_long,
+        .closed = dispatch_closed,
+        .arg = &d->dispatch,
     };
+    controls_init(&d->controls, &d->loop, &ops, LIMIT_CONNECTIONS);
     d->dispatch = (struct dispatch){
         .loop = &d->loop,
         .controls = &d->controls,

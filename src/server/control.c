@@ -1,14 +1,15 @@
 #include "server/control.h"
 
+#include "base/clock.h"
 #include "proto/command.h"
 #include "proto/event.h"
+#include "server/client_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { UNREAD_MAX = 1 << 20, READ_BYTES = 65536 };
+#include <utlist.h>
 
 struct write {
     uv_write_t request;
@@ -26,7 +27,18 @@ static void on_closed(uv_handle_t *handle)
 {
     struct control_conn *c = handle->data;
     free(c->line.data);
+    buf_done(&c->rest);
     free(c);
+}
+
+static void leave_waiting(struct control_conn *c)
+{
+    if (!c->waits)
+        return;
+    c->waits = false;
+    DL_DELETE(c->all->waiting, c);
+    if (!c->all->waiting)
+        (void)uv_idle_stop(&c->all->idle);
 }
 
 void control_close(struct control_conn *c)
@@ -34,6 +46,7 @@ void control_close(struct control_conn *c)
     if (c->closing)
         return;
     c->closing = true;
+    leave_waiting(c);
     HASH_DEL(c->all->by_number, c);
     uv_close((uv_handle_t *)&c->pipe, on_closed);
     c->all->ops.closed(c, c->all->ops.arg);
@@ -70,7 +83,7 @@ void control_send(struct control_conn *c, char *line)
         return;
     }
     size_t unread = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
-    if (unread > UNREAD_MAX) {
+    if (unread > LIMIT_CONTROL_UNREAD_BYTES) {
         complaints_log(&c->all->complaints, LOG_WARN, "server",
                        "a control connection leaves %zu bytes unread and is closed", unread);
         free(line);
@@ -142,35 +155,100 @@ static void end_line(struct control_conn *c, const char *bytes, size_t len)
     }
 }
 
-static void take_bytes(struct control_conn *c, const char *bytes, size_t len)
+/* The loop's clock stands still as long as a turn lasts. */
+static bool turn_is_over(struct controls *all)
 {
-    while (len > 0 && !c->closing) {
-        const char *newline = memchr(bytes, '\n', len);
+    uint64_t now_ns = clock_now_ns();
+    if (all->turn_ms != uv_now(all->loop)) {
+        all->turn_ms = uv_now(all->loop);
+        all->turn_ends_ns = now_ns + LIMIT_CONTROL_TURN_US * NS_PER_US;
+    }
+    return now_ns >= all->turn_ends_ns;
+}
+
+/* Takes lines until they are so many that others have their turn. Returns how many bytes were
+ * taken. */
+static size_t take_bytes(struct control_conn *c, const char *bytes, size_t len)
+{
+    size_t taken = 0;
+    for (unsigned i = 0; i < LIMIT_CONTROL_VISIT_LINES && taken < len && !c->closing; i++) {
+        const char *newline = memchr(bytes + taken, '\n', len - taken);
         if (!newline) {
-            keep(c, bytes, len);
-            return;
+            keep(c, bytes + taken, len - taken);
+            return len;
         }
-        size_t n = (size_t)(newline - bytes);
-        end_line(c, bytes, n);
-        bytes += n + 1;
-        len -= n + 1;
+        size_t n = (size_t)(newline - bytes) - taken;
+        end_line(c, bytes + taken, n);
+        taken += n + 1;
+        if (turn_is_over(c->all))
+            break;
+    }
+    return taken;
+}
+
+static void start_reading(struct control_conn *c);
+
+/* The first in the line of those that wait says what it has to say. Once nothing of it waits it is
+ * read from again. */
+static void visit_first(struct controls *all)
+{
+    struct control_conn *c = all->waiting;
+    buf_consume(&c->rest, take_bytes(c, buf_head(&c->rest), buf_len(&c->rest)));
+    if (c->closing)
+        return;
+    if (buf_len(&c->rest) > 0) {
+        DL_DELETE(all->waiting, c);
+        DL_APPEND(all->waiting, c);
+    } else {
+        leave_waiting(c);
+        start_reading(c);
     }
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    struct controls *all = idle->data;
+    while (all->waiting && !turn_is_over(all))
+        visit_first(all);
+}
+
+static void wait_for_turn(struct control_conn *c)
+{
+    (void)uv_read_stop((uv_stream_t *)&c->pipe);
+    DL_APPEND(c->all->waiting, c);
+    c->waits = true;
+    (void)uv_idle_start(&c->all->idle, on_idle);
+}
+
+/* Without a buffer nothing is read, and libuv says UV_ENOBUFS. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    /* One thread, and the bytes are used up before the next read. */
-    static char bytes[READ_BYTES];
-    *buf = uv_buf_init(bytes, sizeof bytes);
+    /* One thread, and what waits is copied before the next read. */
+    static char bytes[LIMIT_CONTROL_READ_BYTES];
+    const struct control_conn *c = handle->data;
+    *buf = uv_buf_init(bytes, turn_is_over(c->all) ? 0 : sizeof bytes);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct control_conn *c = stream->data;
-    if (n < 0)
+    if (n < 0 && n != UV_ENOBUFS) {
         control_close(c);
-    else
-        take_bytes(c, buf->base, (size_t)n);
+        return;
+    }
+    size_t len = n > 0 ? (size_t)n : 0;
+    size_t taken = take_bytes(c, buf->base, len);
+    if (c->closing)
+        return;
+    if (buf_append(&c->rest, buf->base + taken, len - taken) < 0)
+        control_close(c);
+    else if (n < 0 || taken < len || len == buf->len) /* there may be more */
+        wait_for_turn(c);
+}
+
+static void start_reading(struct control_conn *c)
+{
+    (void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
 /* Says why before it closes: the line is short enough for any fresh socket. */
@@ -201,6 +279,8 @@ void control_accept(struct controls *all, int fd)
     c->number = ++all->last_number;
     (void)uv_pipe_init(all->loop, &c->pipe, 0);
     c->pipe.data = c;
+    buf_init(&c->rest, LIMIT_CONTROL_READ_BYTES);
+    c->rest.keep = 0;
     HASH_ADD(hh, all->by_number, number, sizeof c->number, c);
     if (!c->hh.tbl || uv_pipe_open(&c->pipe, fd) < 0) {
         (void)close(fd);
@@ -211,7 +291,7 @@ void control_accept(struct controls *all, int fd)
     }
     all->ops.opened(c, all->ops.arg);
     if (!c->closing)
-        (void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+        start_reading(c);
 }
 
 static void on_shut(uv_shutdown_t *request, int status)
@@ -220,12 +300,23 @@ static void on_shut(uv_shutdown_t *request, int status)
     free(request);
 }
 
+void controls_init(struct controls *all, uv_loop_t *loop, const struct control_ops *ops,
+                   unsigned max_connections)
+{
+    *all = (struct controls){ .loop = loop, .ops = *ops, .max_connections = max_connections };
+    (void)uv_idle_init(loop, &all->idle);
+    all->idle.data = all;
+}
+
 void controls_finish(struct controls *all)
 {
     struct control_conn *c, *tmp;
+    if (!uv_is_closing((uv_handle_t *)&all->idle))
+        uv_close((uv_handle_t *)&all->idle, NULL);
     HASH_ITER(hh, all->by_number, c, tmp)
     {
         uv_shutdown_t *request = calloc(1, sizeof *request);
+        leave_waiting(c);
         (void)uv_read_stop((uv_stream_t *)&c->pipe);
         if (!request || uv_shutdown(request, (uv_stream_t *)&c->pipe, on_shut) < 0) {
             free(request);

@@ -1,9 +1,12 @@
 /*
  * Control connections: lines in, events out. What a line means is the dispatcher's business.
+ * However much clients send at once, others and the pacer have their turn in between: see
+ * server/client_limits.h.
  */
 #ifndef TUTTI_SERVER_CONTROL_H
 #define TUTTI_SERVER_CONTROL_H
 
+#include "base/buf.h"
 #include "base/complaints.h"
 
 #include <stdbool.h>
@@ -26,6 +29,9 @@ struct control_conn {
     uv_pipe_t pipe;
     bool closing;
     bool skipping; /* the rest of a line that is too long */
+    struct control_conn *prev, *next;
+    bool waits;      /* for its turn: in the list of those that do, and not read from */
+    struct buf rest; /* what was read and waits */
     struct line_buf {
         char *data;
         size_t len;
@@ -49,7 +55,14 @@ struct controls {
     struct control_conn *by_number; /* uthash */
     uint64_t last_number;
     struct complaints complaints;
+    struct control_conn *waiting; /* utlist: those that have more to say than a turn allows */
+    uv_idle_t idle;               /* runs while somebody waits */
+    uint64_t turn_ms;             /* what the loop's clock showed when the turn began … */
+    uint64_t turn_ends_ns;        /* … in which commands may be taken until then */
 };
+
+void controls_init(struct controls *all, uv_loop_t *loop, const struct control_ops *ops,
+                   unsigned max_connections);
 
 /* Takes over an accepted socket; closes it when it cannot. */
 void control_accept(struct controls *all, int fd);
@@ -62,7 +75,8 @@ void control_send(struct control_conn *c, char *line);
 
 void control_close(struct control_conn *c);
 
-/* Closes every connection once what was sent has left, or at once where it cannot. */
+/* Closes every connection once what was sent has left, or at once where it cannot. No line is heard
+ * any more. */
 void controls_finish(struct controls *all);
 
 #endif

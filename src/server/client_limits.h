@@ -1,0 +1,26 @@
+/*
+ * How much clients can make the daemon keep, and how much of its time they get at once. Those that
+ * a client can meet are told in docs/protocol.md; the lengths of lines and their fields, which are
+ * the protocol's own, are in proto/, and what of them is logged is limited by base/complaints.h.
+ */
+#ifndef TUTTI_SERVER_CLIENT_LIMITS_H
+#define TUTTI_SERVER_CLIENT_LIMITS_H
+
+enum {
+    LIMIT_CONNECTIONS = 2048, /* of each kind */
+    LIMIT_CLIENTS_KEPT = 4096,
+
+    /* Control connections. The pacer's timer comes once a turn of the loop: commands may take all
+     * of them together so long, and one of them so many lines before others have their turn. */
+    LIMIT_CONTROL_READ_BYTES = 16384, /* at once, and that wait for their turn */
+    LIMIT_CONTROL_VISIT_LINES = 32,
+    LIMIT_CONTROL_TURN_US = 1000,
+    LIMIT_CONTROL_UNREAD_BYTES = 1 << 20,
+
+    /* Audio connections. */
+    LIMIT_CREDIT_CHANNELS = 16384,
+    LIMIT_WAITING_CHANNEL_FRAMES = 25,
+    LIMIT_WAITING_MARKERS = 65536, /* a client that lets more than this wait does not read at all */
+};
+
+#endif
