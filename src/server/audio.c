@@ -6,6 +6,7 @@
 #include "proto/attach.h"
 #include "proto/frame.h"
 #include "server/outqueue.h"
+#include "server/turn.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -62,6 +63,7 @@ struct audio {
     struct audio_conn *conns; /* utlist */
     unsigned n_conns;
     struct complaints complaints;
+    struct turn turn;
     bool freed;
     struct {
         struct audio_conn *dirty;
@@ -458,8 +460,12 @@ static void take_lines(struct audio_conn *c)
         audio_close(c);
 }
 
+/* Few lines are taken at a time. Where there is no time left in this turn the loop says in the next
+ * one, too, that there is something to read. */
 static void on_readable(struct audio_conn *c)
 {
+    if (turn_is_over(&c->all->turn, c->all->config.loop))
+        return;
     char *room = buf_reserve(&c->lines, ATTACH_LINE_MAX);
     ssize_t n = room ? recv(c->fd, room, ATTACH_LINE_MAX, MSG_DONTWAIT) : -1;
     if (n < 0 && room && (errno == EAGAIN || errno == EINTR))

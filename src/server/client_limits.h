@@ -10,11 +10,13 @@ enum {
     LIMIT_CONNECTIONS = 2048, /* of each kind */
     LIMIT_CLIENTS_KEPT = 4096,
 
-    /* Control connections. The pacer's timer comes once a turn of the loop: commands may take all
-     * of them together so long, and one of them so many lines before others have their turn. */
+    /* The pacer's timer comes once a turn of the loop: the lines of all connections of a kind may
+     * take so long in each. */
+    LIMIT_TURN_US = 1000,
+
+    /* Control connections: one is heard for so many lines before others are. */
     LIMIT_CONTROL_READ_BYTES = 16384, /* at once, and that wait for their turn */
     LIMIT_CONTROL_VISIT_LINES = 32,
-    LIMIT_CONTROL_TURN_US = 1000,
     LIMIT_CONTROL_UNREAD_BYTES = 1 << 20,
 
     /* Audio connections. */

@@ -1,6 +1,5 @@
 #include "server/control.h"
 
-#include "base/clock.h"
 #include "proto/command.h"
 #include "proto/event.h"
 #include "server/client_limits.h"
@@ -155,15 +154,9 @@ static void end_line(struct control_conn *c, const char *bytes, size_t len)
     }
 }
 
-/* The loop's clock stands still as long as a turn lasts. */
-static bool turn_is_over(struct controls *all)
+static bool no_time_left(struct controls *all)
 {
-    uint64_t now_ns = clock_now_ns();
-    if (all->turn_ms != uv_now(all->loop)) {
-        all->turn_ms = uv_now(all->loop);
-        all->turn_ends_ns = now_ns + LIMIT_CONTROL_TURN_US * NS_PER_US;
-    }
-    return now_ns >= all->turn_ends_ns;
+    return turn_is_over(&all->turn, all->loop);
 }
 
 /* Takes lines until they are so many that others have their turn. Returns how many bytes were
@@ -180,7 +173,7 @@ static size_t take_bytes(struct control_conn *c, const char *bytes, size_t len)
         size_t n = (size_t)(newline - bytes) - taken;
         end_line(c, bytes + taken, n);
         taken += n + 1;
-        if (turn_is_over(c->all))
+        if (no_time_left(c->all))
             break;
     }
     return taken;
@@ -208,7 +201,7 @@ static void visit_first(struct controls *all)
 static void on_idle(uv_idle_t *idle)
 {
     struct controls *all = idle->data;
-    while (all->waiting && !turn_is_over(all))
+    while (all->waiting && !no_time_left(all))
         visit_first(all);
 }
 
@@ -226,7 +219,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     /* One thread, and what waits is copied before the next read. */
     static char bytes[LIMIT_CONTROL_READ_BYTES];
     const struct control_conn *c = handle->data;
-    *buf = uv_buf_init(bytes, turn_is_over(c->all) ? 0 : sizeof bytes);
+    *buf = uv_buf_init(bytes, no_time_left(c->all) ? 0 : sizeof bytes);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)

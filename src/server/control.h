@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/complaints.h"
+#include "server/turn.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,8 +58,7 @@ struct controls {
     struct complaints complaints;
     struct control_conn *waiting; /* utlist: those that have more to say than a turn allows */
     uv_idle_t idle;               /* runs while somebody waits */
-    uint64_t turn_ms;             /* what the loop's clock showed when the turn began … */
-    uint64_t turn_ends_ns;        /* … in which commands may be taken until then */
+    struct turn turn;
 };
 
 void controls_init(struct controls *all, uv_loop_t *loop, const struct control_ops *ops,
