@@ -5,6 +5,7 @@
 #include "base/complaints.h"
 #include "proto/attach.h"
 #include "proto/frame.h"
+#include "server/credits.h"
 #include "server/outqueue.h"
 #include "server/turn.h"
 
@@ -23,17 +24,9 @@ enum {
     BATCH_BYTES_MAX = 8 << 20,
     BATCH_KEEP_BYTES = 1 << 20, /* the frames of every tick must not be allocated anew */
     PIECES_A_WRITE = 64,
-    CREDIT_CHANNELS_MAX = 16384,    /* a client cannot make us remember more */
-    CREDIT_MAX = ATTACH_CREDIT_MAX, /* of a channel */
 };
 
 #define SLOW_WARNING_NS NS_PER_S
-
-struct credit {
-    uint64_t channel;
-    uint32_t frames;
-    UT_hash_handle hh;
-};
 
 struct audio_conn {
     struct audio_conn *prev, *next;
@@ -46,7 +39,7 @@ struct audio_conn {
     bool ever_attached;
     bool credit_flow;
     struct buf lines;
-    struct credit *credits;
+    struct credits credits;
     struct {
         struct buf batch;       /* frames taken since the last flush */
         struct outqueue *queue; /* frames that the socket did not take */
@@ -116,16 +109,6 @@ static void update_unattached(struct audio *a)
     clients_set_unattached_listener(a->config.clients, there_is);
 }
 
-static void clear_credits(struct audio_conn *c)
-{
-    struct credit *k, *tmp;
-    HASH_ITER(hh, c->credits, k, tmp)
-    {
-        HASH_DEL(c->credits, k);
-        free(k);
-    }
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct audio_conn *c = handle->data;
@@ -135,7 +118,7 @@ static void on_closed(uv_handle_t *handle)
     buf_done(&c->lines);
     buf_done(&c->rt.batch);
     outqueue_free(c->rt.queue);
-    clear_credits(c);
+    credits_clear(&c->credits);
     free(c);
     if (--a->n_conns == 0 && a->freed)
         free(a);
@@ -328,28 +311,19 @@ static void outlet_frame(struct outlet *o, uint64_t channel, uint32_t sequence,
     }
 }
 
-static struct credit *find_credit(struct audio_conn *c, uint64_t channel)
-{
-    struct credit *k;
-    HASH_FIND(hh, c->credits, &channel, sizeof channel, k);
-    return k;
-}
-
 static uint32_t outlet_credit(struct outlet *o, uint64_t channel)
 {
     struct audio_conn *c = client_of(o)->audio;
     if (!c || c->closing || !outqueue_is_empty(c->rt.queue))
         return 0;
-    const struct credit *k = find_credit(c, channel);
-    return k ? k->frames : 0;
+    return credits_of(&c->credits, channel);
 }
 
 static void outlet_spend(struct outlet *o, uint64_t channel)
 {
     struct audio_conn *c = client_of(o)->audio;
-    struct credit *k = c ? find_credit(c, channel) : NULL;
-    if (k)
-        k->frames--;
+    if (c)
+        credits_spend(&c->credits, channel);
 }
 
 static void outlet_flush(struct outlet *o)
@@ -398,7 +372,7 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
         audio_close(client->audio);
     if (c->client != client)
         let_go(c);
-    clear_credits(c);
+    credits_clear(&c->credits);
     c->client = client;
     c->ever_attached = true;
     c->credit_flow = l->credit_flow;
@@ -410,24 +384,21 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
     update_unattached(c->all);
 }
 
+/* Credit begins with the attachment that it is for: what comes before, or in paced flow, is none.
+ */
 static void take_credit(struct audio_conn *c, const struct attach_line *l)
 {
-    struct credit *k = find_credit(c, l->channel);
-    if (!k) {
-        if (HASH_COUNT(c->credits) >= CREDIT_CHANNELS_MAX || !(k = calloc(1, sizeof *k))) {
-            audio_close(c);
-            return;
-        }
-        k->channel = l->channel;
-        HASH_ADD(hh, c->credits, channel, sizeof k->channel, k);
-        if (!k->hh.tbl) {
-            free(k);
-            return;
-        }
+    if (!c->client || !c->credit_flow)
+        return;
+    int r = credits_give(&c->credits, l->channel, l->frames);
+    if (r < 0) {
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "an audio connection gives credit that cannot be kept and is closed: %s",
+                       r == -ENOBUFS ? "it is for too many channels" : strerror(-r));
+        audio_close(c);
+        return;
     }
-    k->frames = k->frames > CREDIT_MAX - l->frames ? CREDIT_MAX : k->frames + l->frames;
-    if (c->client && c->credit_flow)
-        sessions_credit(c->client->all->sessions, c->client->number, l->channel);
+    sessions_credit(c->client->all->sessions, c->client->number, l->channel);
 }
 
 static void take_line(struct audio_conn *c, const char *line, size_t len)

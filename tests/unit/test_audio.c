@@ -3,6 +3,7 @@
 #include "loop.h"
 #include "proto/frame.h"
 #include "server/audio.h"
+#include "server/client_limits.h"
 #include "server/control.h"
 
 #include <errno.h>
@@ -328,6 +329,39 @@ static void a_large_batch_leaves_at_once(void **state)
     (void)close(sock);
 }
 
+/* Credit that is for no attachment is none, however much: nothing of it is kept. */
+static void credit_without_an_attachment(void **state)
+{
+    int sock = add_connection();
+    struct outlet *o = &f.client[0]->outlet;
+    for (unsigned i = 1; i <= LIMIT_CREDIT_CHANNELS + 1; i++) {
+        char line[100];
+        (void)snprintf(line, sizeof line,
+                       "{\"type\":\"credit\",\"channel_id\":\"%u\",\"frames\":1}\n", i);
+        write_line(sock, line);
+    }
+    assert_false(is_closed(sock));
+    attach(sock, f.client[0], "credit");
+    assert_int_equal(o->ops->credit(o, 1), 0);
+    (void)close(sock);
+}
+
+static void credit_for_too_many_channels(void **state)
+{
+    int sock = add_connection();
+    attach(sock, f.client[0], "credit");
+    for (unsigned i = 1; i <= LIMIT_CREDIT_CHANNELS + 1; i++) {
+        char line[100];
+        if (i == LIMIT_CREDIT_CHANNELS + 1)
+            assert_false(is_closed(sock));
+        (void)snprintf(line, sizeof line,
+                       "{\"type\":\"credit\",\"channel_id\":\"%u\",\"frames\":1}\n", i);
+        write_line(sock, line);
+    }
+    assert_true(is_closed(sock));
+    (void)close(sock);
+}
+
 static void too_many_connections(void **state)
 {
     int socks[6];
@@ -352,6 +386,8 @@ int main(void)
         TEST(a_slow_consumer),
         TEST(whose_frames_were_dropped),
         TEST(a_large_batch_leaves_at_once),
+        TEST(credit_without_an_attachment),
+        TEST(credit_for_too_many_channels),
         TEST(too_many_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
