@@ -1,10 +1,12 @@
 #include "server/audio.h"
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/complaints.h"
 #include "proto/attach.h"
 #include "proto/frame.h"
+#include "server/client_limits.h"
 #include "server/credits.h"
 #include "server/outqueue.h"
 #include "server/turn.h"
@@ -61,6 +63,7 @@ struct audio {
     struct {
         struct audio_conn *dirty;
         uint64_t n_dropped;
+        size_t n_waiting_bytes; /* in the queues of all connections */
     } rt;
 };
 
@@ -117,7 +120,6 @@ static void on_closed(uv_handle_t *handle)
     DL_DELETE(a->conns, c);
     buf_done(&c->lines);
     buf_done(&c->rt.batch);
-    outqueue_free(c->rt.queue);
     credits_clear(&c->credits);
     free(c);
     if (--a->n_conns == 0 && a->freed)
@@ -141,6 +143,7 @@ void audio_close(struct audio_conn *c)
     if (outqueue_is_empty(c->rt.queue) && buf_len(&c->rt.batch) > 0)
         (void)send(c->fd, buf_head(&c->rt.batch), buf_len(&c->rt.batch),
                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    outqueue_free(TAKE_PTR(c->rt.queue));
     if (c->rt.dirty) {
         LL_DELETE2(c->all->rt.dirty, c, next_dirty);
         c->rt.dirty = false;
@@ -161,25 +164,31 @@ static void watch_writable(struct audio_conn *c, bool on)
     (void)uv_poll_start(&c->poll, UV_READABLE | (on ? UV_WRITABLE : 0), on_event);
 }
 
-/* rt: a frame of this client's that must wait. Paced frames of its channel may be dropped for it.
- */
+/* Says why: an ENOBUFS is about what may not be dropped. */
+static void close_for(struct audio_conn *c, int e)
+{
+    complaints_log(&c->all->complaints, LOG_WARN, "server",
+                   "an audio connection that leaves %zu bytes unread is closed: %s",
+                   outqueue_bytes(c->rt.queue),
+                   e == -ENOBUFS ? "they are too many, and may not be dropped" : strerror(-e));
+    audio_close(c);
+}
+
+/* rt: a frame of this client's that must wait. Paced frames may be dropped for it. */
 static void enqueue(struct audio_conn *c, uint64_t client, const uint8_t *frame, size_t size,
                     size_t sent)
 {
-    bool dropped = false;
-    int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &dropped);
-    if (r < 0) {
-        complaints_log(&c->all->complaints, LOG_WARN, "server", "an audio connection is closed: %s",
-                       strerror(-r));
-        audio_close(c);
-        return;
-    }
-    if (dropped) {
-        c->rt.n_dropped++;
-        c->all->rt.n_dropped++;
+    uint64_t n_dropped = 0;
+    int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &n_dropped);
+    /* The warning names a channel of which a frame was dropped, or else one that waits. */
+    if (n_dropped > 0 || c->rt.n_dropped == 0) {
         c->rt.dropped_client = client;
         c->rt.dropped_channel = frame_channel(frame);
     }
+    c->rt.n_dropped += n_dropped;
+    c->all->rt.n_dropped += n_dropped;
+    if (r < 0)
+        close_for(c, r);
 }
 
 /* The socket took only `sent` bytes of the batch: the rest, cut into frames again, waits. Nothing
@@ -191,7 +200,7 @@ static void enqueue_rest(struct audio_conn *c, size_t sent)
     while (at < end && !c->closing) {
         size_t size = frame_size(at);
         if (sent < size)
-            enqueue(c, 0, at, size, sent);
+            enqueue(c, c->client ? c->client->number : 0, at, size, sent);
         sent -= sent < size ? sent : size;
         at += size;
     }
@@ -250,6 +259,33 @@ static void flush_conn(struct audio_conn *c)
     warn_if_slow(c);
 }
 
+static struct audio_conn *most_waiting(struct audio *a)
+{
+    struct audio_conn *c, *most = NULL;
+    DL_FOREACH(a->conns, c)
+    {
+        if (!c->closing && (!most || outqueue_bytes(c->rt.queue) > outqueue_bytes(most->rt.queue)))
+            most = c;
+    }
+    return most;
+}
+
+/* Half of what waits for it goes, or less where that will do. */
+static void shed(struct audio_conn *c)
+{
+    size_t enough = outqueue_bytes(c->rt.queue) / 2;
+    uint64_t n = 0;
+    while (!c->credit_flow && c->all->rt.n_waiting_bytes > LIMIT_WAITING_BYTES_ALL &&
+           outqueue_bytes(c->rt.queue) > enough && outqueue_drop(c->rt.queue))
+        n++;
+    c->rt.n_dropped += n;
+    c->all->rt.n_dropped += n;
+    if (n == 0)
+        close_for(c, -ENOBUFS);
+    else
+        warn_if_slow(c);
+}
+
 void audio_flush(struct audio *a)
 {
     while (a->rt.dirty) {
@@ -259,6 +295,9 @@ void audio_flush(struct audio *a)
         if (!c->closing)
             flush_conn(c);
     }
+    /* Who lets most wait gives way to the others, who may be slow for a moment only. */
+    while (a->rt.n_waiting_bytes > LIMIT_WAITING_BYTES_ALL)
+        shed(most_waiting(a));
 }
 
 /* rt: takes one frame for this connection. */
@@ -465,7 +504,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 void audio_accept(struct audio *a, int fd)
 {
     struct audio_conn *c = a->n_conns < a->config.max_connections ? calloc(1, sizeof *c) : NULL;
-    struct outqueue *queue = c ? outqueue_new() : NULL;
+    struct outqueue *queue = c ? outqueue_new(&a->rt.n_waiting_bytes) : NULL;
     if (!queue || uv_poll_init(a->config.loop, &c->poll, fd) < 0) {
         complaints_log(&a->complaints, LOG_WARN, "server",
                        "an audio connection is refused: too many, or out of memory");

@@ -22,7 +22,9 @@ enum {
     /* Audio connections. */
     LIMIT_CREDIT_CHANNELS = 16384,
     LIMIT_WAITING_CHANNEL_FRAMES = 25,
-    LIMIT_WAITING_MARKERS = 65536, /* a client that lets more than this wait does not read at all */
+    LIMIT_WAITING_MARKERS = 65536,  /* one that lets more than this wait does not read at all */
+    LIMIT_WAITING_BYTES = 64 << 20, /* half a second of 4,096 channels is 42 MB */
+    LIMIT_WAITING_BYTES_ALL = 256 << 20, /* of all connections together */
 };
 
 #endif

@@ -1,15 +1,21 @@
-"""Clients that send more than anybody needs: everything is answered, and nobody else is kept waiting."""
+"""Clients that send more than anybody needs, or read nothing: they get what is theirs, and nobody else feels it."""
 import json
+import re
 import socket
 import time
 
 import pytest
 
-from lib import DEADLINE
-from lib.client import Client
+from lib import BUILD, DEADLINE
+from lib.audio import Audio
+from lib.client import Client, new_channel
 from lib.control import Control
 
 CONNECTIONS, ROUNDS = 24, 5
+# Without limits these leave 25 frames of each channel for each of the deaf: 680 MB.
+DEAF, CHANNELS, BATCHES, WAITING_FRAMES = 40, 100, 5, 25
+WAITING_MB = 256  # what the daemon lets wait
+SANITIZED = not (BUILD / "tests/sandbox/libhang_open.so").exists()
 # What is answered in less than the 1 MiB that a connection may leave unread.
 FLOODS = {
     "newlines": (b"\n" * 8000, "error"),
@@ -81,3 +87,46 @@ def test_a_flood_of_commands(new_daemon, media, name):
     assert late["p99"] < all_lines_us / 4
     log_bytes = daemon.stderr_path.stat().st_size
     assert log_bytes < 100_000, f"{log_bytes} bytes of log"
+
+
+def resident_mb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmRSS:\s*(\d+)", status.read())[1]) / 1024
+
+
+def deaf_connection(daemon):
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(DEADLINE)
+    sock.connect(daemon.audio)
+    return sock
+
+
+@pytest.mark.long
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what was freed")
+def test_frames_that_nobody_reads(new_daemon, media):
+    """Connections that never read while plays come and go in ever new channels: what waits for them has a bound, and
+    those that read get everything."""
+    daemon = new_daemon("--max-workers", CHANNELS + 1)
+    loud = media.opus(20.0, 5, "-b:a 510k -vbr off")  # packets of 1275 bytes, as large as they get
+    with Client(daemon, "paced") as attached, Control(daemon) as control, Audio(daemon) as listener:
+        deaf = [deaf_connection(daemon) for _ in range(DEAF)]
+        lasting = attached.start(loud)["channel"]
+        before, grown = resident_mb(daemon.process.pid), []
+        for _ in range(BATCHES):
+            channels = [new_channel() for _ in range(CHANNELS)]
+            tags = control.send_together(*[("play", {"channel_id": str(c), "url": loud}) for c in channels])
+            for channel, tag in zip(channels, tags):
+                assert control.answer(tag)["type"] == "ready"
+                listener.wait_frames(channel, WAITING_FRAMES + 60)  # a socket's buffer has room for some
+            grown.append(resident_mb(daemon.process.pid) - before)
+            tags = control.send_together(*[("stop", {"channel_id": str(c)}) for c in channels])
+            for channel, tag in zip(channels, tags):
+                assert control.answer(tag)["type"] == "stopped"
+                listener.wait_ends(channel).check()
+        print(f"grown by {grown} MB")
+        attached.expect("stopped", "stop", lasting)
+        attached.audio.wait_ends(lasting).check()
+        for sock in deaf:
+            sock.close()
+        control.check_all_ended()
+    assert max(grown) < 1.25 * WAITING_MB
