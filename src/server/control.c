@@ -10,11 +10,6 @@
 #include <unistd.h>
 #include <utlist.h>
 
-struct write {
-    uv_write_t request;
-    char *line;
-};
-
 struct control_conn *control_find(struct controls *all, uint64_t number)
 {
     struct control_conn *c;
@@ -27,6 +22,8 @@ static void on_closed(uv_handle_t *handle)
     struct control_conn *c = handle->data;
     free(c->line.data);
     buf_done(&c->rest);
+    buf_done(&c->in_flight);
+    buf_done(&c->unsent);
     free(c);
 }
 
@@ -51,56 +48,76 @@ void control_close(struct control_conn *c)
     c->all->ops.closed(c, c->all->ops.arg);
 }
 
-static void on_written(uv_write_t *request, int status)
+/* ---- lines out ---- */
+
+static void on_shut(uv_shutdown_t *request, int status)
 {
-    struct write *w = (struct write *)request;
-    struct control_conn *c = request->handle->data;
-    free(w->line);
-    free(w);
-    if (status < 0)
+    control_close(request->handle->data);
+}
+
+static void shut(struct control_conn *c)
+{
+    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->pipe, on_shut) < 0)
         control_close(c);
 }
 
-static int send_later(struct control_conn *c, char *line, size_t sent)
+static void write_unsent(struct control_conn *c);
+
+static void on_written(uv_write_t *request, int status)
 {
-    struct write *w = calloc(1, sizeof *w);
-    if (!w)
-        return UV_ENOMEM;
-    w->line = line;
-    uv_buf_t buf = uv_buf_init(line + sent, (unsigned)strlen(line + sent));
-    int r = uv_write(&w->request, (uv_stream_t *)&c->pipe, &buf, 1, on_written);
-    if (r < 0)
-        free(w);
-    return r;
+    struct control_conn *c = request->handle->data;
+    c->is_writing = false;
+    buf_consume(&c->in_flight, buf_len(&c->in_flight));
+    if (status < 0)
+        control_close(c);
+    else if (buf_len(&c->unsent) > 0)
+        write_unsent(c);
+    else if (c->finishing)
+        shut(c);
+}
+
+/* All that waits becomes one write: a line of its own for each would cost more than it holds. */
+static void write_unsent(struct control_conn *c)
+{
+    struct buf empty = c->in_flight;
+    c->in_flight = c->unsent;
+    c->unsent = empty;
+    uv_buf_t buf = uv_buf_init(buf_head(&c->in_flight), (unsigned)buf_len(&c->in_flight));
+    c->is_writing = uv_write(&c->write, (uv_stream_t *)&c->pipe, &buf, 1, on_written) == 0;
+    if (!c->is_writing)
+        control_close(c);
+}
+
+static size_t unread_bytes(const struct control_conn *c)
+{
+    return buf_len(&c->unsent) + uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
+}
+
+static void send_line(struct control_conn *c, const char *line)
+{
+    size_t len = strlen(line), unread = unread_bytes(c);
+    if (unread > LIMIT_CONTROL_UNREAD_BYTES) {
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "a control connection leaves %zu bytes unread and is closed", unread);
+        control_close(c);
+        return;
+    }
+    uv_buf_t buf = uv_buf_init((char *)line, (unsigned)len);
+    int n = unread == 0 ? uv_try_write((uv_stream_t *)&c->pipe, &buf, 1) : 0;
+    size_t sent = n > 0 ? (size_t)n : 0;
+    if ((n < 0 && n != UV_EAGAIN) || buf_append(&c->unsent, line + sent, len - sent) < 0)
+        control_close(c);
+    else if (sent < len && !c->is_writing)
+        write_unsent(c);
 }
 
 void control_send(struct control_conn *c, char *line)
 {
-    if (c->closing || !line) {
-        free(line);
+    if (!line)
         control_close(c);
-        return;
-    }
-    size_t unread = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
-    if (unread > LIMIT_CONTROL_UNREAD_BYTES) {
-        complaints_log(&c->all->complaints, LOG_WARN, "server",
-                       "a control connection leaves %zu bytes unread and is closed", unread);
-        free(line);
-        control_close(c);
-        return;
-    }
-    size_t len = strlen(line);
-    uv_buf_t buf = uv_buf_init(line, (unsigned)len);
-    int n = unread == 0 ? uv_try_write((uv_stream_t *)&c->pipe, &buf, 1) : 0;
-    size_t sent = n > 0 ? (size_t)n : 0;
-    if (sent == len) {
-        free(line);
-        return;
-    }
-    if ((n < 0 && n != UV_EAGAIN) || send_later(c, line, sent) < 0) {
-        free(line);
-        control_close(c);
-    }
+    else if (!c->closing)
+        send_line(c, line);
+    free(line);
 }
 
 /* ---- lines in ---- */
@@ -273,7 +290,9 @@ void control_accept(struct controls *all, int fd)
     (void)uv_pipe_init(all->loop, &c->pipe, 0);
     c->pipe.data = c;
     buf_init(&c->rest, LIMIT_CONTROL_READ_BYTES);
-    c->rest.keep = 0;
+    buf_init(&c->in_flight, SIZE_MAX);
+    buf_init(&c->unsent, SIZE_MAX); /* the limit is unread_bytes', which permits one line more */
+    c->rest.keep = c->in_flight.keep = c->unsent.keep = 0;
     HASH_ADD(hh, all->by_number, number, sizeof c->number, c);
     if (!c->hh.tbl || uv_pipe_open(&c->pipe, fd) < 0) {
         (void)close(fd);
@@ -285,12 +304,6 @@ void control_accept(struct controls *all, int fd)
     all->ops.opened(c, all->ops.arg);
     if (!c->closing)
         start_reading(c);
-}
-
-static void on_shut(uv_shutdown_t *request, int status)
-{
-    control_close(request->handle->data);
-    free(request);
 }
 
 void controls_init(struct controls *all, uv_loop_t *loop, const struct control_ops *ops,
@@ -308,12 +321,10 @@ void controls_finish(struct controls *all)
         uv_close((uv_handle_t *)&all->idle, NULL);
     HASH_ITER(hh, all->by_number, c, tmp)
     {
-        uv_shutdown_t *request = calloc(1, sizeof *request);
         leave_waiting(c);
         (void)uv_read_stop((uv_stream_t *)&c->pipe);
-        if (!request || uv_shutdown(request, (uv_stream_t *)&c->pipe, on_shut) < 0) {
-            free(request);
-            control_close(c);
-        }
+        c->finishing = true;
+        if (!c->is_writing)
+            shut(c);
     }
 }

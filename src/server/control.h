@@ -33,6 +33,11 @@ struct control_conn {
     struct control_conn *prev, *next;
     bool waits;      /* for its turn: in the list of those that do, and not read from */
     struct buf rest; /* what was read and waits */
+    bool is_writing;
+    bool finishing; /* it is closed when all is written */
+    struct buf in_flight, unsent;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
     struct line_buf {
         char *data;
         size_t len;
