@@ -18,6 +18,7 @@
 #include "server/client.h"
 #include "server/control.h"
 #include "server/dispatch.h"
+#include "server/client_limits.h"
 #include "server/listener.h"
 #include "session/sessions.h"
 
@@ -37,9 +38,8 @@
 enum {
     EXIT_USAGE = 100,  /* bad usage or configuration */
     EXIT_SYSTEM = 111, /* the system refused something */
-    CONNECTIONS_MAX = 2048,
     SANITIZER_SLOWER = 5,
-    END_PATIENCE_MS = 1800, /* after this the loop is left, whatever is still open */
+    END_PATIENCE_MS = 1800, /* after this the daemon exits, whatever is still open */
 };
 
 struct daemon {
@@ -67,10 +67,13 @@ struct daemon {
 
 /* ---- the end ---- */
 
+/* What is left may be a thread of the pool that opens a file where the file system hangs: it uses
+ * the media roots still, and exit() would wait for it, as libuv joins its threads there. Nothing
+ * else is left to be done: end() has removed the sockets and the lock. */
 static void on_patience_over(uv_timer_t *timer)
 {
     log_warn("daemon", "something did not end in time and is left behind");
-    uv_stop(timer->loop);
+    _exit(EXIT_SUCCESS);
 }
 
 static void on_pool_gone(void *arg)
@@ -273,7 +276,7 @@ static int start_server(struct daemon *d)
         .clients = &d->clients,
         .slow = dispatch_slow,
         .arg = &d->dispatch,
-        .max_connections = CONNECTIONS_MAX,
+        .max_connections = LIMIT_CONNECTIONS,
     };
     int r = audio_new(&audio, &d->audio);
     if (r < 0)
@@ -285,15 +288,14 @@ static int start_server(struct daemon *d)
         .grace_ms = (uint64_t)(d->config.client_grace_s * 1000),
         .outlet_ops = &audio_outlet_ops,
     };
-    d->controls = (struct controls){
-        .loop = &d->loop,
-        .ops = { .opened = dispatch_opened,
-                 .line = dispatch_line,
-                 .line_too_long = dispatch_line_too_long,
-                 .closed = dispatch_closed,
-                 .arg = &d->dispatch },
-        .max_connections = CONNECTIONS_MAX,
+    struct control_ops ops = {
+        .opened = dispatch_opened,
+        .line = dispatch_line,
+        .line_too_long = dispatch_line_too_long,
+        .closed = dispatch_closed,
+        .arg = &d->dispatch,
     };
+    controls_init(&d->controls, &d->loop, &ops, LIMIT_CONNECTIONS);
     d->dispatch = (struct dispatch){
         .loop = &d->loop,
         .controls = &d->controls,

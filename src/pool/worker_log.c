@@ -1,5 +1,6 @@
 #include "pool/worker_log.h"
 
+#include "base/bucket.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 
@@ -24,8 +25,8 @@ struct worker_log {
     uv_timer_t pause;
     int read_fd, write_fd;
     unsigned open_handles;
-    uint64_t paid_until_ms; /* what was written lately is paid for by then */
-    bool is_flooded;        /* since it was last empty */
+    struct bucket bucket;
+    bool is_flooded; /* since it was last empty */
     size_t len;
     char bytes[LINE_BYTES]; /* of lines that were not logged yet */
 };
@@ -87,14 +88,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct worker_log *l = poll->data;
     uint64_t now_ms = uv_now(l->loop), line_ms = log_enabled(LOG_DEBUG) ? LINE_DEBUG_MS : LINE_MS;
     char line[LINE_BYTES + 1];
-    if (l->paid_until_ms < now_ms)
-        l->paid_until_ms = now_ms;
-    while (l->paid_until_ms < now_ms + LINES_BURST * line_ms) {
+    while (bucket_has_token(&l->bucket, now_ms, line_ms, LINES_BURST)) {
         if (!next_line(l, line)) {
             l->is_flooded = false;
             return;
         }
-        l->paid_until_ms += line_ms;
+        bucket_take(&l->bucket, now_ms, line_ms);
         say(line);
     }
     hold_off(l);

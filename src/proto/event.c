@@ -1,10 +1,13 @@
 #include "proto/event.h"
 
 #include "base/audio.h"
+#include "base/cleanup.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const type_names[EVENT_TYPE_COUNT] = {
@@ -38,11 +41,23 @@ static json_t *duration_json(int64_t duration)
     return duration < 0 ? json_null() : event_seconds(duration);
 }
 
-/* json_string refuses broken UTF-8; everything that gets here was checked or sanitised before. */
+/* A string of JSON is UTF-8. Where somebody has cut a sentence in the middle of a character, or
+ * passed on bytes that never were text, the rest of it must still be told. */
+static json_t *string_of_any_bytes(const char *text)
+{
+    json_t *string = json_string(text);
+    size_t size = strlen(text) + 1;
+    AUTO_FREE char *clean = string ? NULL : malloc(size);
+    if (!clean)
+        return string;
+    (void)text_sanitise(clean, size, text);
+    return json_string(clean);
+}
+
 static void set_text(json_t *o, const char *key, const char *text)
 {
     if (text)
-        (void)json_object_set_new(o, key, json_string(text));
+        (void)json_object_set_new(o, key, string_of_any_bytes(text));
 }
 
 static void set_details(json_t *o, const struct event *e)

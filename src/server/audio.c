@@ -1,11 +1,15 @@
 #include "server/audio.h"
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/complaints.h"
 #include "proto/attach.h"
 #include "proto/frame.h"
+#include "server/client_limits.h"
+#include "server/credits.h"
 #include "server/outqueue.h"
+#include "server/turn.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -22,17 +26,9 @@ enum {
     BATCH_BYTES_MAX = 8 << 20,
     BATCH_KEEP_BYTES = 1 << 20, /* the frames of every tick must not be allocated anew */
     PIECES_A_WRITE = 64,
-    CREDIT_CHANNELS_MAX = 16384,    /* a client cannot make us remember more */
-    CREDIT_MAX = ATTACH_CREDIT_MAX, /* of a channel */
 };
 
 #define SLOW_WARNING_NS NS_PER_S
-
-struct credit {
-    uint64_t channel;
-    uint32_t frames;
-    UT_hash_handle hh;
-};
 
 struct audio_conn {
     struct audio_conn *prev, *next;
@@ -45,7 +41,7 @@ struct audio_conn {
     bool ever_attached;
     bool credit_flow;
     struct buf lines;
-    struct credit *credits;
+    struct credits credits;
     struct {
         struct buf batch;       /* frames taken since the last flush */
         struct outqueue *queue; /* frames that the socket did not take */
@@ -61,10 +57,13 @@ struct audio {
     struct audio_config config;
     struct audio_conn *conns; /* utlist */
     unsigned n_conns;
+    struct complaints complaints;
+    struct turn turn;
     bool freed;
     struct {
         struct audio_conn *dirty;
         uint64_t n_dropped;
+        size_t n_waiting_bytes; /* in the queues of all connections */
     } rt;
 };
 
@@ -113,16 +112,6 @@ static void update_unattached(struct audio *a)
     clients_set_unattached_listener(a->config.clients, there_is);
 }
 
-static void clear_credits(struct audio_conn *c)
-{
-    struct credit *k, *tmp;
-    HASH_ITER(hh, c->credits, k, tmp)
-    {
-        HASH_DEL(c->credits, k);
-        free(k);
-    }
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct audio_conn *c = handle->data;
@@ -131,8 +120,7 @@ static void on_closed(uv_handle_t *handle)
     DL_DELETE(a->conns, c);
     buf_done(&c->lines);
     buf_done(&c->rt.batch);
-    outqueue_free(c->rt.queue);
-    clear_credits(c);
+    credits_clear(&c->credits);
     free(c);
     if (--a->n_conns == 0 && a->freed)
         free(a);
@@ -155,6 +143,7 @@ void audio_close(struct audio_conn *c)
     if (outqueue_is_empty(c->rt.queue) && buf_len(&c->rt.batch) > 0)
         (void)send(c->fd, buf_head(&c->rt.batch), buf_len(&c->rt.batch),
                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    outqueue_free(TAKE_PTR(c->rt.queue));
     if (c->rt.dirty) {
         LL_DELETE2(c->all->rt.dirty, c, next_dirty);
         c->rt.dirty = false;
@@ -175,24 +164,31 @@ static void watch_writable(struct audio_conn *c, bool on)
     (void)uv_poll_start(&c->poll, UV_READABLE | (on ? UV_WRITABLE : 0), on_event);
 }
 
-/* rt: a frame of this client's that must wait. Paced frames of its channel may be dropped for it.
- */
+/* Says why: an ENOBUFS is about what may not be dropped. */
+static void close_for(struct audio_conn *c, int e)
+{
+    complaints_log(&c->all->complaints, LOG_WARN, "server",
+                   "an audio connection that leaves %zu bytes unread is closed: %s",
+                   outqueue_bytes(c->rt.queue),
+                   e == -ENOBUFS ? "they are too many, and may not be dropped" : strerror(-e));
+    audio_close(c);
+}
+
+/* rt: a frame of this client's that must wait. Paced frames may be dropped for it. */
 static void enqueue(struct audio_conn *c, uint64_t client, const uint8_t *frame, size_t size,
                     size_t sent)
 {
-    bool dropped = false;
-    int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &dropped);
-    if (r < 0) {
-        log_warn("server", "an audio connection is closed: %s", strerror(-r));
-        audio_close(c);
-        return;
-    }
-    if (dropped) {
-        c->rt.n_dropped++;
-        c->all->rt.n_dropped++;
+    uint64_t n_dropped = 0;
+    int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &n_dropped);
+    /* The warning names a channel of which a frame was dropped, or else one that waits. */
+    if (n_dropped > 0 || c->rt.n_dropped == 0) {
         c->rt.dropped_client = client;
         c->rt.dropped_channel = frame_channel(frame);
     }
+    c->rt.n_dropped += n_dropped;
+    c->all->rt.n_dropped += n_dropped;
+    if (r < 0)
+        close_for(c, r);
 }
 
 /* The socket took only `sent` bytes of the batch: the rest, cut into frames again, waits. Nothing
@@ -204,7 +200,7 @@ static void enqueue_rest(struct audio_conn *c, size_t sent)
     while (at < end && !c->closing) {
         size_t size = frame_size(at);
         if (sent < size)
-            enqueue(c, 0, at, size, sent);
+            enqueue(c, c->client ? c->client->number : 0, at, size, sent);
         sent -= sent < size ? sent : size;
         at += size;
     }
@@ -263,6 +259,33 @@ static void flush_conn(struct audio_conn *c)
     warn_if_slow(c);
 }
 
+static struct audio_conn *most_waiting(struct audio *a)
+{
+    struct audio_conn *c, *most = NULL;
+    DL_FOREACH(a->conns, c)
+    {
+        if (!c->closing && (!most || outqueue_bytes(c->rt.queue) > outqueue_bytes(most->rt.queue)))
+            most = c;
+    }
+    return most;
+}
+
+/* Half of what waits for it goes, or less where that will do. */
+static void shed(struct audio_conn *c)
+{
+    size_t enough = outqueue_bytes(c->rt.queue) / 2;
+    uint64_t n = 0;
+    while (!c->credit_flow && c->all->rt.n_waiting_bytes > LIMIT_WAITING_BYTES_ALL &&
+           outqueue_bytes(c->rt.queue) > enough && outqueue_drop(c->rt.queue))
+        n++;
+    c->rt.n_dropped += n;
+    c->all->rt.n_dropped += n;
+    if (n == 0)
+        close_for(c, -ENOBUFS);
+    else
+        warn_if_slow(c);
+}
+
 void audio_flush(struct audio *a)
 {
     while (a->rt.dirty) {
@@ -272,6 +295,9 @@ void audio_flush(struct audio *a)
         if (!c->closing)
             flush_conn(c);
     }
+    /* Who lets most wait gives way to the others, who may be slow for a moment only. */
+    while (a->rt.n_waiting_bytes > LIMIT_WAITING_BYTES_ALL)
+        shed(most_waiting(a));
 }
 
 /* rt: takes one frame for this connection. */
@@ -286,7 +312,8 @@ static void put_frame(struct audio_conn *c, uint64_t client, uint64_t channel, u
     }
     uint8_t *room = (uint8_t *)buf_reserve(&c->rt.batch, FRAME_HEAD_BYTES + len);
     if (!room) {
-        log_warn("server", "an audio connection is closed: out of memory");
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "an audio connection is closed: out of memory");
         audio_close(c);
         return;
     }
@@ -323,28 +350,19 @@ static void outlet_frame(struct outlet *o, uint64_t channel, uint32_t sequence,
     }
 }
 
-static struct credit *find_credit(struct audio_conn *c, uint64_t channel)
-{
-    struct credit *k;
-    HASH_FIND(hh, c->credits, &channel, sizeof channel, k);
-    return k;
-}
-
 static uint32_t outlet_credit(struct outlet *o, uint64_t channel)
 {
     struct audio_conn *c = client_of(o)->audio;
     if (!c || c->closing || !outqueue_is_empty(c->rt.queue))
         return 0;
-    const struct credit *k = find_credit(c, channel);
-    return k ? k->frames : 0;
+    return credits_of(&c->credits, channel);
 }
 
 static void outlet_spend(struct outlet *o, uint64_t channel)
 {
     struct audio_conn *c = client_of(o)->audio;
-    struct credit *k = c ? find_credit(c, channel) : NULL;
-    if (k)
-        k->frames--;
+    if (c)
+        credits_spend(&c->credits, channel);
 }
 
 static void outlet_flush(struct outlet *o)
@@ -384,7 +402,8 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
 {
     struct client *client = client_find(c->all->config.clients, l->client);
     if (!client) {
-        log_info("server", "an audio connection names an unknown client and is closed");
+        complaints_log(&c->all->complaints, LOG_INFO, "server",
+                       "an audio connection names an unknown client and is closed");
         audio_close(c);
         return;
     }
@@ -392,7 +411,7 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
         audio_close(client->audio);
     if (c->client != client)
         let_go(c);
-    clear_credits(c);
+    credits_clear(&c->credits);
     c->client = client;
     c->ever_attached = true;
     c->credit_flow = l->credit_flow;
@@ -404,31 +423,29 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
     update_unattached(c->all);
 }
 
+/* Credit begins with the attachment that it is for: what comes before, or in paced flow, is none.
+ */
 static void take_credit(struct audio_conn *c, const struct attach_line *l)
 {
-    struct credit *k = find_credit(c, l->channel);
-    if (!k) {
-        if (HASH_COUNT(c->credits) >= CREDIT_CHANNELS_MAX || !(k = calloc(1, sizeof *k))) {
-            audio_close(c);
-            return;
-        }
-        k->channel = l->channel;
-        HASH_ADD(hh, c->credits, channel, sizeof k->channel, k);
-        if (!k->hh.tbl) {
-            free(k);
-            return;
-        }
+    if (!c->client || !c->credit_flow)
+        return;
+    int r = credits_give(&c->credits, l->channel, l->frames);
+    if (r < 0) {
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "an audio connection gives credit that cannot be kept and is closed: %s",
+                       r == -ENOBUFS ? "it is for too many channels" : strerror(-r));
+        audio_close(c);
+        return;
     }
-    k->frames = k->frames > CREDIT_MAX - l->frames ? CREDIT_MAX : k->frames + l->frames;
-    if (c->client && c->credit_flow)
-        sessions_credit(c->client->all->sessions, c->client->number, l->channel);
+    sessions_credit(c->client->all->sessions, c->client->number, l->channel);
 }
 
 static void take_line(struct audio_conn *c, const char *line, size_t len)
 {
     struct attach_line l;
     if (attach_parse(line, len, &l) < 0) {
-        log_info("server", "an audio connection wrote an ill-formed line and is closed");
+        complaints_log(&c->all->complaints, LOG_INFO, "server",
+                       "an audio connection wrote an ill-formed line and is closed");
         audio_close(c);
     } else if (l.is_credit) {
         take_credit(c, &l);
@@ -453,8 +470,12 @@ static void take_lines(struct audio_conn *c)
         audio_close(c);
 }
 
+/* Few lines are taken at a time. Where there is no time left in this turn the loop says in the next
+ * one, too, that there is something to read. */
 static void on_readable(struct audio_conn *c)
 {
+    if (turn_is_over(&c->all->turn, c->all->config.loop))
+        return;
     char *room = buf_reserve(&c->lines, ATTACH_LINE_MAX);
     ssize_t n = room ? recv(c->fd, room, ATTACH_LINE_MAX, MSG_DONTWAIT) : -1;
     if (n < 0 && room && (errno == EAGAIN || errno == EINTR))
@@ -483,9 +504,10 @@ static void on_event(uv_poll_t *poll, int status, int events)
 void audio_accept(struct audio *a, int fd)
 {
     struct audio_conn *c = a->n_conns < a->config.max_connections ? calloc(1, sizeof *c) : NULL;
-    struct outqueue *queue = c ? outqueue_new() : NULL;
+    struct outqueue *queue = c ? outqueue_new(&a->rt.n_waiting_bytes) : NULL;
     if (!queue || uv_poll_init(a->config.loop, &c->poll, fd) < 0) {
-        log_warn("server", "an audio connection is refused: too many, or out of memory");
+        complaints_log(&a->complaints, LOG_WARN, "server",
+                       "an audio connection is refused: too many, or out of memory");
         outqueue_free(queue);
         free(c);
         (void)close(fd);

@@ -3,14 +3,13 @@
 #include "base/log.h"
 #include "server/audio.h"
 #include "server/control.h"
+#include "server/client_limits.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-enum { CLIENTS_KEPT_MAX = 4096 };
 
 /* Nobody can guess an id: it is all that a connection needs to become a client. */
 static int make_id(char id[CLIENT_ID_BYTES + 1])
@@ -92,7 +91,7 @@ void client_leave(struct client *c)
     c->control = NULL;
     client_update_flow(c);
     bool has_something = c->audio || sessions_have_plays_of(c->all->sessions, c->number);
-    bool kept = has_something || HASH_CNT(by_number, c->all->by_number) <= CLIENTS_KEPT_MAX;
+    bool kept = has_something || HASH_CNT(by_number, c->all->by_number) <= LIMIT_CLIENTS_KEPT;
     (void)uv_timer_start(&c->grace, on_grace_over, kept ? c->all->grace_ms : 0, 0);
 }
 

@@ -1,20 +1,14 @@
 #include "server/control.h"
 
-#include "base/log.h"
 #include "proto/command.h"
 #include "proto/event.h"
+#include "server/client_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { UNREAD_MAX = 1 << 20, READ_BYTES = 65536 };
-
-struct write {
-    uv_write_t request;
-    char *line;
-};
+#include <utlist.h>
 
 struct control_conn *control_find(struct controls *all, uint64_t number)
 {
@@ -27,7 +21,20 @@ static void on_closed(uv_handle_t *handle)
 {
     struct control_conn *c = handle->data;
     free(c->line.data);
+    buf_done(&c->rest);
+    buf_done(&c->in_flight);
+    buf_done(&c->unsent);
     free(c);
+}
+
+static void leave_waiting(struct control_conn *c)
+{
+    if (!c->waits)
+        return;
+    c->waits = false;
+    DL_DELETE(c->all->waiting, c);
+    if (!c->all->waiting)
+        (void)uv_idle_stop(&c->all->idle);
 }
 
 void control_close(struct control_conn *c)
@@ -35,60 +42,82 @@ void control_close(struct control_conn *c)
     if (c->closing)
         return;
     c->closing = true;
+    leave_waiting(c);
     HASH_DEL(c->all->by_number, c);
     uv_close((uv_handle_t *)&c->pipe, on_closed);
     c->all->ops.closed(c, c->all->ops.arg);
 }
 
-static void on_written(uv_write_t *request, int status)
+/* ---- lines out ---- */
+
+static void on_shut(uv_shutdown_t *request, int status)
 {
-    struct write *w = (struct write *)request;
-    struct control_conn *c = request->handle->data;
-    free(w->line);
-    free(w);
-    if (status < 0)
+    control_close(request->handle->data);
+}
+
+static void shut(struct control_conn *c)
+{
+    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->pipe, on_shut) < 0)
         control_close(c);
 }
 
-static int send_later(struct control_conn *c, char *line, size_t sent)
+static void write_unsent(struct control_conn *c);
+
+static void on_written(uv_write_t *request, int status)
 {
-    struct write *w = calloc(1, sizeof *w);
-    if (!w)
-        return UV_ENOMEM;
-    w->line = line;
-    uv_buf_t buf = uv_buf_init(line + sent, (unsigned)strlen(line + sent));
-    int r = uv_write(&w->request, (uv_stream_t *)&c->pipe, &buf, 1, on_written);
-    if (r < 0)
-        free(w);
-    return r;
+    struct control_conn *c = request->handle->data;
+    c->is_writing = false;
+    buf_consume(&c->in_flight, buf_len(&c->in_flight));
+    if (status < 0)
+        control_close(c);
+    else if (buf_len(&c->unsent) > 0)
+        write_unsent(c);
+    else if (c->finishing)
+        shut(c);
+}
+
+/* All that waits becomes one write: a line of its own for each would cost more than it holds. */
+static void write_unsent(struct control_conn *c)
+{
+    struct buf empty = c->in_flight;
+    c->in_flight = c->unsent;
+    c->unsent = empty;
+    uv_buf_t buf = uv_buf_init(buf_head(&c->in_flight), (unsigned)buf_len(&c->in_flight));
+    c->is_writing = uv_write(&c->write, (uv_stream_t *)&c->pipe, &buf, 1, on_written) == 0;
+    if (!c->is_writing)
+        control_close(c);
+}
+
+static size_t unread_bytes(const struct control_conn *c)
+{
+    return buf_len(&c->unsent) + uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
+}
+
+static void send_line(struct control_conn *c, const char *line)
+{
+    size_t len = strlen(line), unread = unread_bytes(c);
+    if (unread > LIMIT_CONTROL_UNREAD_BYTES) {
+        complaints_log(&c->all->complaints, LOG_WARN, "server",
+                       "a control connection leaves %zu bytes unread and is closed", unread);
+        control_close(c);
+        return;
+    }
+    uv_buf_t buf = uv_buf_init((char *)line, (unsigned)len);
+    int n = unread == 0 ? uv_try_write((uv_stream_t *)&c->pipe, &buf, 1) : 0;
+    size_t sent = n > 0 ? (size_t)n : 0;
+    if ((n < 0 && n != UV_EAGAIN) || buf_append(&c->unsent, line + sent, len - sent) < 0)
+        control_close(c);
+    else if (sent < len && !c->is_writing)
+        write_unsent(c);
 }
 
 void control_send(struct control_conn *c, char *line)
 {
-    if (c->closing || !line) {
-        free(line);
+    if (!line)
         control_close(c);
-        return;
-    }
-    size_t unread = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
-    if (unread > UNREAD_MAX) {
-        log_warn("server", "a control connection leaves %zu bytes unread and is closed", unread);
-        free(line);
-        control_close(c);
-        return;
-    }
-    size_t len = strlen(line);
-    uv_buf_t buf = uv_buf_init(line, (unsigned)len);
-    int n = unread == 0 ? uv_try_write((uv_stream_t *)&c->pipe, &buf, 1) : 0;
-    size_t sent = n > 0 ? (size_t)n : 0;
-    if (sent == len) {
-        free(line);
-        return;
-    }
-    if ((n < 0 && n != UV_EAGAIN) || send_later(c, line, sent) < 0) {
-        free(line);
-        control_close(c);
-    }
+    else if (!c->closing)
+        send_line(c, line);
+    free(line);
 }
 
 /* ---- lines in ---- */
@@ -142,43 +171,103 @@ static void end_line(struct control_conn *c, const char *bytes, size_t len)
     }
 }
 
-static void take_bytes(struct control_conn *c, const char *bytes, size_t len)
+static bool no_time_left(struct controls *all)
 {
-    while (len > 0 && !c->closing) {
-        const char *newline = memchr(bytes, '\n', len);
+    return turn_is_over(&all->turn, all->loop);
+}
+
+/* Takes lines until they are so many that others have their turn. Returns how many bytes were
+ * taken. */
+static size_t take_bytes(struct control_conn *c, const char *bytes, size_t len)
+{
+    size_t taken = 0;
+    for (unsigned i = 0; i < LIMIT_CONTROL_VISIT_LINES && taken < len && !c->closing; i++) {
+        const char *newline = memchr(bytes + taken, '\n', len - taken);
         if (!newline) {
-            keep(c, bytes, len);
-            return;
+            keep(c, bytes + taken, len - taken);
+            return len;
         }
-        size_t n = (size_t)(newline - bytes);
-        end_line(c, bytes, n);
-        bytes += n + 1;
-        len -= n + 1;
+        size_t n = (size_t)(newline - bytes) - taken;
+        end_line(c, bytes + taken, n);
+        taken += n + 1;
+        if (no_time_left(c->all))
+            break;
+    }
+    return taken;
+}
+
+static void start_reading(struct control_conn *c);
+
+/* The first in the line of those that wait says what it has to say. Once nothing of it waits it is
+ * read from again. */
+static void visit_first(struct controls *all)
+{
+    struct control_conn *c = all->waiting;
+    buf_consume(&c->rest, take_bytes(c, buf_head(&c->rest), buf_len(&c->rest)));
+    if (c->closing)
+        return;
+    if (buf_len(&c->rest) > 0) {
+        DL_DELETE(all->waiting, c);
+        DL_APPEND(all->waiting, c);
+    } else {
+        leave_waiting(c);
+        start_reading(c);
     }
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    struct controls *all = idle->data;
+    while (all->waiting && !no_time_left(all))
+        visit_first(all);
+}
+
+static void wait_for_turn(struct control_conn *c)
+{
+    (void)uv_read_stop((uv_stream_t *)&c->pipe);
+    DL_APPEND(c->all->waiting, c);
+    c->waits = true;
+    (void)uv_idle_start(&c->all->idle, on_idle);
+}
+
+/* Without a buffer nothing is read, and libuv says UV_ENOBUFS. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    /* One thread, and the bytes are used up before the next read. */
-    static char bytes[READ_BYTES];
-    *buf = uv_buf_init(bytes, sizeof bytes);
+    /* One thread, and what waits is copied before the next read. */
+    static char bytes[LIMIT_CONTROL_READ_BYTES];
+    const struct control_conn *c = handle->data;
+    *buf = uv_buf_init(bytes, no_time_left(c->all) ? 0 : sizeof bytes);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct control_conn *c = stream->data;
-    if (n < 0)
+    if (n < 0 && n != UV_ENOBUFS) {
         control_close(c);
-    else
-        take_bytes(c, buf->base, (size_t)n);
+        return;
+    }
+    size_t len = n > 0 ? (size_t)n : 0;
+    size_t taken = take_bytes(c, buf->base, len);
+    if (c->closing)
+        return;
+    if (buf_append(&c->rest, buf->base + taken, len - taken) < 0)
+        control_close(c);
+    else if (n < 0 || taken < len || len == buf->len) /* there may be more */
+        wait_for_turn(c);
+}
+
+static void start_reading(struct control_conn *c)
+{
+    (void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
 /* Says why before it closes: the line is short enough for any fresh socket. */
-static void refuse(int fd, const char *why)
+static void refuse(struct controls *all, int fd, const char *why)
 {
     struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_INTERNAL, .message = why };
     char *line = event_format(&e, NULL);
-    log_warn("server", "a control connection is refused: %s", why);
+    complaints_log(&all->complaints, LOG_WARN, "server", "a control connection is refused: %s",
+                   why);
     if (line)
         (void)send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
     free(line);
@@ -188,18 +277,22 @@ static void refuse(int fd, const char *why)
 void control_accept(struct controls *all, int fd)
 {
     if (HASH_CNT(hh, all->by_number) >= all->max_connections) {
-        refuse(fd, "there are too many control connections");
+        refuse(all, fd, "there are too many control connections");
         return;
     }
     struct control_conn *c = calloc(1, sizeof *c);
     if (!c) {
-        refuse(fd, "out of memory");
+        refuse(all, fd, "out of memory");
         return;
     }
     c->all = all;
     c->number = ++all->last_number;
     (void)uv_pipe_init(all->loop, &c->pipe, 0);
     c->pipe.data = c;
+    buf_init(&c->rest, LIMIT_CONTROL_READ_BYTES);
+    buf_init(&c->in_flight, SIZE_MAX);
+    buf_init(&c->unsent, SIZE_MAX); /* the limit is unread_bytes', which permits one line more */
+    c->rest.keep = c->in_flight.keep = c->unsent.keep = 0;
     HASH_ADD(hh, all->by_number, number, sizeof c->number, c);
     if (!c->hh.tbl || uv_pipe_open(&c->pipe, fd) < 0) {
         (void)close(fd);
@@ -210,25 +303,28 @@ void control_accept(struct controls *all, int fd)
     }
     all->ops.opened(c, all->ops.arg);
     if (!c->closing)
-        (void)uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+        start_reading(c);
 }
 
-static void on_shut(uv_shutdown_t *request, int status)
+void controls_init(struct controls *all, uv_loop_t *loop, const struct control_ops *ops,
+                   unsigned max_connections)
 {
-    control_close(request->handle->data);
-    free(request);
+    *all = (struct controls){ .loop = loop, .ops = *ops, .max_connections = max_connections };
+    (void)uv_idle_init(loop, &all->idle);
+    all->idle.data = all;
 }
 
 void controls_finish(struct controls *all)
 {
     struct control_conn *c, *tmp;
+    if (!uv_is_closing((uv_handle_t *)&all->idle))
+        uv_close((uv_handle_t *)&all->idle, NULL);
     HASH_ITER(hh, all->by_number, c, tmp)
     {
-        uv_shutdown_t *request = calloc(1, sizeof *request);
+        leave_waiting(c);
         (void)uv_read_stop((uv_stream_t *)&c->pipe);
-        if (!request || uv_shutdown(request, (uv_stream_t *)&c->pipe, on_shut) < 0) {
-            free(request);
-            control_close(c);
-        }
+        c->finishing = true;
+        if (!c->is_writing)
+            shut(c);
     }
 }

@@ -1,8 +1,14 @@
 /*
  * Control connections: lines in, events out. What a line means is the dispatcher's business.
+ * However much clients send at once, others and the pacer have their turn in between: see
+ * server/client_limits.h.
  */
 #ifndef TUTTI_SERVER_CONTROL_H
 #define TUTTI_SERVER_CONTROL_H
+
+#include "base/buf.h"
+#include "base/complaints.h"
+#include "server/turn.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +30,14 @@ struct control_conn {
     uv_pipe_t pipe;
     bool closing;
     bool skipping; /* the rest of a line that is too long */
+    struct control_conn *prev, *next;
+    bool waits;      /* for its turn: in the list of those that do, and not read from */
+    struct buf rest; /* what was read and waits */
+    bool is_writing;
+    bool finishing; /* it is closed when all is written */
+    struct buf in_flight, unsent;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
     struct line_buf {
         char *data;
         size_t len;
@@ -46,7 +60,14 @@ struct controls {
     unsigned max_connections;
     struct control_conn *by_number; /* uthash */
     uint64_t last_number;
+    struct complaints complaints;
+    struct control_conn *waiting; /* utlist: those that have more to say than a turn allows */
+    uv_idle_t idle;               /* runs while somebody waits */
+    struct turn turn;
 };
+
+void controls_init(struct controls *all, uv_loop_t *loop, const struct control_ops *ops,
+                   unsigned max_connections);
 
 /* Takes over an accepted socket; closes it when it cannot. */
 void control_accept(struct controls *all, int fd);
@@ -59,7 +80,8 @@ void control_send(struct control_conn *c, char *line);
 
 void control_close(struct control_conn *c);
 
-/* Closes every connection once what was sent has left, or at once where it cannot. */
+/* Closes every connection once what was sent has left, or at once where it cannot. No line is heard
+ * any more. */
 void controls_finish(struct controls *all);
 
 #endif

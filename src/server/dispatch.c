@@ -1,7 +1,6 @@
 #include "server/dispatch.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "proto/command.h"
 #include "proto/event.h"
 
@@ -254,7 +253,8 @@ void dispatch_line(struct control_conn *c, const char *line, size_t len, void *a
     struct command cmd;
     char why[COMMAND_REASON_MAX];
     if (command_parse(line, len, &cmd, why) < 0) {
-        log_warn("server", "an invalid command is ignored: %s", why);
+        complaints_log(&d->complaints, LOG_WARN, "server", "an invalid command is ignored: %s",
+                       why);
         answer_error(c, &cmd, TUTTI_E_INVALID_COMMAND, why);
         return;
     }
@@ -264,7 +264,8 @@ void dispatch_line(struct control_conn *c, const char *line, size_t len, void *a
 
 void dispatch_line_too_long(struct control_conn *c, void *arg)
 {
-    log_warn("server", "a control line is too long and is skipped");
+    struct dispatch *d = arg;
+    complaints_log(&d->complaints, LOG_WARN, "server", "a control line is too long and is skipped");
     answer_error(c, &(struct command){ 0 }, TUTTI_E_LINE_TOO_LONG, NULL);
 }
 

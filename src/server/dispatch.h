@@ -5,6 +5,7 @@
 #ifndef TUTTI_SERVER_DISPATCH_H
 #define TUTTI_SERVER_DISPATCH_H
 
+#include "base/complaints.h"
 #include "extract/extractor.h"
 #include "pool/pool.h"
 #include "server/audio.h"
@@ -21,6 +22,7 @@ struct dispatch {
     struct extractor *extractor;
     struct audio *audio;
     uint64_t started_ns;
+    struct complaints complaints;
     unsigned n_watching; /* connections that hear of every session */
 };
 

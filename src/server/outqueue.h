@@ -1,7 +1,8 @@
 /*
- * The frames that an audio connection could not take at once, in order. At most
- * OUTQUEUE_CHANNEL_FRAMES of one channel wait: beyond that the channel's oldest goes. End markers
- * are never dropped, nor is a frame of which a part has left.
+ * The frames that an audio connection could not take at once, in order. So many of one channel
+ * wait: beyond that the channel's oldest goes. So many bytes wait in all, of channels that have
+ * long ended as well: beyond that the oldest of all goes. End markers are never dropped, nor is a
+ * frame of which a part has left. The limits are in server/client_limits.h.
  */
 #ifndef TUTTI_SERVER_OUTQUEUE_H
 #define TUTTI_SERVER_OUTQUEUE_H
@@ -13,21 +14,25 @@
 struct outqueue;
 struct iovec;
 
-enum {
-    OUTQUEUE_CHANNEL_FRAMES = 25,
-    OUTQUEUE_MARKERS_MAX = 65536, /* a client that lets more than this wait does not read at all */
-};
-
-struct outqueue *outqueue_new(void);
+/* What it takes of memory is counted in *total, too, which several queues may share and which
+ * outlives them. NULL without memory. */
+struct outqueue *outqueue_new(size_t *total);
 void outqueue_free(struct outqueue *q);
 
 bool outqueue_is_empty(const struct outqueue *q);
 
+/* The memory that it takes, frames and what they are kept in. */
+size_t outqueue_bytes(const struct outqueue *q);
+
 /* Adds a whole frame (head and packet), of which `sent` bytes have left already: sent > 0 only for
- * the first one of an empty queue. With `may_drop` a full channel's oldest frame is dropped first
- * and *ret_dropped set. Returns 0, -ENOMEM, or -ENOBUFS for too many end markers. */
+ * the first one of an empty queue. With `may_drop` frames are dropped for it where a limit asks for
+ * that, and added to *n_dropped. Returns 0, -ENOMEM, or -ENOBUFS where too much waits that may not
+ * be dropped: the queue is of no use then. */
 int outqueue_add(struct outqueue *q, const uint8_t *frame, size_t size, size_t sent, bool may_drop,
-                 bool *ret_dropped);
+                 uint64_t *n_dropped);
+
+/* Drops the oldest frame. Returns false if there is none that may be dropped. */
+bool outqueue_drop(struct outqueue *q);
 
 /* Shows the first bytes to send: at most `max` pieces. Returns how many. */
 size_t outqueue_peek(const struct outqueue *q, struct iovec *iov, size_t max);

@@ -399,7 +399,8 @@ static void on_refused(struct play *p, enum tutti_error code, const char *why)
 static void on_failed(struct play *p, enum tutti_error code, const char *why)
 {
     struct session *s = p->session;
-    log_info("session", "channel %" PRIu64 ": %s: %s", s->channel, error_wire_name(code), why);
+    complaints_log(&s->all->failures, LOG_INFO, "session", "channel %" PRIu64 ": %s: %s",
+                   s->channel, error_wire_name(code), why);
     bool was_pending = p == s->pending;
     double volume = p->volume;
     if (was_pending)

@@ -5,6 +5,7 @@
 #ifndef TUTTI_SESSION_SESSION_H
 #define TUTTI_SESSION_SESSION_H
 
+#include "base/complaints.h"
 #include "session/play.h"
 #include "session/sessions.h"
 
@@ -34,6 +35,7 @@ struct sessions {
     struct session *to_visit; /* utlist */
     uv_timer_t drought;       /* runs while a session is dry */
     bool shutting_down;
+    struct complaints failures;
     uint64_t frames_sent;
     uint64_t underruns;
 };

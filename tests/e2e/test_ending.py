@@ -5,9 +5,12 @@ import time
 
 import pytest
 
-from lib import DEADLINE
+from lib import BUILD, DEADLINE
 from lib.client import Client
 from lib.control import Control
+from lib.site import wait_until
+
+HANG_OPEN = BUILD / "tests/sandbox/libhang_open.so"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -100,3 +103,16 @@ def test_answers_that_nobody_reads_do_not_hold_it_up(new_daemon):
         deaf.sendall(b'{"type":"stats"}\n' * 1500)
         control.sync()  # another connection: the daemon has come round to the lines before
         daemon.stop()
+
+
+@pytest.mark.skipif(not HANG_OPEN.exists(), reason="a sanitizer must be loaded first")
+def test_a_file_system_that_hangs_does_not_hold_it_up(new_daemon, tmp_path):
+    """A thread that never comes back from opening a file is left behind, not waited for."""
+    daemon = new_daemon(roots=[tmp_path], env={"LD_PRELOAD": str(HANG_OPEN)})
+    with Control(daemon) as control:
+        control.send("play", channel_id="1", url=str(tmp_path / "song.hangs"))
+        wait_until((tmp_path / "song.hangs.entered").exists, "the file being opened")
+        daemon.signal()
+        assert control.terminal(next(iter(control.plays)))["reason"] == "shutdown"
+        daemon.stop()
+    assert "is left behind" in daemon.stderr()

@@ -3,10 +3,13 @@
 #include "loop.h"
 #include "proto/frame.h"
 #include "server/audio.h"
+#include "server/client_limits.h"
 #include "server/control.h"
 
 #include <errno.h>
 #include <sys/socket.h>
+
+enum { CONNECTIONS_MAX = 6 };
 
 static struct {
     uv_loop_t loop;
@@ -60,7 +63,7 @@ static int set_up(void **state)
     };
     assert_int_equal(sessions_new(&deps, &f.sessions), 0);
     struct audio_config audio = {
-        .loop = &f.loop, .clients = &f.clients, .slow = on_slow, .max_connections = 4
+        .loop = &f.loop, .clients = &f.clients, .slow = on_slow, .max_connections = CONNECTIONS_MAX
     };
     assert_int_equal(audio_new(&audio, &f.audio), 0);
     f.clients = (struct clients){ .loop = &f.loop,
@@ -328,13 +331,90 @@ static void a_large_batch_leaves_at_once(void **state)
     (void)close(sock);
 }
 
+/* Reads what there is and forgets it. Returns how many bytes. */
+static size_t read_away(int sock)
+{
+    size_t len = 0;
+    do {
+        f.len = 0;
+        assert_true(read_more(sock));
+        len += f.len;
+        turn();
+    } while (f.len > 0);
+    return len;
+}
+
+/* Those that never attached, and read nothing, keep no more than all together may. One that is slow
+ * for a moment beside them loses nothing. */
+static void many_that_read_nothing(void **state)
+{
+    enum { DEAF = CONNECTIONS_MAX - 1, N = LIMIT_WAITING_BYTES / 1275 };
+    int deaf[DEAF], slow = add_connection();
+    size_t len = 0;
+    attach(slow, f.client[1], "paced");
+    for (size_t i = 0; i < DEAF; i++)
+        deaf[i] = add_connection();
+    for (uint32_t i = 0; i < N; i++) {
+        put(f.client[0], 1 + i, 0, 1275);
+        put(f.client[0], 1 + i, 1, 0);
+        if (i % (N / 20) == 0)
+            put(f.client[1], 1 + i % 4, i, 1275);
+        audio_flush(f.audio);
+    }
+    assert_true(audio_dropped(f.audio) > N);
+    assert_true(f.n_slow > 0);
+    assert_int_equal(f.slow_client, f.client[0]->number);
+    for (size_t i = 0; i < DEAF; i++) {
+        size_t got = read_away(deaf[i]);
+        assert_in_range(got, LIMIT_WAITING_BYTES_ALL / DEAF / 3, LIMIT_WAITING_BYTES);
+        len += got;
+        (void)close(deaf[i]);
+    }
+    assert_in_range(len, LIMIT_WAITING_BYTES_ALL / 2, LIMIT_WAITING_BYTES_ALL);
+    assert_int_equal(read_away(slow), FRAME_HEAD_BYTES + 21 * (FRAME_HEAD_BYTES + 1275));
+    (void)close(slow);
+}
+
+/* Credit that is for no attachment is none, however much: nothing of it is kept. */
+static void credit_without_an_attachment(void **state)
+{
+    int sock = add_connection();
+    struct outlet *o = &f.client[0]->outlet;
+    for (unsigned i = 1; i <= LIMIT_CREDIT_CHANNELS + 1; i++) {
+        char line[100];
+        (void)snprintf(line, sizeof line,
+                       "{\"type\":\"credit\",\"channel_id\":\"%u\",\"frames\":1}\n", i);
+        write_line(sock, line);
+    }
+    assert_false(is_closed(sock));
+    attach(sock, f.client[0], "credit");
+    assert_int_equal(o->ops->credit(o, 1), 0);
+    (void)close(sock);
+}
+
+static void credit_for_too_many_channels(void **state)
+{
+    int sock = add_connection();
+    attach(sock, f.client[0], "credit");
+    for (unsigned i = 1; i <= LIMIT_CREDIT_CHANNELS + 1; i++) {
+        char line[100];
+        if (i == LIMIT_CREDIT_CHANNELS + 1)
+            assert_false(is_closed(sock));
+        (void)snprintf(line, sizeof line,
+                       "{\"type\":\"credit\",\"channel_id\":\"%u\",\"frames\":1}\n", i);
+        write_line(sock, line);
+    }
+    assert_true(is_closed(sock));
+    (void)close(sock);
+}
+
 static void too_many_connections(void **state)
 {
-    int socks[6];
+    int socks[CONNECTIONS_MAX + 2];
     for (size_t i = 0; i < LENGTH_OF(socks); i++)
         socks[i] = add_connection();
     for (size_t i = 0; i < LENGTH_OF(socks); i++) {
-        assert_int_equal(is_closed(socks[i]), i >= 4);
+        assert_int_equal(is_closed(socks[i]), i >= CONNECTIONS_MAX);
         (void)close(socks[i]);
     }
 }
@@ -352,6 +432,9 @@ int main(void)
         TEST(a_slow_consumer),
         TEST(whose_frames_were_dropped),
         TEST(a_large_batch_leaves_at_once),
+        TEST(many_that_read_nothing),
+        TEST(credit_without_an_attachment),
+        TEST(credit_for_too_many_channels),
         TEST(too_many_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,38 @@ static void exact_lines(void **state)
         assert_true(seen[i]);
 }
 
+/* A sentence that was cut in the middle of a character lost its whole field. */
+static void text_that_is_not_utf8(void **state)
+{
+    static const struct {
+        const char *message, *want;
+    } rows[] = {
+        { "cut: \xe2\x82", "cut: ??" },
+        { "\xff", "?" },
+        { "\xc3\xa4 \xc0\xaf\n.", "\xc3\xa4 ?? ." },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        char want[200];
+        struct event e = { .type = EVENT_ERROR,
+                           .channel = 1,
+                           .play_id = "p",
+                           .error = TUTTI_E_EXTRACTION_FAILED,
+                           .message = rows[i].message };
+        (void)snprintf(want, sizeof want,
+                       "{\"type\":\"error\",\"channel_id\":\"1\",\"play_id\":\"p\","
+                       "\"code\":\"extraction_failed\",\"message\":\"%s\"}\n",
+                       rows[i].want);
+        char *line = event_format(&e, NULL);
+        assert_non_null(line);
+        assert_string_equal(line, want);
+        free(line);
+    }
+    struct session_info info = { .play_id = "p", .state = "paused", .url = "/a", .title = "a\xe9" };
+    char *line = event_format_object(session_info_json(&info), NULL);
+    assert_non_null(strstr(line, "\"title\":\"a?\""));
+    free(line);
+}
+
 static void a_session_of_status(void **state)
 {
     struct session_info info = {
@@ -181,9 +213,8 @@ static void frame_head(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact_lines),
-        cmocka_unit_test(a_session_of_status),
-        cmocka_unit_test(seconds),
+        cmocka_unit_test(exact_lines),         cmocka_unit_test(text_that_is_not_utf8),
+        cmocka_unit_test(a_session_of_status), cmocka_unit_test(seconds),
         cmocka_unit_test(frame_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

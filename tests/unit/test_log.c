@@ -1,4 +1,5 @@
 /* Log lines as they arrive at standard error: one line each, whatever a client put into them. */
+#include "base/complaints.h"
 #include "base/log.h"
 #include "unit.h"
 
@@ -45,6 +46,32 @@ static void text_lines(void **state)
     assert_string_equal(text, "prog: error: pool: a 7 b\n"
                               "prog: warn: pool: w\n"
                               "prog: info: server: \n");
+}
+
+/* A client that is wrong without end does not fill a disk. */
+static void a_flood_of_complaints(void **state)
+{
+    struct complaints c = { 0 };
+    unsigned n_lines = 0;
+    log_setup("prog", LOG_INFO, LOG_TEXT);
+    capture_start();
+    for (int i = 0; i < 100000; i++) {
+        complaints_log(&c, LOG_WARN, "server", "wrong %d", i);
+        complaints_log(&c, LOG_DEBUG, "server", "costs nothing");
+    }
+    c.bucket = (struct bucket){ 0 }; /* as after a rest */
+    complaints_log(&c, LOG_WARN, "server", "%s", "the last one");
+    complaints_log(&c, LOG_WARN, "server", "is not it");
+    const char *text = capture_end();
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        n_lines++;
+    assert_in_range(n_lines, COMPLAINTS_BURST + 4, COMPLAINTS_BURST + 40);
+    assert_memory_equal(text, "prog: warn: server: wrong 0\n", 28);
+    assert_non_null(strstr(text, "not all of it is logged"));
+    const char *told = strstr(text, " were left out\nprog: warn: server: the last one\n");
+    assert_non_null(told);
+    assert_string_equal(strchr(told + 1, '\n'), "\nprog: warn: server: the last one\n"
+                                                "prog: warn: server: is not it\n");
 }
 
 static void levels(void **state)
@@ -178,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_lines),
+        cmocka_unit_test(a_flood_of_complaints),
         cmocka_unit_test(levels),
         cmocka_unit_test(lines_cannot_be_forged),
         cmocka_unit_test(a_long_line_is_cut),

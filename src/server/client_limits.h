@@ -1,0 +1,30 @@
+/*
+ * How much clients can make the daemon keep, and how much of its time they get at once. Those that
+ * a client can meet are told in docs/protocol.md; the lengths of lines and their fields, which are
+ * the protocol's own, are in proto/, and what of them is logged is limited by base/complaints.h.
+ */
+#ifndef TUTTI_SERVER_CLIENT_LIMITS_H
+#define TUTTI_SERVER_CLIENT_LIMITS_H
+
+enum {
+    LIMIT_CONNECTIONS = 2048, /* of each kind */
+    LIMIT_CLIENTS_KEPT = 4096,
+
+    /* The pacer's timer comes once a turn of the loop: the lines of all connections of a kind may
+     * take so long in each. */
+    LIMIT_TURN_US = 1000,
+
+    /* Control connections: one is heard for so many lines before others are. */
+    LIMIT_CONTROL_READ_BYTES = 16384, /* at once, and that wait for their turn */
+    LIMIT_CONTROL_VISIT_LINES = 32,
+    LIMIT_CONTROL_UNREAD_BYTES = 1 << 20,
+
+    /* Audio connections. */
+    LIMIT_CREDIT_CHANNELS = 16384,
+    LIMIT_WAITING_CHANNEL_FRAMES = 25,
+    LIMIT_WAITING_MARKERS = 65536,  /* one that lets more than this wait does not read at all */
+    LIMIT_WAITING_BYTES = 64 << 20, /* half a second of 4,096 channels is 42 MB */
+    LIMIT_WAITING_BYTES_ALL = 256 << 20, /* of all connections together */
+};
+
+#endif
