@@ -429,11 +429,9 @@ static void take_credit(struct audio_conn *c, const struct attach_line *l)
 {
     if (!c->client || !c->credit_flow)
         return;
-    int r = credits_give(&c->credits, l->channel, l->frames);
-    if (r < 0) {
+    if (credits_give(&c->credits, l->channel, l->frames) < 0) {
         complaints_log(&c->all->complaints, LOG_WARN, "server",
-                       "an audio connection gives credit that cannot be kept and is closed: %s",
-                       r == -ENOBUFS ? "it is for too many channels" : strerror(-r));
+                       "an audio connection is closed: out of memory for its credit");
         audio_close(c);
         return;
     }

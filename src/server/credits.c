@@ -13,14 +13,16 @@ struct credit {
     UT_hash_handle hh;
 };
 
+static void drop(struct credits *k, struct credit *c)
+{
+    HASH_DEL(k->by_channel, c);
+    free(c);
+}
+
 void credits_clear(struct credits *k)
 {
     struct credit *c, *tmp;
-    HASH_ITER(hh, k->by_channel, c, tmp)
-    {
-        HASH_DEL(k->by_channel, c);
-        free(c);
-    }
+    HASH_ITER(hh, k->by_channel, c, tmp) drop(k, c);
 }
 
 static struct credit *find(const struct credits *k, uint64_t channel)
@@ -33,7 +35,7 @@ static struct credit *find(const struct credits *k, uint64_t channel)
 static int add(struct credits *k, uint64_t channel, struct credit **ret_credit)
 {
     if (HASH_COUNT(k->by_channel) >= LIMIT_CREDIT_CHANNELS)
-        return -ENOBUFS;
+        drop(k, k->by_channel);
     struct credit *c = calloc(1, sizeof *c);
     if (!c)
         return -ENOMEM;
@@ -47,9 +49,20 @@ static int add(struct credits *k, uint64_t channel, struct credit **ret_credit)
     return 0;
 }
 
+/* The hash is in the order in which they were last given some. */
+static void make_last(struct credits *k, struct credit *c)
+{
+    if (!c->hh.next)
+        return; /* nor would the hash outlive its only one */
+    HASH_DEL(k->by_channel, c);
+    HASH_ADD(hh, k->by_channel, channel, sizeof c->channel, c);
+}
+
 int credits_give(struct credits *k, uint64_t channel, uint32_t n_frames)
 {
     struct credit *c = find(k, channel);
+    if (c)
+        make_last(k, c);
     int r = c ? 0 : add(k, channel, &c);
     if (r < 0)
         return r;

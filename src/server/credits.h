@@ -15,7 +15,8 @@ struct credits {
 /* Takes all of it back. */
 void credits_clear(struct credits *k);
 
-/* Gives a channel more. Returns 0, -ENOBUFS for too many channels, or -ENOMEM. */
+/* Gives a channel more; beyond LIMIT_CREDIT_CHANNELS the one that has had none for longest loses
+ * what it has. Returns 0 or -ENOMEM. */
 int credits_give(struct credits *k, uint64_t channel, uint32_t n_frames);
 
 uint32_t credits_of(const struct credits *k, uint64_t channel);
