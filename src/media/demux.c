@@ -60,7 +60,7 @@ static int interrupted(void *arg)
     bool waits = now_ns - d->polled_ns >= IDLE_POLL_MS * NS_PER_MS;
     int r = waits && d->polled_ns != 0 ? source_pause(d->source, IDLE_WAIT_MS) : 0;
     d->polled_ns = clock_now_ns();
-    return r < 0 || source_is_aborting(d->source) || source_is_lost(d->source);
+    return r < 0 || source_gave_up(d->source) || source_is_lost(d->source);
 }
 
 /* While a remote source is being opened, each look at another place would cost a request: only
@@ -321,6 +321,7 @@ static int open_again(struct demux *d)
 int demux_rewind(struct demux *d)
 {
     close_context(d);
+    source_wait_again(d->source);
     return open_again(d);
 }
 
@@ -396,6 +397,7 @@ int demux_read(struct demux *d, AVPacket *packet)
 {
     if (!d->fiber)
         return read_packet(d, packet);
+    source_wait_again(d->source);
     if (!fiber_is_busy(d->fiber))
         fiber_begin(d->fiber, read_in_fiber, d);
     for (;;) {
@@ -417,6 +419,7 @@ int demux_seek(struct demux *d, int64_t pts)
     int r = leave_fiber(d) && source_is_hls(d->source) ? demux_rewind(d) : 0;
     if (r < 0)
         return r;
+    source_wait_again(d->source);
     r = avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0);
     if (r == AVERROR_EXIT)
         return -EINTR;
@@ -426,6 +429,7 @@ int demux_seek(struct demux *d, int64_t pts)
 int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_s)
 {
     close_context(d);
+    source_wait_again(d->source);
     AVIOContext *list = source_rewind(d->source);
     if (!list)
         return -ENOMEM;
@@ -439,6 +443,7 @@ int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_
 int demux_seek_byte(struct demux *d, int64_t byte)
 {
     leave_fiber(d);
+    source_wait_again(d->source);
     int r = av_seek_frame(d->context, d->stream->index, byte, AVSEEK_FLAG_BYTE);
     return r < 0 ? lav_errno(r) : 0;
 }

@@ -191,7 +191,7 @@ int nested_open(AVFormatContext *context, AVIOContext **ret, const char *url, in
     n->source = context->opaque;
     n->is_live = is_live(context);
     int r = AVERROR_EXIT;
-    if (!source_is_lost(n->source))
+    if (!source_is_lost(n->source) && !source_gave_up(n->source))
         r = open_stream(n, url, options ? *options : NULL);
     AVIOContext *io = NULL;
     if (r >= 0)

@@ -38,19 +38,22 @@ struct source {
     struct fiber *fiber;
     int wait_ms; /* what the fiber that yielded waits for: −1, or for time to pass */
     bool aborting;
+    bool gave_up;
 };
 
 /* Returns 0 to look again, or -EINTR. */
 static int wait_some(struct source *s, int timeout_ms)
 {
-    if (s->aborting)
-        return -EINTR;
+    int r = 0;
     s->wait_ms = timeout_ms;
-    if (s->fiber) {
+    if (s->fiber && !s->aborting)
         fiber_yield(s->fiber);
-        return s->aborting ? -EINTR : 0;
-    }
-    return s->wait.fn(s, timeout_ms, s->wait.arg);
+    else if (!s->aborting)
+        r = s->wait.fn(s, timeout_ms, s->wait.arg);
+    if (s->aborting)
+        r = -EINTR;
+    s->gave_up |= r < 0;
+    return r;
 }
 
 int source_wait_more(struct source *s)
@@ -405,7 +408,12 @@ void source_set_aborting(struct source *s, bool aborting)
     s->aborting = aborting;
 }
 
-bool source_is_aborting(const struct source *s)
+bool source_gave_up(const struct source *s)
 {
-    return s->aborting;
+    return s->gave_up;
+}
+
+void source_wait_again(struct source *s)
+{
+    s->gave_up = false;
 }

@@ -82,7 +82,11 @@ void source_set_fiber(struct source *s, struct fiber *f);
 
 /* Everything that waits in the fiber gives up (-EINTR) until this is taken back. */
 void source_set_aborting(struct source *s, bool aborting);
-bool source_is_aborting(const struct source *s);
+
+/* True if a wait was given up since source_wait_again: what was to be done is not to go on, even
+ * where libavformat would, and whatever comes of it may be half of what there is. */
+bool source_gave_up(const struct source *s);
+void source_wait_again(struct source *s);
 
 /* Whoever ran a fiber that yielded waits here for what it waits for, and runs it again. Returns 0
  * or -EINTR. */
