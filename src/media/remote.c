@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -71,8 +72,12 @@ static void send_message(struct remote *r, const struct smsg *m)
 {
     if (r->sock < 0)
         return;
+    struct pollfd p = { .fd = r->sock, .events = POLLOUT };
     size_t len = smsg_encode(m, r->bytes, sizeof r->bytes);
-    int e = fd_send(r->sock, r->bytes, len, NULL, 0, MSG_DONTWAIT);
+    int e;
+    /* The fetcher takes all that comes, sooner or later. */
+    while ((e = fd_send(r->sock, r->bytes, len, NULL, 0, MSG_DONTWAIT)) == -EAGAIN)
+        (void)poll(&p, 1, -1);
     if (e < 0)
         lose(r, strerror(-e));
 }
