@@ -413,17 +413,29 @@ int demux_read(struct demux *d, AVPacket *packet)
     return d->result;
 }
 
+/* A stream keeps the error of a read that was given up, and says it again at its end. */
+static void begin_seek(struct demux *d)
+{
+    source_wait_again(d->source);
+    d->context->pb->error = d->context->pb->eof_reached = 0;
+}
+
+/* Where a wait was given up, the demuxer may say that it is there all the same. */
+static int seek_result(const struct demux *d, int r)
+{
+    if (r == AVERROR_EXIT || source_gave_up(d->source))
+        return -EINTR;
+    return r < 0 ? lav_errno(r) : 0;
+}
+
 int demux_seek(struct demux *d, int64_t pts)
 {
     /* The demuxer of a segment never forgets that a read of it was given up. */
     int r = leave_fiber(d) && source_is_hls(d->source) ? demux_rewind(d) : 0;
     if (r < 0)
         return r;
-    source_wait_again(d->source);
-    r = avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0);
-    if (r == AVERROR_EXIT)
-        return -EINTR;
-    return r < 0 ? lav_errno(r) : 0;
+    begin_seek(d);
+    return seek_result(d, avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0));
 }
 
 int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_s)
@@ -442,10 +454,9 @@ int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_
 
 int demux_seek_byte(struct demux *d, int64_t byte)
 {
-    leave_fiber(d);
-    source_wait_again(d->source);
-    int r = av_seek_frame(d->context, d->stream->index, byte, AVSEEK_FLAG_BYTE);
-    return r < 0 ? lav_errno(r) : 0;
+    (void)leave_fiber(d);
+    begin_seek(d);
+    return seek_result(d, av_seek_frame(d->context, d->stream->index, byte, AVSEEK_FLAG_BYTE));
 }
 
 int demux_seek_packet(struct demux *d, int64_t byte, int64_t next_byte, int64_t pts,

@@ -25,6 +25,8 @@ static int make_media(void **state)
     return 0;
 }
 
+static const struct mini_resource file_of_mp3[] = { { "", "audio/mpeg", mp3, sizeof mp3 }, { 0 } };
+
 static const struct mini_resource *list_of_mp3(void)
 {
     static struct mini_resource r[] = {
@@ -76,10 +78,45 @@ static void a_list_is_not_run_through_for_a_command(void **state)
     mini_done(&f, s);
 }
 
+static int seek_by_time(struct demux *d)
+{
+    return demux_seek(d, (int64_t)FRAMES / 2 * 1152 * d->stream->time_base.den / 44100);
+}
+
+static int seek_by_byte(struct demux *d)
+{
+    return demux_seek_byte(d, (int64_t)FRAMES / 2 * FRAME_BYTES);
+}
+
+/* A read was given up for a seek: that is no reason to be given up at the end. */
+static void after_a_seek_the_end_is_an_end(void **state)
+{
+    static int (*const seeks[])(struct demux *) = { seek_by_time, seek_by_byte };
+    for (size_t i = 0; i < LENGTH_OF(seeks); i++) {
+        struct mini_fetch f;
+        struct demux *d;
+        struct source *s = mini_source(&f, file_of_mp3);
+        int end, n;
+        assert_int_equal(demux_open(s, &d), 0);
+        mini_give_up_in(&f, 2);
+        n = read_all(d, FRAMES, &end);
+        assert_true(n > 0 && n < FRAMES / 2);
+        assert_int_equal(end, -EINTR);
+        mini_give_up_in(&f, -1);
+        assert_int_equal(seeks[i](d), 0);
+        n = read_all(d, FRAMES, &end);
+        assert_true(n > FRAMES / 2 - 10 && n < FRAMES / 2 + 10);
+        assert_int_equal(end, 0);
+        demux_free(d);
+        mini_done(&f, s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_not_run_through_for_a_command),
+        cmocka_unit_test(after_a_seek_the_end_is_an_end),
     };
     return cmocka_run_group_tests(tests, make_media, NULL);
 }
