@@ -308,7 +308,9 @@ static void close_context(struct demux *d)
 static int open_again(struct demux *d)
 {
     int r = open_context(d);
-    if (source_is_lost(d->source))
+    if (source_gave_up(d->source)) /* it may have made do with half of it */
+        r = -EINTR;
+    else if (source_is_lost(d->source))
         r = -EIO;
     if (r == 0)
         return 0;

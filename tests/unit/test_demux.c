@@ -5,15 +5,25 @@
 
 #include <libavcodec/packet.h>
 
-enum { FRAME_BYTES = 417, FRAMES = 700, SEGMENT_FRAMES = 40, SEGMENTS = 600, WAITS_MAX = 200 };
+enum {
+    TAG_BYTES = 10 + (6 << 14), /* an ID3 tag that takes more than one read */
+    FRAME_BYTES = 417,
+    FRAMES = 700,
+    SEGMENT_FRAMES = 40,
+    SEGMENTS = 600,
+    WAITS_MAX = 200,
+};
 
-static uint8_t mp3[FRAMES * FRAME_BYTES];
+static uint8_t tagged_mp3[TAG_BYTES + FRAMES * FRAME_BYTES];
+static uint8_t *const mp3 = tagged_mp3 + TAG_BYTES;
 static char list[SEGMENTS * 64 + 256];
 
 /* Silence at 128 kbit/s and 44.1 kHz. */
 static int make_media(void **state)
 {
     static const uint8_t head[4] = { 0xff, 0xfb, 0x90, 0x00 };
+    static const uint8_t tag[10] = { 'I', 'D', '3', 4, 0, 0, 0, 6, 0, 0 };
+    memcpy(tagged_mp3, tag, sizeof tag);
     for (int i = 0; i < FRAMES; i++)
         memcpy(mp3 + (ptrdiff_t)i * FRAME_BYTES, head, sizeof head);
     int n = snprintf(list, sizeof list,
@@ -25,16 +35,20 @@ static int make_media(void **state)
     return 0;
 }
 
-static const struct mini_resource file_of_mp3[] = { { "", "audio/mpeg", mp3, sizeof mp3 }, { 0 } };
+static const struct mini_resource file_of_mp3[] = {
+    { "", "audio/mpeg", tagged_mp3, sizeof tagged_mp3 },
+    { 0 },
+};
 
 static const struct mini_resource *list_of_mp3(void)
 {
     static struct mini_resource r[] = {
         { "", "application/vnd.apple.mpegurl", list, 0 },
-        { "http://here.test/segment", "audio/mpeg", mp3, (size_t)SEGMENT_FRAMES * FRAME_BYTES },
+        { "http://here.test/segment", "audio/mpeg", NULL, (size_t)SEGMENT_FRAMES * FRAME_BYTES },
         { 0 },
     };
     r[0].len = strlen(list);
+    r[1].bytes = mp3;
     return r;
 }
 
@@ -85,7 +99,7 @@ static int seek_by_time(struct demux *d)
 
 static int seek_by_byte(struct demux *d)
 {
-    return demux_seek_byte(d, (int64_t)FRAMES / 2 * FRAME_BYTES);
+    return demux_seek_byte(d, TAG_BYTES + (int64_t)FRAMES / 2 * FRAME_BYTES);
 }
 
 /* A read was given up for a seek: that is no reason to be given up at the end. */
@@ -112,11 +126,37 @@ static void after_a_seek_the_end_is_an_end(void **state)
     }
 }
 
+/* libavformat makes do with what it has got, or calls it no audio. */
+static void half_an_opening_is_none(void **state)
+{
+    const struct mini_resource *const resources[] = { file_of_mp3, list_of_mp3() };
+    for (size_t k = 0; k < LENGTH_OF(resources); k++) {
+        struct mini_fetch f;
+        struct demux *d;
+        struct source *s = mini_source(&f, resources[k]);
+        assert_int_equal(demux_open(s, &d), 0);
+        int n_given_up = 0;
+        for (int i = 0; i < WAITS_MAX; i++) {
+            mini_give_up_in(&f, i);
+            int r = demux_rewind(d);
+            assert_int_equal(r, f.given_up ? -EINTR : 0);
+            assert_int_equal(demux_is_open(d), !f.given_up);
+            if (!f.given_up)
+                break;
+            n_given_up++;
+        }
+        assert_true(n_given_up >= 2);
+        demux_free(d);
+        mini_done(&f, s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_not_run_through_for_a_command),
         cmocka_unit_test(after_a_seek_the_end_is_an_end),
+        cmocka_unit_test(half_an_opening_is_none),
     };
     return cmocka_run_group_tests(tests, make_media, NULL);
 }
