@@ -8,6 +8,7 @@
 
 #include "media/source.h"
 #include "proto/smsg.h"
+#include "unit.h"
 
 #include <errno.h>
 #include <stdio.h>
