@@ -1,5 +1,6 @@
 /* A worker's side of a source's socket. */
 #include "media/remote.h"
+#include "mini_fetch.h"
 #include "unit.h"
 
 #include <signal.h>
@@ -51,10 +52,32 @@ static void a_full_socket_is_waited_for(void **state)
     (void)close(theirs);
 }
 
+/* The fetcher remembers a stream until it is closed, and bears only so many. */
+static void what_cannot_be_opened_is_closed(void **state)
+{
+    static const struct mini_resource nothing[] = { { "", "audio/any", "x", 1 }, { 0 } };
+    struct mini_fetch f;
+    struct source *s = mini_source(&f, nothing);
+    for (int i = 0; i < 3 * SMSG_STREAMS_MAX; i++) {
+        int64_t length;
+        struct remote_stream *n = source_open_nested(s, "http://here.test/nothing", 0, -1);
+        assert_non_null(n);
+        assert_int_equal(source_nested_open(s, n, &length), -EIO);
+        assert_string_equal(source_failure(s)->why, "it is not there");
+        source_close_nested(s, n);
+        assert_false(f.broken);
+    }
+    mini_serve(&f);
+    assert_int_equal(f.n_opens, 3 * SMSG_STREAMS_MAX);
+    assert_int_equal(f.n_closes, f.n_opens);
+    mini_done(&f, s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_socket_is_waited_for),
+        cmocka_unit_test(what_cannot_be_opened_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
