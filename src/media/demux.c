@@ -304,10 +304,12 @@ static void close_context(struct demux *d)
     d->later = NULL;
 }
 
-/* Opens the source, or d->later in its place. */
+/* Opens the source, or d->later in its place. A list may lead to itself, and that has an end. */
 static int open_again(struct demux *d)
 {
+    source_limit_nested(d->source, DEMUX_OPENS_MAX);
     int r = open_context(d);
+    source_limit_nested(d->source, -1);
     if (source_gave_up(d->source)) /* it may have made do with half of it */
         r = -EINTR;
     else if (source_is_lost(d->source))

@@ -39,6 +39,7 @@ struct source {
     int wait_ms; /* what the fiber that yielded waits for: −1, or for time to pass */
     bool aborting;
     bool gave_up;
+    int nested_left; /* that may be opened; −1: any number */
 };
 
 /* Returns 0 to look again, or -EINTR. */
@@ -114,7 +115,18 @@ int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_l
 struct remote_stream *source_open_nested(struct source *s, const char *url, int64_t from,
                                          int64_t end)
 {
+    if (s->nested_left == 0) {
+        s->lost = s->cut = true;
+        failure_set(&s->failure, TUTTI_E_DECODE_FAILED, "its lists lead to too many others");
+        return NULL;
+    }
+    s->nested_left -= s->nested_left > 0;
     return remote_open(s->remote, url, from, end);
+}
+
+void source_limit_nested(struct source *s, int n)
+{
+    s->nested_left = n;
 }
 
 void source_close_nested(struct source *s, struct remote_stream *n)
@@ -195,6 +207,7 @@ int source_new(int fd, const struct source_wait *wait, struct source **ret)
     s->fd = fd;
     s->size = size;
     s->wait = *wait;
+    s->nested_left = -1;
     if (size < 0) { /* a socket: nothing else without a place is handed out */
         int r = remote_new(fd, &s->remote);
         if (r < 0) {

@@ -96,9 +96,11 @@ int source_wait_more(struct source *s);
 int source_pause(struct source *s, int ms); /* 0 or -EINTR */
 
 /* Other resources of a remote source, and reading from them; as remote_open and remote_read, but
- * they wait. source_nested_facts must have returned 0 before reading. */
+ * they wait. source_nested_open must have returned 0 before reading. source_limit_nested says how
+ * many more may be opened (−1: any number): whoever tries another one loses the source. */
 struct remote_stream *source_open_nested(struct source *s, const char *url, int64_t from,
                                          int64_t end);
+void source_limit_nested(struct source *s, int n);
 void source_close_nested(struct source *s, struct remote_stream *n);
 int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_length);
 ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,

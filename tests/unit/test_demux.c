@@ -151,12 +151,33 @@ static void half_an_opening_is_none(void **state)
     }
 }
 
+/* libavformat asks for a list again for each time that it names itself. */
+static void a_list_of_itself_ends(void **state)
+{
+    static const char text[] = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
+                               "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"root\"\n"
+                               "#EXTINF:1.044898,\nsegment0.mp3\n#EXT-X-ENDLIST\n";
+    static const struct mini_resource resources[] = {
+        { "", "application/vnd.apple.mpegurl", text, sizeof text - 1 },
+        { "http://here.test/root", "application/vnd.apple.mpegurl", text, sizeof text - 1 },
+        { 0 },
+    };
+    struct mini_fetch f;
+    struct demux *d;
+    struct source *s = mini_source(&f, resources);
+    assert_int_equal(demux_open(s, &d), -EIO);
+    assert_int_equal(source_failure(s)->code, TUTTI_E_DECODE_FAILED);
+    assert_int_equal(f.n_opens, DEMUX_OPENS_MAX);
+    mini_done(&f, s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_not_run_through_for_a_command),
         cmocka_unit_test(after_a_seek_the_end_is_an_end),
         cmocka_unit_test(half_an_opening_is_none),
+        cmocka_unit_test(a_list_of_itself_ends),
     };
     return cmocka_run_group_tests(tests, make_media, NULL);
 }
