@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "media/lav.h"
+#include "proto/fetch_msg.h"
 
 #include <libavutil/aes.h>
 #include <libavutil/mem.h>
@@ -160,7 +161,8 @@ static int open_stream(struct nested *n, const char *url, AVDictionary *options)
     }
     n->from = number_of(options, "offset", 0);
     n->end = number_of(options, "end_offset", -1);
-    if (n->from < 0 || (n->end >= 0 && n->end <= n->from))
+    if (n->from < 0 || n->from > FETCH_LENGTH_MAX || n->end > FETCH_LENGTH_MAX ||
+        (n->end >= 0 && n->end <= n->from))
         return AVERROR_INVALIDDATA;
     n->at = n->from;
     n->stream = source_open_nested(n->source, url, n->from, n->end);

@@ -171,6 +171,31 @@ static void a_list_of_itself_ends(void **state)
     mini_done(&f, s);
 }
 
+/* No resource is so long, and the fetcher hears no more from whoever asks for it. */
+static void what_lies_too_far_away_is_not_asked_for(void **state)
+{
+    static const char text[] = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+                               "#EXTINF:1.044898,\nsegment0.mp3\n"
+                               "#EXT-X-BYTERANGE:1000@4000000000000000000\n"
+                               "#EXTINF:1.044898,\nsegment1.mp3\n#EXT-X-ENDLIST\n";
+    struct mini_resource resources[] = {
+        { "", "application/vnd.apple.mpegurl", text, sizeof text - 1 },
+        { "http://here.test/segment", "audio/mpeg", mp3, (size_t)SEGMENT_FRAMES * FRAME_BYTES },
+        { 0 },
+    };
+    struct mini_fetch f;
+    struct demux *d;
+    struct source *s = mini_source(&f, resources);
+    uint8_t byte;
+    int end;
+    assert_int_equal(source_read_at(s, &byte, 1, INT64_C(1) << 60), 0);
+    assert_int_equal(demux_open(s, &d), 0);
+    assert_true(read_all(d, FRAMES, &end) <= SEGMENT_FRAMES);
+    assert_int_equal(end, -EIO);
+    demux_free(d);
+    mini_done(&f, s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +203,7 @@ int main(void)
         cmocka_unit_test(after_a_seek_the_end_is_an_end),
         cmocka_unit_test(half_an_opening_is_none),
         cmocka_unit_test(a_list_of_itself_ends),
+        cmocka_unit_test(what_lies_too_far_away_is_not_asked_for),
     };
     return cmocka_run_group_tests(tests, make_media, NULL);
 }
