@@ -62,7 +62,7 @@ static int start_over(struct packets *p)
 static int landed_before(struct packets *p, int64_t sample)
 {
     while (p->cursor == p->last || packets_slot(p, p->cursor)->sample < 0) {
-        p->cursor = p->last;
+        packets_drop_all(p);
         int r = packets_read_one(p);
         if (r <= 0)
             return r == -EINTR ? r : 0;
