@@ -84,8 +84,10 @@ bool container_ebml_is_short(struct source *s)
     if (!read_exactly(s, p, sizeof p, 0))
         return false;
     int n = ebml_size(p + 4, sizeof p - 4, &header);
+    if (n == 0 || header < 0)
+        return false;
     int64_t at = 4 + n + header;
-    if (n == 0 || header < 0 || !read_exactly(s, p, sizeof p, at) || memcmp(p, segment, 4) != 0)
+    if (!read_exactly(s, p, sizeof p, at) || memcmp(p, segment, 4) != 0)
         return false;
     n = ebml_size(p + 4, sizeof p - 4, &size);
     return n > 0 && size >= 0 && at + 4 + n + size > source_size(s);

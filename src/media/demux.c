@@ -60,7 +60,7 @@ static int interrupted(void *arg)
     bool waits = now_ns - d->polled_ns >= IDLE_POLL_MS * NS_PER_MS;
     int r = waits && d->polled_ns != 0 ? source_pause(d->source, IDLE_WAIT_MS) : 0;
     d->polled_ns = clock_now_ns();
-    return r < 0 || source_is_aborting(d->source) || source_is_lost(d->source);
+    return r < 0 || source_gave_up(d->source) || source_is_lost(d->source);
 }
 
 /* While a remote source is being opened, each look at another place would cost a request: only
@@ -304,11 +304,15 @@ static void close_context(struct demux *d)
     d->later = NULL;
 }
 
-/* Opens the source, or d->later in its place. */
+/* Opens the source, or d->later in its place. A list may lead to itself, and that has an end. */
 static int open_again(struct demux *d)
 {
+    source_limit_nested(d->source, DEMUX_OPENS_MAX);
     int r = open_context(d);
-    if (source_is_lost(d->source))
+    source_limit_nested(d->source, -1);
+    if (source_gave_up(d->source)) /* it may have made do with half of it */
+        r = -EINTR;
+    else if (source_is_lost(d->source))
         r = -EIO;
     if (r == 0)
         return 0;
@@ -321,6 +325,7 @@ static int open_again(struct demux *d)
 int demux_rewind(struct demux *d)
 {
     close_context(d);
+    source_wait_again(d->source);
     return open_again(d);
 }
 
@@ -396,6 +401,7 @@ int demux_read(struct demux *d, AVPacket *packet)
 {
     if (!d->fiber)
         return read_packet(d, packet);
+    source_wait_again(d->source);
     if (!fiber_is_busy(d->fiber))
         fiber_begin(d->fiber, read_in_fiber, d);
     for (;;) {
@@ -411,21 +417,35 @@ int demux_read(struct demux *d, AVPacket *packet)
     return d->result;
 }
 
+/* A stream keeps the error of a read that was given up, and says it again at its end. */
+static void begin_seek(struct demux *d)
+{
+    source_wait_again(d->source);
+    d->context->pb->error = d->context->pb->eof_reached = 0;
+}
+
+/* Where a wait was given up, the demuxer may say that it is there all the same. */
+static int seek_result(const struct demux *d, int r)
+{
+    if (r == AVERROR_EXIT || source_gave_up(d->source))
+        return -EINTR;
+    return r < 0 ? lav_errno(r) : 0;
+}
+
 int demux_seek(struct demux *d, int64_t pts)
 {
     /* The demuxer of a segment never forgets that a read of it was given up. */
     int r = leave_fiber(d) && source_is_hls(d->source) ? demux_rewind(d) : 0;
     if (r < 0)
         return r;
-    r = avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0);
-    if (r == AVERROR_EXIT)
-        return -EINTR;
-    return r < 0 ? lav_errno(r) : 0;
+    begin_seek(d);
+    return seek_result(d, avformat_seek_file(d->context, d->stream->index, INT64_MIN, pts, pts, 0));
 }
 
 int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_s)
 {
     close_context(d);
+    source_wait_again(d->source);
     AVIOContext *list = source_rewind(d->source);
     if (!list)
         return -ENOMEM;
@@ -438,9 +458,9 @@ int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_
 
 int demux_seek_byte(struct demux *d, int64_t byte)
 {
-    leave_fiber(d);
-    int r = av_seek_frame(d->context, d->stream->index, byte, AVSEEK_FLAG_BYTE);
-    return r < 0 ? lav_errno(r) : 0;
+    (void)leave_fiber(d);
+    begin_seek(d);
+    return seek_result(d, av_seek_frame(d->context, d->stream->index, byte, AVSEEK_FLAG_BYTE));
 }
 
 int demux_seek_packet(struct demux *d, int64_t byte, int64_t next_byte, int64_t pts,

@@ -20,7 +20,10 @@ enum demux_times {
     DEMUX_TIMES_EXACT,  /* to the sample */
 };
 
-enum { DEMUX_TITLE_BYTES = 512 };
+enum {
+    DEMUX_TITLE_BYTES = 512,
+    DEMUX_OPENS_MAX = 256, /* lists, keys and segments of HLS, until it is known what it is */
+};
 
 struct demux {
     /* immutable once open; for reading only */

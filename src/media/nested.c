@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "media/lav.h"
+#include "proto/fetch_msg.h"
 
 #include <libavutil/aes.h>
 #include <libavutil/mem.h>
@@ -160,7 +161,8 @@ static int open_stream(struct nested *n, const char *url, AVDictionary *options)
     }
     n->from = number_of(options, "offset", 0);
     n->end = number_of(options, "end_offset", -1);
-    if (n->from < 0 || (n->end >= 0 && n->end <= n->from))
+    if (n->from < 0 || n->from > FETCH_LENGTH_MAX || n->end > FETCH_LENGTH_MAX ||
+        (n->end >= 0 && n->end <= n->from))
         return AVERROR_INVALIDDATA;
     n->at = n->from;
     n->stream = source_open_nested(n->source, url, n->from, n->end);
@@ -191,7 +193,7 @@ int nested_open(AVFormatContext *context, AVIOContext **ret, const char *url, in
     n->source = context->opaque;
     n->is_live = is_live(context);
     int r = AVERROR_EXIT;
-    if (!source_is_lost(n->source))
+    if (!source_is_lost(n->source) && !source_gave_up(n->source))
         r = open_stream(n, url, options ? *options : NULL);
     AVIOContext *io = NULL;
     if (r >= 0)

@@ -62,7 +62,7 @@ static int start_over(struct packets *p)
 static int landed_before(struct packets *p, int64_t sample)
 {
     while (p->cursor == p->last || packets_slot(p, p->cursor)->sample < 0) {
-        p->cursor = p->last;
+        packets_drop_all(p);
         int r = packets_read_one(p);
         if (r <= 0)
             return r == -EINTR ? r : 0;
@@ -142,13 +142,13 @@ int packets_go_number(struct packets *p, int64_t number)
 int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
 {
     int64_t from = sample > warm_up ? sample - warm_up : 0;
-    if (go_kept(p, from))
-        return 0;
     if (!demux_is_open(p->demux)) { /* an attempt to open it anew was given up */
         int r = start_over(p);
         if (r < 0)
             return r;
     }
+    if (go_kept(p, from))
+        return 0;
     if (!p->calibrated || from < p->demux->par->sample_rate)
         return start_over(p);
     if (p->times != DEMUX_TIMES_NONE)

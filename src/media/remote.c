@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -71,8 +72,12 @@ static void send_message(struct remote *r, const struct smsg *m)
 {
     if (r->sock < 0)
         return;
+    struct pollfd p = { .fd = r->sock, .events = POLLOUT };
     size_t len = smsg_encode(m, r->bytes, sizeof r->bytes);
-    int e = fd_send(r->sock, r->bytes, len, NULL, 0, MSG_DONTWAIT);
+    int e;
+    /* The fetcher takes all that comes, sooner or later. */
+    while ((e = fd_send(r->sock, r->bytes, len, NULL, 0, MSG_DONTWAIT)) == -EAGAIN)
+        (void)poll(&p, 1, -1);
     if (e < 0)
         lose(r, strerror(-e));
 }
@@ -216,14 +221,19 @@ struct remote_stream *remote_open(struct remote *r, const char *url, int64_t fro
     return s;
 }
 
+static void send_close(struct remote *r, const struct remote_stream *s)
+{
+    struct smsg m = { .type = SMSG_CLOSE, .stream = s->id };
+    send_message(r, &m);
+}
+
 void remote_close(struct remote *r, struct remote_stream *s)
 {
     for (int i = 1; i < STREAMS; i++) {
         if (!s || r->streams[i] != s)
             continue;
-        struct smsg m = { .type = SMSG_CLOSE, .stream = s->id };
         if (s->state != STREAM_FAILED)
-            send_message(r, &m);
+            send_close(r, s);
         r->streams[i] = NULL;
         free_stream(s);
         return;
@@ -239,10 +249,13 @@ static struct remote_stream *find(struct remote *r, uint32_t id)
     return NULL;
 }
 
-static void fail(struct remote_stream *s, enum tutti_error code, const char *why)
+/* It keeps its place at the fetcher until it is closed there. `why` may lie in r->bytes. */
+static void fail(struct remote *r, struct remote_stream *s, enum tutti_error code, const char *why)
 {
-    s->state = STREAM_FAILED;
     failure_set(&s->failure, code, why);
+    if (s->id != 0 && s->state != STREAM_FAILED)
+        send_close(r, s);
+    s->state = STREAM_FAILED;
 }
 
 static void take_facts(struct remote *r, struct remote_stream *s, const struct smsg *m)
@@ -259,7 +272,7 @@ static void take_facts(struct remote *r, struct remote_stream *s, const struct s
     s->content_type = strdup(m->content_type);
     s->url = strdup(m->url);
     if (!s->content_type || !s->url) {
-        fail(s, TUTTI_E_INTERNAL, "out of memory");
+        fail(r, s, TUTTI_E_INTERNAL, "out of memory");
         return;
     }
     s->length = m->facts.length;
@@ -278,7 +291,7 @@ static void take_data(struct remote *r, struct remote_stream *s, const struct sm
     }
     uint8_t *data = realloc(s->data, m->n_bytes);
     if (!data) {
-        fail(s, TUTTI_E_INTERNAL, "out of memory");
+        fail(r, s, TUTTI_E_INTERNAL, "out of memory");
         return;
     }
     memcpy(data, m->bytes, m->n_bytes);
@@ -295,12 +308,12 @@ static void take_end(struct remote_stream *s, const struct smsg *m)
 }
 
 /* An ERROR answers an OPEN or a READ, as its serial tells. */
-static void take_error(struct remote_stream *s, const struct smsg *m)
+static void take_error(struct remote *r, struct remote_stream *s, const struct smsg *m)
 {
     bool of_open = s->state == STREAM_OPENING && m->error.serial == s->open_serial;
     if (!of_open && (s->serial == 0 || m->error.serial != s->serial))
         return;
-    fail(s, (enum tutti_error)m->error.code, m->text);
+    fail(r, s, (enum tutti_error)m->error.code, m->text);
     s->failure.http_status = m->error.http_status;
 }
 
@@ -325,7 +338,7 @@ static void take_message(struct remote *r, const struct smsg *m)
             take_end(s, m);
         break;
     case SMSG_ERROR:
-        take_error(s, m);
+        take_error(r, s, m);
         break;
     case SMSG_TITLE:
         (void)snprintf(r->title, sizeof r->title, "%s", m->text);
@@ -384,8 +397,7 @@ static void abandon_read(struct remote *r, struct remote_stream *s)
         send_reset(r);
         return;
     }
-    struct smsg m = { .type = SMSG_CLOSE, .stream = s->id };
-    send_message(r, &m);
+    send_close(r, s);
     if (++r->last_id == 0)
         r->last_id = 1;
     s->id = r->last_id;

@@ -82,6 +82,22 @@ static int act_on(struct serve *s, const struct wmsg *m, int fd)
     return fd;
 }
 
+/* Of renders that follow one upon the other only the newest is acted on: it takes the place of the
+ * one before, and any number of them finds room. */
+static void put_last(struct serve *s)
+{
+    const struct heard *last = &s->heard[s->n_heard];
+    struct heard *before = s->n_heard > 0 ? &s->heard[s->n_heard - 1] : NULL;
+    if (!before || last->m.type != WMSG_RENDER || before->m.type != WMSG_RENDER ||
+        before->m.play != last->m.play) {
+        s->n_heard++;
+        return;
+    }
+    if (before->fd >= 0)
+        (void)close(before->fd);
+    *before = *last;
+}
+
 /* Takes one message into the queue. Returns false if there was none. */
 static bool take_one(struct serve *s)
 {
@@ -109,7 +125,7 @@ static bool take_one(struct serve *s)
     if (h->m.type == WMSG_SOURCE)
         take_source(s, h->m.play, h->fd);
     else if (h->m.type != WMSG_BELL)
-        s->n_heard++;
+        put_last(s);
     else if (h->fd >= 0)
         (void)close(h->fd);
     return true;

@@ -38,19 +38,23 @@ struct source {
     struct fiber *fiber;
     int wait_ms; /* what the fiber that yielded waits for: −1, or for time to pass */
     bool aborting;
+    bool gave_up;
+    int nested_left; /* that may be opened; −1: any number */
 };
 
 /* Returns 0 to look again, or -EINTR. */
 static int wait_some(struct source *s, int timeout_ms)
 {
-    if (s->aborting)
-        return -EINTR;
+    int r = 0;
     s->wait_ms = timeout_ms;
-    if (s->fiber) {
+    if (s->fiber && !s->aborting)
         fiber_yield(s->fiber);
-        return s->aborting ? -EINTR : 0;
-    }
-    return s->wait.fn(s, timeout_ms, s->wait.arg);
+    else if (!s->aborting)
+        r = s->wait.fn(s, timeout_ms, s->wait.arg);
+    if (s->aborting)
+        r = -EINTR;
+    s->gave_up |= r < 0;
+    return r;
 }
 
 int source_wait_more(struct source *s)
@@ -79,6 +83,8 @@ ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *byte
     ssize_t got;
     if (s->lost)
         return -EIO;
+    if (at > FETCH_LENGTH_MAX) /* nothing is so long, and the fetcher takes it for a breach */
+        return 0;
     while ((got = remote_read(s->remote, n, bytes, len, at)) == -EAGAIN) {
         if (wait_some(s, -1) < 0)
             return -EINTR;
@@ -111,7 +117,18 @@ int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_l
 struct remote_stream *source_open_nested(struct source *s, const char *url, int64_t from,
                                          int64_t end)
 {
+    if (s->nested_left == 0) {
+        s->lost = s->cut = true;
+        failure_set(&s->failure, TUTTI_E_DECODE_FAILED, "its lists lead to too many others");
+        return NULL;
+    }
+    s->nested_left -= s->nested_left > 0;
     return remote_open(s->remote, url, from, end);
+}
+
+void source_limit_nested(struct source *s, int n)
+{
+    s->nested_left = n;
 }
 
 void source_close_nested(struct source *s, struct remote_stream *n)
@@ -192,6 +209,7 @@ int source_new(int fd, const struct source_wait *wait, struct source **ret)
     s->fd = fd;
     s->size = size;
     s->wait = *wait;
+    s->nested_left = -1;
     if (size < 0) { /* a socket: nothing else without a place is handed out */
         int r = remote_new(fd, &s->remote);
         if (r < 0) {
@@ -405,7 +423,12 @@ void source_set_aborting(struct source *s, bool aborting)
     s->aborting = aborting;
 }
 
-bool source_is_aborting(const struct source *s)
+bool source_gave_up(const struct source *s)
 {
-    return s->aborting;
+    return s->gave_up;
+}
+
+void source_wait_again(struct source *s)
+{
+    s->gave_up = false;
 }

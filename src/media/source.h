@@ -82,7 +82,11 @@ void source_set_fiber(struct source *s, struct fiber *f);
 
 /* Everything that waits in the fiber gives up (-EINTR) until this is taken back. */
 void source_set_aborting(struct source *s, bool aborting);
-bool source_is_aborting(const struct source *s);
+
+/* True if a wait was given up since source_wait_again: what was to be done is not to go on, even
+ * where libavformat would, and whatever comes of it may be half of what there is. */
+bool source_gave_up(const struct source *s);
+void source_wait_again(struct source *s);
 
 /* Whoever ran a fiber that yielded waits here for what it waits for, and runs it again. Returns 0
  * or -EINTR. */
@@ -92,9 +96,11 @@ int source_wait_more(struct source *s);
 int source_pause(struct source *s, int ms); /* 0 or -EINTR */
 
 /* Other resources of a remote source, and reading from them; as remote_open and remote_read, but
- * they wait. source_nested_facts must have returned 0 before reading. */
+ * they wait. source_nested_open must have returned 0 before reading. source_limit_nested says how
+ * many more may be opened (−1: any number): whoever tries another one loses the source. */
 struct remote_stream *source_open_nested(struct source *s, const char *url, int64_t from,
                                          int64_t end);
+void source_limit_nested(struct source *s, int n);
 void source_close_nested(struct source *s, struct remote_stream *n);
 int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_length);
 ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,

@@ -59,7 +59,8 @@ struct smsg_read {
     int64_t at;      /* [bytes] from the start of the resource */
 };
 
-/* OPEN: another resource. Answered by OPENED or ERROR. */
+/* OPEN: another resource. Answered by OPENED or ERROR; after an ERROR, too, it is one of those that
+ * are open until CLOSE. */
 struct smsg_open {
     uint32_t serial;
     uint32_t reserved;
