@@ -216,8 +216,8 @@ static enum request_end end_of(const struct request *r)
     if (r->is_forbidden && !r->is_permitted)
         return REQUEST_FORBIDDEN;
     switch (r->job.result) {
-    case CURLE_OK:
-        return REQUEST_COMPLETE;
+    case CURLE_OK: /* for curl a head that breaks off is one, too */
+        return r->is_head_told ? REQUEST_COMPLETE : REQUEST_LOST;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -245,6 +245,8 @@ static void finish_by_curl(struct request *r)
     const char *detail = r->curl_error[0] ? r->curl_error : curl_easy_strerror(r->job.result);
     if (end == REQUEST_FORBIDDEN)
         detail = "its address is private";
+    else if (r->job.result == CURLE_OK)
+        detail = "the connection ended within the head of the answer";
     else if (r->refusal)
         detail = r->refusal;
     finish(r, end, detail);

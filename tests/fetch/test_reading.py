@@ -250,6 +250,19 @@ def test_nonsense_instead_of_an_answer(server, fetch, raw):
     fetch.source(server.url("/a")).expect(FAILED, HEAD, seconds=15)
 
 
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n",
+                                 b"HTTP/1.1 200 OK\r\nContent-Length: 50", b"HTTP/1.1 20",
+                                 b"HTTP/1.1 103 Early\r\n\r\n", b"HTTP/1.1 050 X\r\n\r\nabc",
+                                 b"ICY garbage", b"ICY OK\r\n\r\nabc"])
+def test_a_connection_that_ends_within_the_head(server, fetch, raw):
+    server.add("/a", SONG, script=[dict(raw=raw)] * 9)
+    failed = fetch.source(server.url("/a")).expect(FAILED, seconds=15)
+    assert failed.code == "source_failed" and failed.why
+    # Once, it is a loss like another.
+    server.add("/b", SONG, script=[dict(cut=300_000), dict(raw=raw)])
+    assert whole(fetch.source(server.url("/b")))[0] == SONG
+
+
 def test_nested(server, fetch):
     server.add("/list", b"#EXTM3U\n")
     server.add("/s1", SONG, type="video/mp2t")
