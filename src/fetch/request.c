@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fetch/resolver.h"
 #include "fetch/target.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct request {
     unsigned codings;    /* of the body */
     const char *refusal; /* what is wrong with its head; NULL: nothing */
     bool is_head_told, is_progress_due, is_aborted, is_forbidden, is_permitted, is_paused;
+    bool is_crowded_out; /* too many names are being resolved */
     char curl_error[CURL_ERROR_SIZE];
     char why[WHY_MAX];
 };
@@ -100,6 +102,15 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     r->is_aborted = taken < 0;
     r->is_paused = taken == 0;
     return taken > 0 ? len : taken == 0 ? CURL_WRITEFUNC_PAUSE : 0;
+}
+
+static int on_resolve(void *state, void *reserved, void *arg)
+{
+    struct request *r = arg;
+    struct sockaddr_storage literal;
+    bool is_name = r->has_proxy || !address_read_literal(r->target.host, &literal);
+    r->is_crowded_out = is_name && resolver_count_running() >= r->context->names_max;
+    return r->is_crowded_out;
 }
 
 /* Here, after all names are resolved, the address is decided about: what a name resolved to a
@@ -175,6 +186,9 @@ static void set_options(struct request *r)
     (void)curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
     (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
+    (void)curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* waits for no name that nobody wants */
+    (void)curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+    (void)curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, r);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
     (void)curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
@@ -197,7 +211,7 @@ static int start_hop(struct request *r)
     r->head_bytes = r->skipped_bytes = 0;
     r->codings = 0;
     r->refusal = NULL;
-    r->is_forbidden = r->is_permitted = false;
+    r->is_forbidden = r->is_permitted = r->is_crowded_out = false;
     r->curl_error[0] = '\0';
     e = make_headers(r);
     if (e < 0)
@@ -215,6 +229,8 @@ static enum request_end end_of(const struct request *r)
         return REQUEST_ABORTED;
     if (r->is_forbidden && !r->is_permitted)
         return REQUEST_FORBIDDEN;
+    if (r->is_crowded_out)
+        return REQUEST_LOST;
     switch (r->job.result) {
     case CURLE_OK: /* for curl a head that breaks off is one, too */
         return r->is_head_told ? REQUEST_COMPLETE : REQUEST_LOST;
@@ -245,6 +261,8 @@ static void finish_by_curl(struct request *r)
     const char *detail = r->curl_error[0] ? r->curl_error : curl_easy_strerror(r->job.result);
     if (end == REQUEST_FORBIDDEN)
         detail = "its address is private";
+    else if (r->is_crowded_out)
+        detail = "too many names are being resolved";
     else if (r->job.result == CURLE_OK)
         detail = "the connection ended within the head of the answer";
     else if (r->refusal)

@@ -30,6 +30,7 @@ struct request_context {
     /* No connection gets this descriptor or a higher one: without any left, not even the daemon's
      * messages could be received. */
     int descriptors_max;
+    unsigned names_max; /* resolved at a time, those included that nobody waits for any more */
 };
 
 struct request_spec {

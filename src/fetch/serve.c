@@ -25,6 +25,8 @@ enum {
     /* Descriptors for the resolver, and for a source that can only be refused. */
     SPARE_DESCRIPTORS = 64,
     DESCRIPTORS_MAX = 1 << 20,
+    NAMES_MAX = 256, /* resolved at a time; each takes a thread and some descriptors */
+    NAME_DESCRIPTORS = 8,
 };
 
 struct entry {
@@ -260,6 +262,8 @@ int serve_run(const struct serve_config *config, int sock)
         .held_bytes = &v.held_bytes,
     };
     v.context.request.descriptors_max = raise_descriptor_limit();
+    unsigned names = (unsigned)v.context.request.descriptors_max / NAME_DESCRIPTORS;
+    v.context.request.names_max = names < NAMES_MAX ? names : NAMES_MAX;
     r = multi_new(&v.loop, &v.context.request.multi);
     if (r < 0)
         return r;
