@@ -332,6 +332,13 @@ void connection_resume(struct transfer *t)
     request_resume(t->request);
 }
 
+void connection_hurry(struct transfer *t)
+{
+    uint64_t ms = outage_patience_ms(t, clock_now_ns());
+    if (uv_timer_get_due_in(&t->timer) > ms)
+        set_timer(t, ms);
+}
+
 /* ---- time ---- */
 
 static uint64_t elapsed_ms(uint64_t since_ns)

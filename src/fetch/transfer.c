@@ -22,6 +22,8 @@ static void fill(struct transfer *t)
         connection_open(t);
     else if (t->state == PAUSED)
         connection_resume(t);
+    else if (t->state == WAITING && t->is_wanted)
+        connection_hurry(t);
 }
 
 static void note_read(struct transfer *t)

@@ -106,6 +106,19 @@ def test_retry_after_at_first(server, fetch):
     assert fetch.collect() == []  # nothing was lost, for nothing had been there
 
 
+def test_retry_after_is_no_way_around_the_limit(server):
+    """Nobody waits when the server asks for an hour; then somebody does."""
+    with Fetch("--give-up", "1") as fetch:
+        server.add("/a", SONG, script=[dict(cut=150_000)]
+                   + [dict(status=503, headers={"Retry-After": "3600"})] * 99)
+        source = begin(server, fetch)
+        source.read_exactly(0, 1000)
+        wait_for(lambda: len(server.log) >= 2 and server.log[1].over)
+        got, end = source.read_all(1000)
+        assert got == SONG[1000:150_000] and end.code == "source_failed"
+        assert "503" in source.expect(FAILED).why
+
+
 def test_errors_at_first_are_told_soon(server, fetch):
     server.add("/a", script=[dict(status=503)] * 9)
     failed = fetch.source(server.url("/a")).expect(FAILED, seconds=12)
