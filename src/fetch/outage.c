@@ -28,7 +28,8 @@ uint64_t outage_patience_ms(const struct transfer *t, uint64_t now_ns)
 bool outage_is_given_up(const struct transfer *t, uint64_t now_ns)
 {
     return t->is_wanted && t->tries > 0 &&
-           (outage_patience_ms(t, now_ns) == 0 || (!t->resource->is_known && t->tries >= OPEN_TRIES - 1));
+           (outage_patience_ms(t, now_ns) == 0 ||
+            (!t->resource->is_known && t->tries >= OPEN_TRIES - 1));
 }
 
 uint64_t outage_pause_ms(struct transfer *t, int64_t after_s, uint64_t now_ns)

@@ -14,9 +14,6 @@
 
 enum {
     REDIRECT_BODY_MAX = 65536, /* [bytes] read for the sake of the connection */
-    /* gzip makes a thousand bytes of one. Wrapped in itself a few kilobytes become hours of work,
-     * in which no other source gets a byte. */
-    CODINGS_MAX = 1,
     /* What waits in the kernel while the reader is paused counts against a thousand sources. */
     RECEIVE_BUFFER_BYTES = 256 * 1024,
     WHY_MAX = 256,
@@ -38,7 +35,6 @@ struct request {
     struct curl_slist *aliases;
     struct response response;
     size_t head_bytes, skipped_bytes;
-    unsigned codings;    /* of the body */
     const char *refusal; /* what is wrong with its head; NULL: nothing */
     bool is_head_told, is_progress_due, is_aborted, is_forbidden, is_permitted, is_paused;
     bool is_crowded_out; /* too many names are being resolved */
@@ -70,9 +66,10 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
         return refuse(r, "the head of the answer is too long");
     if (r->is_head_told)
         return len; /* trailers */
-    r->codings += response_count_codings(bytes, len);
-    if (r->codings > CODINGS_MAX)
-        return refuse(r, "the answer is encoded more than once");
+    /* These curl undoes unasked, in whichever head of the request it finds them, and without end:
+     * gzip makes a thousand bytes of one. Others are undone where there is room (content.h). */
+    if (response_is_transfer_coded(bytes, len))
+        return refuse(r, "the answer is encoded on its way");
     response_take_line(&r->response, bytes, len);
     bool is_last = len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
     if (!is_last || r->response.status < 200 || is_redirect(r))
@@ -175,8 +172,6 @@ static void set_options(struct request *r)
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->header_list);
     (void)curl_easy_setopt(e, CURLOPT_HTTP200ALIASES, r->aliases);
     (void)curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    /* Asks for nothing (the header above says so), and undoes what a server does all the same. */
-    (void)curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "identity");
     (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
     (void)curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)CURL_BUFFER_BYTES);
@@ -209,7 +204,6 @@ static int start_hop(struct request *r)
         r->first = r->target;
     response_init(&r->response);
     r->head_bytes = r->skipped_bytes = 0;
-    r->codings = 0;
     r->refusal = NULL;
     r->is_forbidden = r->is_permitted = r->is_crowded_out = false;
     r->curl_error[0] = '\0';

@@ -59,7 +59,8 @@ struct request_ops {
     /* The head of the answer, not of a redirect. Returns 0, or −1 to abort. From curl: may not call
      * anything of this module. */
     int (*head)(const struct response *r, void *arg);
-    /* Bytes of the body, decoded. Returns 1: taken; 0: not now, give them again after
+    /* Bytes of the body, encoded as the head says: curl would undo it as well, but without end.
+     * Returns 1: taken; 0: not now, give them again (maybe with more behind) after
      * request_resume; −1: abort. From curl, likewise. */
     int (*data)(const uint8_t *bytes, size_t len, void *arg);
     /* After either of these, from the loop. */

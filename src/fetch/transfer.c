@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "fetch/connection.h"
+#include "fetch/content.h"
 #include "fetch/readahead.h"
 
 #include <errno.h>
@@ -127,6 +128,6 @@ void transfer_free(struct transfer *t)
         return;
     connection_close(t);
     readahead_restart(t, 0);
-    free(t->icy);
+    content_done(t);
     uv_close((uv_handle_t *)&t->timer, on_timer_closed);
 }

@@ -1,6 +1,7 @@
 """What is read is what is there, byte for byte, and with as few requests as can be."""
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 from lib import (CHANGED, CUT, DATA, END, ERROR, FAILED, HEAD, LIVE, MEDIA, OPEN_ENDED, OPENED, PAGE,
@@ -44,6 +45,60 @@ def test_ways_to_send(server, fetch, options, facts, ending):
     assert got == SONG and end.what == ending and end.length == SIZE
     assert len(server.log) == (8 if "piece" in options else 1)
     assert fetch.collect() == []
+
+
+def test_what_shrinks_a_lot_is_read_whole(server, fetch):
+    """A list in which much repeats itself, twenty times as long as what is sent of it."""
+    text = b"".join(b"#EXTINF:4.0,\nhttps://cdn.example/%s/%d.ts\n" % (b"x" * 150, i)
+                    for i in range(20_000))
+    server.add("/a", text, compress=True, type="application/vnd.apple.mpegurl")
+    source = fetch.source(server.url("/a"))
+    assert source.expect(HEAD).kind == PLAYLIST
+    got, end = whole(source)
+    assert got == text and end.what == END and len(server.log) == 1
+
+
+def peak_memory(fetch):
+    """[kB]"""
+    status = Path(f"/proc/{fetch.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+
+
+def test_what_inflates_without_end_takes_no_more_memory(server, fetch):
+    server.add("/plain", SONG, ranges=False)
+    server.add("/bomb", bytes(60_000_000), compress=True)
+    sources = [fetch.source(server.url("/plain")) for _ in range(8)]
+    for source in sources:
+        source.expect(HEAD)
+        source.reset()
+        assert source.read_exactly(0, 200_000) == SONG[:200_000]
+    before = peak_memory(fetch)
+    for source in sources:
+        source.drop()
+    sources = [fetch.source(server.url("/bomb")) for _ in range(8)]
+    for source in sources:
+        source.expect(HEAD)
+        source.reset()
+        assert source.read_exactly(0, 200_000) == bytes(200_000)
+    assert peak_memory(fetch) < before + 8_000
+
+
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip, gzip"}, {"Content-Encoding": "br"},
+                                     {"Content-Encoding": "gzip", "content-encoding": "gzip"},
+                                     {"Transfer-Encoding": "gzip, chunked"}])
+def test_encodings_that_nobody_asked_for(server, fetch, headers):
+    server.add("/a", gzip.compress(gzip.compress(SONG)), ranges=False, headers=headers)
+    failed = fetch.source(server.url("/a")).expect(FAILED)
+    assert failed.code == "source_failed" and "encod" in failed.why
+
+
+def test_not_the_encoding_that_is_said(server, fetch):
+    server.add("/a", SONG, ranges=False, headers={"Content-Encoding": "gzip"})
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    got, end = whole(source)
+    assert got == b"" and end.code == "source_failed"
+    assert "encoded" in source.expect(FAILED).why
 
 
 def test_empty_resources(server, fetch):
