@@ -270,6 +270,7 @@ static void ask(struct transfer *t, bool fresh)
     struct request_spec spec = {
         .url = res->base ? res->base : res->url,
         .headers = res->headers,
+        .home = res->home ? res->home : res->url,
         .from = t->asked,
         .end = ranges ? res->end : -1,
         .icy = res->wants_icy,

@@ -26,7 +26,7 @@ struct request {
     struct request_ops ops;
     char *url; /* of this hop */
     char *headers;
-    struct target first; /* where the source's credentials may go */
+    struct target home; /* where the source's credentials may go */
     struct target target;
     int64_t from, end;
     bool icy, fresh, has_proxy;
@@ -153,7 +153,7 @@ static int make_headers(struct request *r)
         own[n++] = "Icy-MetaData: 1";
     curl_slist_free_all(r->header_list);
     r->header_list = NULL;
-    return target_make_headers(r->headers, target_is_same(&r->first, &r->target), own,
+    return target_make_headers(r->headers, target_is_same(&r->home, &r->target), own,
                                &r->header_list);
 }
 
@@ -200,8 +200,6 @@ static int start_hop(struct request *r)
         e = -EACCES;
     if (e < 0)
         return e;
-    if (r->redirects == 0)
-        r->first = r->target;
     response_init(&r->response);
     r->head_bytes = r->skipped_bytes = 0;
     r->refusal = NULL;
@@ -328,7 +326,11 @@ int request_new(const struct request_context *context, const struct request_spec
     r->headers = strdup(spec->headers ? spec->headers : "");
     r->aliases = curl_slist_append(NULL, "ICY ");
     r->job.easy = curl_easy_init();
-    int e = r->url && r->headers && r->aliases && r->job.easy ? start_hop(r) : -ENOMEM;
+    int e = r->url && r->headers && r->aliases && r->job.easy ? 0 : -ENOMEM;
+    if (e == 0)
+        e = target_read(spec->home, &r->home);
+    if (e == 0)
+        e = start_hop(r);
     if (e < 0) {
         request_free(r);
         return e;

@@ -36,6 +36,7 @@ struct request_context {
 struct request_spec {
     const char *url;
     const char *headers; /* "Name: value\n" each; those that are the request's own are left out */
+    const char *home;    /* a URL: to its host alone go those that name the source's user */
     int64_t from;        /* [bytes] −1: no Range header, all of it */
     int64_t end;         /* [bytes] not this one and those behind; −1: all */
     bool icy;            /* ask for titles */

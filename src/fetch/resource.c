@@ -18,6 +18,7 @@ void resource_done(struct resource *r)
 {
     free(r->url);
     free(r->headers);
+    free(r->home);
     free(r->base);
     *r = (struct resource){ 0 };
 }

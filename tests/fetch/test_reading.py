@@ -256,6 +256,44 @@ def test_credentials_do_not_follow_a_redirect_elsewhere(server, fetch):
         assert other.log[0].headers["x-y"] == "z"
 
 
+def test_credentials_do_not_follow_a_list_elsewhere(server, fetch):
+    """What a worker opens beside the root takes its headers, but what names the user goes to the
+    root's own host only, wherever the list or a redirect leads."""
+    for path in ("/list", "/a", "/b", "/c", "/d"):
+        server.add(path, SONG)
+    server.add("/r", redirect=server.url("/c", host="localhost"))
+    server.add("/s", redirect=server.url("/d"))
+    source = fetch.source(server.url("/list"), "Cookie: c=1\nAuthorization: Basic x\nX-Key: k\n")
+    source.expect(HEAD)
+    source.reset()
+    for i, (url, asked, is_known) in enumerate([
+            (server.url("/a"), "/a", True), (server.url("/b", host="localhost"), "/b", False),
+            (server.url("/r"), "/c", False), (server.url("/s", host="localhost"), "/d", True)]):
+        assert source.open(i + 1, url).what == OPENED
+        source.read_exactly(1_400_000, 1000, stream=i + 1)
+        # Twice: the second time the place where the redirect led is asked directly.
+        assert len(server.requests(asked)) == 2
+        for request in server.requests(asked):
+            sent = request.headers
+            assert sent["x-key"] == "k"
+            assert ("cookie" in sent, "authorization" in sent) == (is_known, is_known)
+    # Headers that come with the URL are for its host.
+    assert source.open(9, server.url("/b", host="localhost"), "Cookie: own\n").what == OPENED
+    assert server.log[-1].headers["cookie"] == "own"
+
+
+def test_credentials_stay_where_they_are_after_a_redirect(server, fetch):
+    """The place that a redirect led to is asked directly when more is wanted."""
+    server.add("/song", SONG)
+    server.add("/a", redirect=server.url("/song", host="localhost"))
+    source = fetch.source(server.url("/a"), "Cookie: c=1\n")
+    source.expect(HEAD)
+    source.reset()
+    source.read_exactly(1_400_000, 1000)
+    assert len(server.requests("/song")) == 2
+    assert all("cookie" not in r.headers for r in server.requests("/song"))
+
+
 def test_cookies_are_not_kept(server, fetch):
     server.add("/a", b"x", headers={"Set-Cookie": "id=7"})
     for _ in range(2):
