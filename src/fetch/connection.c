@@ -116,7 +116,6 @@ static int on_data(const uint8_t *bytes, size_t len, void *arg)
         return 0;
     }
     t->byte_ns = clock_now_ns();
-    t->got += (int64_t)len;
     t->is_told_changed = r == -ESTALE;
     if (r == -EBADMSG) {
         t->verdict.verdict = VERDICT_FAILED;
@@ -209,8 +208,8 @@ static void complete(struct transfer *t)
     } else if (t->at < t->window.end) {
         finish(t, OVER_CHANGED); /* it has become shorter than what we have of it */
     } else if (end >= 0 && t->window.end < end) {
-        /* The server gives it in pieces, or less than it promised. */
-        if (t->window.end > t->start_end)
+        /* The server gives it in pieces, or less than it promised, or next to nothing each time. */
+        if (outage_brought_enough(t))
             ask(t, false);
         else
             lose(t, "the answer ended early");
@@ -281,7 +280,6 @@ static void ask(struct transfer *t, bool fresh)
     t->end = NOT_OVER;
     t->is_told_changed = false;
     t->start_end = t->window.end;
-    t->got = 0;
     t->at = t->window.end;
     t->byte_ns = clock_now_ns();
     int r = request_new(&t->context->request, &spec, &ops, &t->request);

@@ -47,9 +47,14 @@ uint64_t outage_pause_ms(struct transfer *t, int64_t after_s, uint64_t now_ns)
     return ms;
 }
 
+bool outage_brought_enough(const struct transfer *t)
+{
+    return t->window.end - t->start_end >= GOOD_BYTES;
+}
+
 void outage_note_bytes(struct transfer *t)
 {
-    if (t->got >= GOOD_BYTES && t->window.end > t->start_end)
+    if (outage_brought_enough(t))
         t->tries = 0;
 }
 

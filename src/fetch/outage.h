@@ -23,7 +23,10 @@ uint64_t outage_patience_ms(const struct transfer *t, uint64_t now_ns);
  * done the favour for longer than the limit at which sources are given up. */
 uint64_t outage_pause_ms(struct transfer *t, int64_t after_s, uint64_t now_ns);
 
-/* A connection that brought enough new bytes was a success: the tries before do not count. */
+/* True if the present connection, or the last one, has brought enough new bytes to be a success. */
+bool outage_brought_enough(const struct transfer *t);
+
+/* If it has, the tries before do not count. */
 void outage_note_bytes(struct transfer *t);
 
 /* Bytes beyond those of before have come: tells the owner, unless it had had none at all. */

@@ -96,7 +96,6 @@ struct transfer {
     uint64_t read_gap_ns;
     int64_t start_end;   /* window.end when the request began: progress is what is beyond */
     int64_t lost_end;    /* window.end at the last loss; −1: none */
-    int64_t got;         /* [bytes] of this request */
     size_t held;         /* [bytes] of `window`, as counted in held_bytes */
     bool is_outage_told; /* when it ends: not of one before the first answer */
     char why[256];       /* of the outage */

@@ -57,6 +57,28 @@ def test_flapping_server_is_not_hammered(server, fetch):
     assert gaps[-1] > gaps[0] and sum(gaps) > 1
 
 
+def test_a_trickle_is_told_of(server, fetch):
+    """What would take minutes to show its first 4 KiB is known by what there is."""
+    server.add("/a", SONG, rate=20, type="audio/mpeg")
+    source = fetch.source(server.url("/a"))
+    head = source.expect(HEAD)
+    assert (head.length, head.type) == (SIZE, "audio/mpeg")
+    source.reset()
+    got = source.read(0)
+    assert got.what == DATA and SONG.startswith(got.data)
+    source.drop()
+
+
+def test_pieces_of_a_byte_are_not_asked_for_at_once(server, fetch):
+    server.add("/a", SONG, piece=1)
+    source = fetch.source(server.url("/a"))
+    assert source.expect(HEAD).length == SIZE
+    assert len(server.log) < 20
+    source.reset()
+    assert source.read_exactly(0, 2) == SONG[:2]
+    source.drop()
+
+
 @pytest.mark.parametrize("shape", ["range", "no-range"])
 def test_stall(server, fetch, shape):
     server.add("/a", SONG, script=[dict(stall=300_000)], **SHAPES[shape])
