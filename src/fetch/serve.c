@@ -122,11 +122,12 @@ static void add_source(struct server *v, const struct fmsg *m, int sock)
     struct entry *e = NULL;
     AUTO_FD int fd = sock;
     HASH_FIND(hh, v->entries, &m->id, sizeof m->id, e);
-    if (e || fd < 0) {
+    if (e) {
         leave(v, "the daemon breaks the rules");
         return;
     }
-    if (fd >= v->context.request.descriptors_max) {
+    /* It gets lost on its way when this process can have no more. */
+    if (fd < 0 || fd >= v->context.request.descriptors_max) {
         say_failed(v, m->id, -EMFILE);
         return;
     }

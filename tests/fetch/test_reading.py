@@ -1,11 +1,12 @@
 """What is read is what is there, byte for byte, and with as few requests as can be."""
 import gzip
 import re
+import struct
 from pathlib import Path
 
 import pytest
 from lib import (CHANGED, CUT, DATA, END, ERROR, FAILED, HEAD, LIVE, MEDIA, OPEN_ENDED, OPENED, PAGE,
-                 PLAYLIST, RANGES, RECONNECTED, Fetch, Gone, noise, wait_for)
+                 PLAYLIST, RANGES, RECONNECTED, SOURCE, Fetch, Gone, Source, noise, texts, wait_for)
 from httpd import Server
 
 SIZE = 1_500_000
@@ -488,6 +489,19 @@ def test_more_sources_than_descriptors(server):
         for s in sources:
             s.drop()
         assert whole(fetch.source(server.url("/a")))[0] == SONG
+
+
+def test_a_source_whose_descriptor_got_lost(server, fetch):
+    """As it happens when the fetcher has no place for one: the others go on."""
+    server.add("/a", SONG)
+    other = fetch.source(server.url("/a"))
+    other.expect(HEAD)
+    lost = Source(fetch, 77)
+    body = struct.pack("=qIIII", -1, 0, 0, 0, 0) + texts(server.url("/a"), "", "", "", "")
+    fetch.say(SOURCE, lost, body)
+    assert lost.expect(FAILED).code == "internal"
+    lost.drop()
+    assert whole(other)[0] == SONG
 
 
 def test_it_ends_with_the_daemon(server):
