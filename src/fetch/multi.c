@@ -49,8 +49,10 @@ static void on_socket_event(uv_poll_t *poll, int status, int events)
 {
     struct watch *w = poll->data;
     int flags = 0;
+    /* Reading and writing tell curl what is wrong. Had it the error alone it could not know that a
+     * kept connection was closed when it was used again, which is nobody's loss: it tries anew. */
     if (status < 0)
-        flags = CURL_CSELECT_ERR;
+        flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
     if (events & UV_READABLE)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)

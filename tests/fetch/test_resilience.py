@@ -322,6 +322,16 @@ def test_http11_connection_that_died_in_the_pool(server, fetch):
     assert begin(server, fetch, "/b").read_all()[0] == SONG
 
 
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+def test_connection_that_dies_when_it_is_used_again(server, fetch, reset):
+    """As when a server ends idle connections just then: nothing was lost, so nothing is told."""
+    server.add("/a", SONG, piece=300_000, script=[{}, dict(raw=b"", reset=reset)])
+    source = begin(server, fetch)
+    got, end = source.read_all()
+    assert got == SONG and end.what == END
+    assert fetch.collect() == [] and len(server.log) == 5
+
+
 # ---- radio
 
 INTERVAL = 4096
