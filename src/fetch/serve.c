@@ -215,6 +215,15 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 
 /* ---- life ---- */
 
+/* The daemon starts another fetcher, with which every source goes on at its byte. */
+static void on_broken(void *arg)
+{
+    struct server *v = arg;
+    if (!v->is_over)
+        log_error("fetch", "curl can go on with nothing: out of memory?");
+    leave(v, "curl is broken");
+}
+
 static void on_poll_closed(uv_handle_t *handle)
 {
     struct server *v = handle->data;
@@ -265,7 +274,7 @@ int serve_run(const struct serve_config *config, int sock)
     v.context.request.descriptors_max = raise_descriptor_limit();
     unsigned names = (unsigned)v.context.request.descriptors_max / NAME_DESCRIPTORS;
     v.context.request.names_max = names < NAMES_MAX ? names : NAMES_MAX;
-    r = multi_new(&v.loop, &v.context.request.multi);
+    r = multi_new(&v.loop, on_broken, &v, &v.context.request.multi);
     if (r < 0)
         return r;
     r = uv_poll_init(&v.loop, &v.poll, sock);
