@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "fetch/content.h"
 #include "fetch/outage.h"
 #include "fetch/readahead.h"
 
@@ -103,51 +104,24 @@ static int on_head(const struct response *r, void *arg)
     resource_learn(res, r);
     t->at = t->verdict.from;
     t->is_open_ended = resource_is_open_ended(r);
-    t->has_icy = res->wants_icy && r->icy_interval > 0 && r->icy_interval <= ICY_INTERVAL_MAX;
-    if (t->has_icy && !t->icy)
-        t->icy = malloc(sizeof *t->icy);
-    if (t->has_icy && !t->icy)
-        return -1;
-    if (t->has_icy)
-        icy_init(t->icy, (size_t)r->icy_interval);
-    return 0;
-}
-
-/* Bytes of the resource from t->at on. Those that we have are compared, for a server that knows no
- * ranges begins again at the start; those before the window can only be believed. */
-static int take_bytes(const uint8_t *bytes, size_t len, void *arg)
-{
-    struct transfer *t = arg;
-    int64_t behind = t->window.end - t->at;
-    size_t old = behind <= 0 ? 0 : (uint64_t)behind < len ? (size_t)behind : len;
-    if (old > 0 && window_compare(&t->window, t->at, bytes, old) != 0) {
-        t->is_told_changed = true;
-        return -ESTALE;
-    }
-    t->at += (int64_t)len;
-    if (old == len)
-        return 0;
-    return readahead_append(t, bytes + old, len - old);
-}
-
-static void take_title(const char *title, void *arg)
-{
-    struct transfer *t = arg;
-    if (t->at == t->window.end) /* else it is read again, and was told */
-        t->ops.title(t->at, title, t->ops.arg);
+    return content_begin(t, r) < 0 ? -1 : 0;
 }
 
 static int on_data(const uint8_t *bytes, size_t len, void *arg)
 {
     struct transfer *t = arg;
-    if (readahead_bytes(t) >= readahead_limit(t)) {
+    int r = content_take(t, bytes, len);
+    if (r == 0) {
         t->state = PAUSED;
         return 0;
     }
     t->byte_ns = clock_now_ns();
-    t->got += (int64_t)len;
-    struct icy_ops ops = { .audio = take_bytes, .title = take_title, .arg = t };
-    int r = t->has_icy ? icy_feed(t->icy, bytes, len, &ops) : take_bytes(bytes, len, t);
+    t->is_told_changed = r == -ESTALE;
+    if (r == -EBADMSG) {
+        t->verdict.verdict = VERDICT_FAILED;
+        (void)snprintf(t->verdict.why, sizeof t->verdict.why,
+                       "what came is not encoded as it says");
+    }
     return r < 0 ? -1 : 1;
 }
 
@@ -234,8 +208,8 @@ static void complete(struct transfer *t)
     } else if (t->at < t->window.end) {
         finish(t, OVER_CHANGED); /* it has become shorter than what we have of it */
     } else if (end >= 0 && t->window.end < end) {
-        /* The server gives it in pieces, or less than it promised. */
-        if (t->window.end > t->start_end)
+        /* The server gives it in pieces, or less than it promised, or next to nothing each time. */
+        if (outage_brought_enough(t))
             ask(t, false);
         else
             lose(t, "the answer ended early");
@@ -295,6 +269,7 @@ static void ask(struct transfer *t, bool fresh)
     struct request_spec spec = {
         .url = res->base ? res->base : res->url,
         .headers = res->headers,
+        .home = res->home ? res->home : res->url,
         .from = t->asked,
         .end = ranges ? res->end : -1,
         .icy = res->wants_icy,
@@ -303,9 +278,8 @@ static void ask(struct transfer *t, bool fresh)
     struct request_ops ops = { on_head, on_data, on_progress, on_done, t };
     t->state = ASKING;
     t->end = NOT_OVER;
-    t->is_told_changed = t->has_icy = false;
+    t->is_told_changed = false;
     t->start_end = t->window.end;
-    t->got = 0;
     t->at = t->window.end;
     t->byte_ns = clock_now_ns();
     int r = request_new(&t->context->request, &spec, &ops, &t->request);
@@ -330,6 +304,13 @@ void connection_resume(struct transfer *t)
     t->byte_ns = clock_now_ns();
     set_timer(t, t->context->stall_ms);
     request_resume(t->request);
+}
+
+void connection_hurry(struct transfer *t)
+{
+    uint64_t ms = outage_patience_ms(t, clock_now_ns());
+    if (uv_timer_get_due_in(&t->timer) > ms)
+        set_timer(t, ms);
 }
 
 /* ---- time ---- */

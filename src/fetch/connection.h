@@ -15,4 +15,7 @@ void connection_close(struct transfer *t);
 /* Goes on with one that is PAUSED. */
 void connection_resume(struct transfer *t);
 
+/* A read waits now, for one that is WAITING: no longer than it has patience. */
+void connection_hurry(struct transfer *t);
+
 #endif

@@ -8,6 +8,8 @@ enum { IDLE_CONNECTIONS = 32 };
 
 struct multi {
     uv_loop_t *loop;
+    void (*broken)(void *arg);
+    void *arg;
     CURLM *curl;
     uv_timer_t timer;
     uv_prepare_t prepare;
@@ -41,7 +43,8 @@ static void collect_results(struct multi *m)
 static void drive(struct multi *m, curl_socket_t sock, int events)
 {
     int running;
-    (void)curl_multi_socket_action(m->curl, sock, events, &running);
+    if (curl_multi_socket_action(m->curl, sock, events, &running) != CURLM_OK)
+        m->broken(m->arg);
     collect_results(m);
 }
 
@@ -49,8 +52,10 @@ static void on_socket_event(uv_poll_t *poll, int status, int events)
 {
     struct watch *w = poll->data;
     int flags = 0;
+    /* Reading and writing tell curl what is wrong. Had it the error alone it could not know that a
+     * kept connection was closed when it was used again, which is nobody's loss: it tries anew. */
     if (status < 0)
-        flags = CURL_CSELECT_ERR;
+        flags = CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT;
     if (events & UV_READABLE)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
@@ -79,10 +84,8 @@ static struct watch *start_watch(struct multi *m, curl_socket_t sock)
     return w;
 }
 
-static int on_socket(CURL *easy, curl_socket_t sock, int what, void *arg, void *socket_arg)
+static int watch_socket(struct multi *m, struct watch *w, curl_socket_t sock, int what)
 {
-    struct multi *m = arg;
-    struct watch *w = socket_arg;
     if (what == CURL_POLL_REMOVE) {
         if (w) {
             (void)curl_multi_assign(m->curl, sock, NULL);
@@ -96,6 +99,15 @@ static int on_socket(CURL *easy, curl_socket_t sock, int what, void *arg, void *
         return -1;
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
     return uv_poll_start(&w->poll, events, on_socket_event) < 0 ? -1 : 0;
+}
+
+static int on_socket(CURL *easy, curl_socket_t sock, int what, void *arg, void *socket_arg)
+{
+    struct multi *m = arg;
+    int r = watch_socket(m, socket_arg, sock, what);
+    if (r < 0)
+        m->broken(m->arg); /* curl, told so, would have nothing to do with any socket any more */
+    return r;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -170,7 +182,7 @@ void multi_remove(struct multi_job *job)
     job->is_done = false;
 }
 
-int multi_new(uv_loop_t *loop, struct multi **ret_multi)
+int multi_new(uv_loop_t *loop, void (*broken)(void *arg), void *arg, struct multi **ret_multi)
 {
     struct multi *m = calloc(1, sizeof *m);
     if (!m)
@@ -181,6 +193,8 @@ int multi_new(uv_loop_t *loop, struct multi **ret_multi)
         return -ENOMEM;
     }
     m->loop = loop;
+    m->broken = broken;
+    m->arg = arg;
     m->touched.next = m->touched.prev = &m->touched;
     (void)uv_timer_init(loop, &m->timer);
     (void)uv_prepare_init(loop, &m->prepare);

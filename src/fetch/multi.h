@@ -26,8 +26,9 @@ struct multi_job {
     void (*settle)(struct multi_job *job); /* may free the job */
 };
 
-/* Returns 0 or -ENOMEM. */
-int multi_new(uv_loop_t *loop, struct multi **ret_multi);
+/* `broken` is called when curl can go on with none of its transfers: from its callbacks as well, so
+ * that nothing of this module may be called there. Returns 0 or -ENOMEM. */
+int multi_new(uv_loop_t *loop, void (*broken)(void *arg), void *arg, struct multi **ret_multi);
 
 /* All jobs must be gone. The memory goes when the loop has closed the handles. */
 void multi_free(struct multi *m);

@@ -17,8 +17,7 @@ void outage_begin(struct transfer *t, const char *why, uint64_t now_ns)
     (void)snprintf(t->why, sizeof t->why, "%s", why);
 }
 
-/* [ms] until it is given up; 0: now. */
-static uint64_t patience_ms(const struct transfer *t, uint64_t now_ns)
+uint64_t outage_patience_ms(const struct transfer *t, uint64_t now_ns)
 {
     uint64_t since = t->outage_ns > t->wanted_ns ? t->outage_ns : t->wanted_ns;
     uint64_t limit = t->resource->is_known ? t->context->give_up_ms : OUTAGE_OPEN_MS;
@@ -29,7 +28,8 @@ static uint64_t patience_ms(const struct transfer *t, uint64_t now_ns)
 bool outage_is_given_up(const struct transfer *t, uint64_t now_ns)
 {
     return t->is_wanted && t->tries > 0 &&
-           (patience_ms(t, now_ns) == 0 || (!t->resource->is_known && t->tries >= OPEN_TRIES - 1));
+           (outage_patience_ms(t, now_ns) == 0 ||
+            (!t->resource->is_known && t->tries >= OPEN_TRIES - 1));
 }
 
 uint64_t outage_pause_ms(struct transfer *t, int64_t after_s, uint64_t now_ns)
@@ -37,16 +37,24 @@ uint64_t outage_pause_ms(struct transfer *t, int64_t after_s, uint64_t now_ns)
     uint32_t random = 0;
     (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
     uint64_t ms = backoff_ms(t->tries++, random);
-    if (after_s >= 0 && (uint64_t)after_s * 1000 > ms)
-        ms = (uint64_t)after_s * 1000;
-    if (t->is_wanted && ms > patience_ms(t, now_ns))
-        ms = patience_ms(t, now_ns);
+    if (after_s > 0) {
+        uint64_t asked_ms = (uint64_t)after_s * 1000;
+        asked_ms = asked_ms < t->context->give_up_ms ? asked_ms : t->context->give_up_ms;
+        ms = ms > asked_ms ? ms : asked_ms;
+    }
+    if (t->is_wanted && ms > outage_patience_ms(t, now_ns))
+        ms = outage_patience_ms(t, now_ns);
     return ms;
+}
+
+bool outage_brought_enough(const struct transfer *t)
+{
+    return t->window.end - t->start_end >= GOOD_BYTES;
 }
 
 void outage_note_bytes(struct transfer *t)
 {
-    if (t->got >= GOOD_BYTES && t->window.end > t->start_end)
+    if (outage_brought_enough(t))
         t->tries = 0;
 }
 

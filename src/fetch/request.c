@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fetch/resolver.h"
 #include "fetch/target.h"
 
 #include <errno.h>
@@ -13,9 +14,6 @@
 
 enum {
     REDIRECT_BODY_MAX = 65536, /* [bytes] read for the sake of the connection */
-    /* gzip makes a thousand bytes of one. Wrapped in itself a few kilobytes become hours of work,
-     * in which no other source gets a byte. */
-    CODINGS_MAX = 1,
     /* What waits in the kernel while the reader is paused counts against a thousand sources. */
     RECEIVE_BUFFER_BYTES = 256 * 1024,
     WHY_MAX = 256,
@@ -28,7 +26,7 @@ struct request {
     struct request_ops ops;
     char *url; /* of this hop */
     char *headers;
-    struct target first; /* where the source's credentials may go */
+    struct target home; /* where the source's credentials may go */
     struct target target;
     int64_t from, end;
     bool icy, fresh, has_proxy;
@@ -37,9 +35,9 @@ struct request {
     struct curl_slist *aliases;
     struct response response;
     size_t head_bytes, skipped_bytes;
-    unsigned codings;    /* of the body */
     const char *refusal; /* what is wrong with its head; NULL: nothing */
     bool is_head_told, is_progress_due, is_aborted, is_forbidden, is_permitted, is_paused;
+    bool is_crowded_out; /* too many names are being resolved */
     char curl_error[CURL_ERROR_SIZE];
     char why[WHY_MAX];
 };
@@ -68,9 +66,10 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
         return refuse(r, "the head of the answer is too long");
     if (r->is_head_told)
         return len; /* trailers */
-    r->codings += response_count_codings(bytes, len);
-    if (r->codings > CODINGS_MAX)
-        return refuse(r, "the answer is encoded more than once");
+    /* These curl undoes unasked, in whichever head of the request it finds them, and without end:
+     * gzip makes a thousand bytes of one. Others are undone where there is room (content.h). */
+    if (response_is_transfer_coded(bytes, len))
+        return refuse(r, "the answer is encoded on its way");
     response_take_line(&r->response, bytes, len);
     bool is_last = len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
     if (!is_last || r->response.status < 200 || is_redirect(r))
@@ -100,6 +99,15 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     r->is_aborted = taken < 0;
     r->is_paused = taken == 0;
     return taken > 0 ? len : taken == 0 ? CURL_WRITEFUNC_PAUSE : 0;
+}
+
+static int on_resolve(void *state, void *reserved, void *arg)
+{
+    struct request *r = arg;
+    struct sockaddr_storage literal;
+    bool is_name = r->has_proxy || !address_read_literal(r->target.host, &literal);
+    r->is_crowded_out = is_name && resolver_count_running() >= r->context->names_max;
+    return r->is_crowded_out;
 }
 
 /* Here, after all names are resolved, the address is decided about: what a name resolved to a
@@ -145,7 +153,7 @@ static int make_headers(struct request *r)
         own[n++] = "Icy-MetaData: 1";
     curl_slist_free_all(r->header_list);
     r->header_list = NULL;
-    return target_make_headers(r->headers, target_is_same(&r->first, &r->target), own,
+    return target_make_headers(r->headers, target_is_same(&r->home, &r->target), own,
                                &r->header_list);
 }
 
@@ -164,8 +172,6 @@ static void set_options(struct request *r)
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->header_list);
     (void)curl_easy_setopt(e, CURLOPT_HTTP200ALIASES, r->aliases);
     (void)curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    /* Asks for nothing (the header above says so), and undoes what a server does all the same. */
-    (void)curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "identity");
     (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
     (void)curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)CURL_BUFFER_BYTES);
@@ -175,6 +181,9 @@ static void set_options(struct request *r)
     (void)curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
     (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
+    (void)curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* waits for no name that nobody wants */
+    (void)curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+    (void)curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, r);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
     (void)curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
@@ -191,13 +200,10 @@ static int start_hop(struct request *r)
         e = -EACCES;
     if (e < 0)
         return e;
-    if (r->redirects == 0)
-        r->first = r->target;
     response_init(&r->response);
     r->head_bytes = r->skipped_bytes = 0;
-    r->codings = 0;
     r->refusal = NULL;
-    r->is_forbidden = r->is_permitted = false;
+    r->is_forbidden = r->is_permitted = r->is_crowded_out = false;
     r->curl_error[0] = '\0';
     e = make_headers(r);
     if (e < 0)
@@ -215,9 +221,11 @@ static enum request_end end_of(const struct request *r)
         return REQUEST_ABORTED;
     if (r->is_forbidden && !r->is_permitted)
         return REQUEST_FORBIDDEN;
+    if (r->is_crowded_out)
+        return REQUEST_LOST;
     switch (r->job.result) {
-    case CURLE_OK:
-        return REQUEST_COMPLETE;
+    case CURLE_OK: /* for curl a head that breaks off is one, too */
+        return r->is_head_told ? REQUEST_COMPLETE : REQUEST_LOST;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -245,6 +253,10 @@ static void finish_by_curl(struct request *r)
     const char *detail = r->curl_error[0] ? r->curl_error : curl_easy_strerror(r->job.result);
     if (end == REQUEST_FORBIDDEN)
         detail = "its address is private";
+    else if (r->is_crowded_out)
+        detail = "too many names are being resolved";
+    else if (r->job.result == CURLE_OK)
+        detail = "the connection ended within the head of the answer";
     else if (r->refusal)
         detail = r->refusal;
     finish(r, end, detail);
@@ -314,7 +326,11 @@ int request_new(const struct request_context *context, const struct request_spec
     r->headers = strdup(spec->headers ? spec->headers : "");
     r->aliases = curl_slist_append(NULL, "ICY ");
     r->job.easy = curl_easy_init();
-    int e = r->url && r->headers && r->aliases && r->job.easy ? start_hop(r) : -ENOMEM;
+    int e = r->url && r->headers && r->aliases && r->job.easy ? 0 : -ENOMEM;
+    if (e == 0)
+        e = target_read(spec->home, &r->home);
+    if (e == 0)
+        e = start_hop(r);
     if (e < 0) {
         request_free(r);
         return e;

@@ -30,11 +30,13 @@ struct request_context {
     /* No connection gets this descriptor or a higher one: without any left, not even the daemon's
      * messages could be received. */
     int descriptors_max;
+    unsigned names_max; /* resolved at a time, those included that nobody waits for any more */
 };
 
 struct request_spec {
     const char *url;
     const char *headers; /* "Name: value\n" each; those that are the request's own are left out */
+    const char *home;    /* a URL: to its host alone go those that name the source's user */
     int64_t from;        /* [bytes] −1: no Range header, all of it */
     int64_t end;         /* [bytes] not this one and those behind; −1: all */
     bool icy;            /* ask for titles */
@@ -58,7 +60,8 @@ struct request_ops {
     /* The head of the answer, not of a redirect. Returns 0, or −1 to abort. From curl: may not call
      * anything of this module. */
     int (*head)(const struct response *r, void *arg);
-    /* Bytes of the body, decoded. Returns 1: taken; 0: not now, give them again after
+    /* Bytes of the body, encoded as the head says: curl would undo it as well, but without end.
+     * Returns 1: taken; 0: not now, give them again (maybe with more behind) after
      * request_resume; −1: abort. From curl, likewise. */
     int (*data)(const uint8_t *bytes, size_t len, void *arg);
     /* After either of these, from the loop. */

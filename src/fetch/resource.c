@@ -18,6 +18,7 @@ void resource_done(struct resource *r)
 {
     free(r->url);
     free(r->headers);
+    free(r->home);
     free(r->base);
     *r = (struct resource){ 0 };
 }
@@ -90,6 +91,9 @@ static void judge_body(const struct resource *r, const struct response *a, int64
     } else if (partial && (j->from > (asked > 0 ? asked : 0) || (a->is_encoded && j->from > 0))) {
         j->verdict = VERDICT_FAILED;
         (void)snprintf(j->why, sizeof j->why, "the server sent other bytes than were asked for");
+    } else if (a->is_unreadable) {
+        j->verdict = VERDICT_FAILED;
+        (void)snprintf(j->why, sizeof j->why, "it is in an encoding that was not asked for");
     }
 }
 

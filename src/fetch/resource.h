@@ -12,6 +12,7 @@
 struct resource {
     char *url; /* as it was given; owned, like the rest */
     char *headers;
+    char *home;  /* the URL that the headers were given for; NULL: this one */
     char *base;  /* where the redirects led, asked directly from then on; NULL: not yet known */
     int64_t end; /* [bytes] nothing from here on is wanted; −1: all */
     bool wants_icy;

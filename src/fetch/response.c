@@ -69,6 +69,30 @@ static void take_retry(struct response *r, const char *value)
     }
 }
 
+static bool is_word(const char *word, size_t len, const char *const *words)
+{
+    for (; *words; words++) {
+        if (strlen(*words) == len && strncasecmp(word, *words, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Content-Encoding: nothing was asked for, but some servers have their files in one form only. */
+static void take_encoding(struct response *r, const char *value)
+{
+    static const char *const none[] = { "identity", "none", NULL };
+    static const char *const known[] = { "gzip", "x-gzip", "deflate", NULL };
+    for (const char *at = value + strspn(value, ", \t"); *at; at += strspn(at, ", \t")) {
+        size_t len = strcspn(at, ", \t");
+        if (!is_word(at, len, none)) {
+            r->is_unreadable = r->is_unreadable || r->is_encoded || !is_word(at, len, known);
+            r->is_encoded = true;
+        }
+        at += len;
+    }
+}
+
 static void take_header(struct response *r, const char *name, const char *value)
 {
     if (strcasecmp(name, "content-length") == 0)
@@ -78,7 +102,7 @@ static void take_header(struct response *r, const char *name, const char *value)
     else if (strcasecmp(name, "accept-ranges") == 0)
         r->accepts_ranges = strcasecmp(value, "bytes") == 0;
     else if (strcasecmp(name, "content-encoding") == 0)
-        r->is_encoded = *value && strcasecmp(value, "identity") != 0;
+        take_encoding(r, value);
     else if (strcasecmp(name, "transfer-encoding") == 0)
         r->is_chunked = strcasecmp(value, "identity") != 0;
     else if (strcasecmp(name, "content-type") == 0)
@@ -121,31 +145,22 @@ void response_take_line(struct response *r, const char *line, size_t len)
     take_header(r, text, value);
 }
 
-static bool is_word(const char *s, size_t len, const char *word)
+bool response_is_transfer_coded(const char *line, size_t len)
 {
-    return len == strlen(word) && strncasecmp(s, word, len) == 0;
-}
-
-unsigned response_count_codings(const char *line, size_t len)
-{
+    static const char *const name[] = { "transfer-encoding", NULL };
+    static const char *const none[] = { "identity", "chunked", NULL };
     const char *colon = memchr(line, ':', len);
-    size_t name_len = colon ? (size_t)(colon - line) : 0;
-    if (!is_word(line, name_len, "content-encoding") &&
-        !is_word(line, name_len, "transfer-encoding"))
-        return 0;
-    unsigned n = 0;
+    if (!colon || !is_word(line, (size_t)(colon - line), name))
+        return false;
     const char *end = line + len;
-    for (const char *at = colon + 1; at < end;) {
+    for (const char *at = colon + 1; at < end; at++) {
         const char *word = at;
         while (at < end && *at != ',' && !isspace((unsigned char)*at))
             at++;
-        size_t word_len = (size_t)(at - word);
-        if (word_len > 0 && !is_word(word, word_len, "identity") &&
-            !is_word(word, word_len, "chunked"))
-            n++;
-        at += at < end;
+        if (at > word && !is_word(word, (size_t)(at - word), none))
+            return true;
     }
-    return n;
+    return false;
 }
 
 const char *response_validator(const struct response *r)

@@ -12,7 +12,8 @@ struct response {
     unsigned status;
     bool is_http1;          /* its body may end with the connection; or it is older */
     bool accepts_ranges;    /* Accept-Ranges: bytes */
-    bool is_encoded;        /* a Content-Encoding: lengths and ranges are of the encoded form */
+    bool is_encoded;        /* gzip or deflate: lengths and ranges are of the encoded form */
+    bool is_unreadable;     /* another encoding, or several one upon the other */
     bool is_chunked;        /* a Transfer-Encoding */
     bool is_icy;            /* a header of an internet radio */
     int64_t content_length; /* [bytes]; −1: not said */
@@ -33,8 +34,8 @@ void response_init(struct response *r);
 /* Takes one line of the head, with or without its line end. A status line begins a new answer. */
 void response_take_line(struct response *r, const char *line, size_t len);
 
-/* How many codings a line of the head says that the body is wrapped in, beside chunks. */
-unsigned response_count_codings(const char *line, size_t len);
+/* True for a line of a head, however long, that names a coding of the transfer beside chunks. */
+bool response_is_transfer_coded(const char *line, size_t len);
 
 /* What tells one version of a resource from another: the ETag, else Last-Modified, else "". */
 const char *response_validator(const struct response *r);

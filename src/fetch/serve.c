@@ -25,6 +25,8 @@ enum {
     /* Descriptors for the resolver, and for a source that can only be refused. */
     SPARE_DESCRIPTORS = 64,
     DESCRIPTORS_MAX = 1 << 20,
+    NAMES_MAX = 256, /* resolved at a time; each takes a thread and some descriptors */
+    NAME_DESCRIPTORS = 8,
 };
 
 struct entry {
@@ -120,11 +122,12 @@ static void add_source(struct server *v, const struct fmsg *m, int sock)
     struct entry *e = NULL;
     AUTO_FD int fd = sock;
     HASH_FIND(hh, v->entries, &m->id, sizeof m->id, e);
-    if (e || fd < 0) {
+    if (e) {
         leave(v, "the daemon breaks the rules");
         return;
     }
-    if (fd >= v->context.request.descriptors_max) {
+    /* It gets lost on its way when this process can have no more. */
+    if (fd < 0 || fd >= v->context.request.descriptors_max) {
         say_failed(v, m->id, -EMFILE);
         return;
     }
@@ -212,6 +215,15 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 
 /* ---- life ---- */
 
+/* The daemon starts another fetcher, with which every source goes on at its byte. */
+static void on_broken(void *arg)
+{
+    struct server *v = arg;
+    if (!v->is_over)
+        log_error("fetch", "curl can go on with nothing: out of memory?");
+    leave(v, "curl is broken");
+}
+
 static void on_poll_closed(uv_handle_t *handle)
 {
     struct server *v = handle->data;
@@ -260,7 +272,9 @@ int serve_run(const struct serve_config *config, int sock)
         .held_bytes = &v.held_bytes,
     };
     v.context.request.descriptors_max = raise_descriptor_limit();
-    r = multi_new(&v.loop, &v.context.request.multi);
+    unsigned names = (unsigned)v.context.request.descriptors_max / NAME_DESCRIPTORS;
+    v.context.request.names_max = names < NAMES_MAX ? names : NAMES_MAX;
+    r = multi_new(&v.loop, on_broken, &v, &v.context.request.multi);
     if (r < 0)
         return r;
     r = uv_poll_init(&v.loop, &v.poll, sock);

@@ -259,9 +259,16 @@ static int open_stream(struct source *s, const struct smsg *m)
     if (i == STREAMS || find_slot(s, m->stream))
         return -EPROTO;
     struct slot *slot = &s->slots[i];
-    const char *headers = *m->headers ? m->headers : s->slots[0].stream->resource.headers;
-    if (make_stream(slot, m->stream, m->url, headers) < 0)
+    const struct resource *root = &s->slots[0].stream->resource;
+    bool inherits = *m->headers == '\0';
+    if (make_stream(slot, m->stream, m->url, inherits ? root->headers : m->headers) < 0)
         return -ENOMEM;
+    /* A list may name any host: what is the user's is still for the root's only. */
+    slot->stream->resource.home = inherits ? strdup(root->url) : NULL;
+    if (inherits && !slot->stream->resource.home) {
+        close_slot(slot);
+        return -ENOMEM;
+    }
     slot->serial = m->open.serial;
     slot->is_opening = true;
     slot->stream->resource.end = m->open.end;

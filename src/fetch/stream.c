@@ -1,5 +1,7 @@
 #include "fetch/stream.h"
 
+#include "base/clock.h"
+#include "fetch/outage.h"
 #include "fetch/sniff.h"
 
 #include <errno.h>
@@ -33,7 +35,8 @@ static void note_change(struct stream *s)
     s->ops.changed(s, s->ops.arg);
 }
 
-/* As soon as its kind can be told: the first bytes are there, or all there are. */
+/* As soon as its kind can be told: the first bytes are there, or all there are, or as many as came
+ * in the time in which others are given up. */
 static void tell_known(struct stream *s, const struct transfer *t)
 {
     struct window const *w = &t->window;
@@ -42,7 +45,8 @@ static void tell_known(struct stream *s, const struct transfer *t)
     bool enough = window_len(w) >= SNIFF_BYTES || w->begin > 0 || t->state == OVER;
     /* A trickling radio need not be waited for once it has shown something. */
     bool live = s->resource.facts & FETCH_LIVE && window_len(w) > 0;
-    if (!enough && !live)
+    bool late = clock_now_ns() - s->start_ns >= OUTAGE_OPEN_MS * NS_PER_MS;
+    if (!enough && !live && !late)
         return;
     uint8_t bytes[SNIFF_BYTES];
     struct iovec iov;
@@ -283,6 +287,7 @@ void stream_free(struct stream *s)
 
 void stream_start(struct stream *s, int64_t at)
 {
+    s->start_ns = clock_now_ns();
     transfer_start(s->transfer[0], at);
 }
 

@@ -43,6 +43,7 @@ struct stream {
     const struct transfer_context *context;
     struct transfer *transfer[STREAM_TRANSFERS];
     unsigned current;
+    uint64_t start_ns;
     bool is_known_told;
     bool is_failed; /* for good: `failure` */
     struct judgement failure;

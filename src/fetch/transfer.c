@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "fetch/connection.h"
+#include "fetch/content.h"
 #include "fetch/readahead.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@ static void fill(struct transfer *t)
         connection_open(t);
     else if (t->state == PAUSED)
         connection_resume(t);
+    else if (t->state == WAITING && t->is_wanted)
+        connection_hurry(t);
 }
 
 static void note_read(struct transfer *t)
@@ -125,6 +128,6 @@ void transfer_free(struct transfer *t)
         return;
     connection_close(t);
     readahead_restart(t, 0);
-    free(t->icy);
+    content_done(t);
     uv_close((uv_handle_t *)&t->timer, on_timer_closed);
 }

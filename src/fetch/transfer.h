@@ -1,7 +1,8 @@
 /*
  * A transfer: one place in a resource that is read from, a window of bytes before it and the
  * request that fills the window. Hides that connections end: it resumes at the byte. Here is the
- * reader's side; connection.c asks and takes answers, outage.c knows when to ask again, readahead.c
+ * reader's side; connection.c asks and takes answers, content.c
+ * what is in them, outage.c knows when to ask again, readahead.c
  * how much to have.
  *
  *              start                 head               window full
@@ -16,6 +17,7 @@
 #define TUTTI_FETCH_TRANSFER_H
 
 #include "fetch/icy.h"
+#include "fetch/inflate.h"
 #include "fetch/request.h"
 #include "fetch/resource.h"
 #include "fetch/window.h"
@@ -78,8 +80,11 @@ struct transfer {
     bool is_active; /* the owner reads here, not elsewhere */
     bool is_wanted; /* a read waits for the next byte */
     bool is_open_ended;
-    bool has_icy;
+    /* the body: content.c */
+    bool has_icy, is_encoded;
     struct icy *icy;
+    struct inflate *inflate;
+    size_t n_inflated;        /* [bytes] of the piece that did not fit */
     struct judgement verdict; /* on the answer that was aborted */
     bool is_told_changed;     /* the bytes that came differ from those we have */
     /* an outage, and the tries to end it */
@@ -91,7 +96,6 @@ struct transfer {
     uint64_t read_gap_ns;
     int64_t start_end;   /* window.end when the request began: progress is what is beyond */
     int64_t lost_end;    /* window.end at the last loss; −1: none */
-    int64_t got;         /* [bytes] of this request */
     size_t held;         /* [bytes] of `window`, as counted in held_bytes */
     bool is_outage_told; /* when it ends: not of one before the first answer */
     char why[256];       /* of the outage */

@@ -128,11 +128,10 @@ static const struct call fetch_calls[] = {
     CALL(mincore),
     CALL(mlock),
     CALL(munlock),
-    CALL_IF(socket, ONLY_UNIX), /* the name service's daemons */
     CALL_IF(socket, ONLY_INET),
     CALL_IF(socket, ONLY_INET6),
     CALL_IF(socket, ONLY_NETLINK_ROUTE), /* which addresses this machine has */
-    CALL_IF(socketpair, ONLY_UNIX),
+    CALL_IF(socketpair, ONLY_UNIX_CONNECTED),
     CALL(connect),
     CALL(bind),
     CALL(sendto),
@@ -253,7 +252,7 @@ static const struct call extract_refused[] = {
  * not know sockets that have a path. Name resolution asks its daemons first, and does without them
  * where there is no such family. A pair is connected already, unless it is of datagrams: those can
  * be sent elsewhere. */
-static const struct call extract_no_family[] = {
+static const struct call no_family[] = {
     CALL_IF(socket, ONLY_UNIX), CALL_IF(socketpair, ONLY_UNIX_DATAGRAMS),
     CALL_IF(socketpair, ONLY_UNIX_RAW), /* another name for datagrams */
 };
@@ -284,6 +283,12 @@ unsigned calls_condition(enum call_only only, struct scmp_arg_cmp ret[CALL_CONDI
         [ONLY_UNIX_RAW] = { 2,
                             { { 0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_UNIX },
                               { 1, SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, SOCK_RAW } } },
+        /* One bit is all that tells a pair of streams from one of packets. */
+        [ONLY_UNIX_CONNECTED] = { 2,
+                                  { { 0, SCMP_CMP_EQ, AF_UNIX, 0 },
+                                    { 1, SCMP_CMP_MASKED_EQ,
+                                      SOCK_TYPE_MASK & ~(SOCK_STREAM ^ SOCK_SEQPACKET),
+                                      SOCK_STREAM } } },
         [ONLY_INET] = { 1, { { 0, SCMP_CMP_EQ, AF_INET, 0 } } },
         [ONLY_INET6] = { 1, { { 0, SCMP_CMP_EQ, AF_INET6, 0 } } },
         [ONLY_NETLINK_ROUTE] = { 2,
@@ -334,8 +339,8 @@ bool calls_refused(enum sandbox_profile profile, struct calls *ret)
 
 bool calls_no_family(enum sandbox_profile profile, struct calls *ret)
 {
-    *ret = LIST(extract_no_family);
-    return profile == SANDBOX_EXTRACT;
+    *ret = LIST(no_family);
+    return profile == SANDBOX_FETCH || profile == SANDBOX_EXTRACT;
 }
 
 bool calls_missing(enum sandbox_profile profile, struct calls *ret)

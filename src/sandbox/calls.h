@@ -25,6 +25,7 @@ enum call_only {
     ONLY_UNIX,    /* a socket of this family */
     ONLY_UNIX_DATAGRAMS,
     ONLY_UNIX_RAW,
+    ONLY_UNIX_CONNECTED, /* a pair of any other type: nothing can be sent elsewhere */
     ONLY_INET,
     ONLY_INET6,
     ONLY_NETLINK_ROUTE,

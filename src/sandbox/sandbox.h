@@ -8,8 +8,8 @@
  *   profile  other system calls         files                            network
  *   ZYGOTE   death, with a reason       none                             none
  *   WORKER   death, with a reason       none                             none
- *   FETCH    EPERM; exec and the like:  read: certificates, what name    clients only
- *            death, with a reason       resolution needs
+ *   FETCH    EPERM; exec and the like:  read: certificates, what name    clients only; no Unix
+ *            death, with a reason       resolution needs                 sockets but pairs
  *   EXTRACT  allowed, but for those     read and run: programs; write:   any, but no Unix
  *            that administer a machine, what the caller names            sockets but pairs
  *            leave the process group or

@@ -3,6 +3,7 @@
 A debugger has the worker make the attempt, so that what is tested is what tutti-worker has put up
 around itself. tests/unit/test_sandbox.c has many more attempts, and each wall alone.
 """
+import errno
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ import pytest
 from lib import BUILD, DEADLINE, frames_of, procs
 from lib.client import PLENTY, Client
 from lib.daemon import lacking, run_tuttid
+from lib.network import bot, net, server  # noqa: F401
 
 INJECT = BUILD / "tests/sandbox/inject"
 OLD_KERNEL = BUILD / "tests/sandbox/old_kernel"
@@ -142,6 +144,21 @@ def test_what_a_worker_is_refused(new_daemon, media):
         assert client.control.terminal(started["play_id"])["frames"] == frames_of(20 * 48000)
         client.audio.wait_ends(started["channel"]).check()
         assert "died" not in daemon.stderr()
+
+
+@needs_walls
+def test_the_fetcher_is_kept_from_its_user(net, server, bot, media):
+    """The daemon's socket and those of other services let in whoever is of this user."""
+    with open(media.wav(3.0), "rb") as file:
+        server.add("/kept.wav", file.read(), type="audio/wav")
+    assert bot.play_through(server.url("/kept.wav", "localhost")).end["type"] == "finished"
+    fetcher = next(p for p in net.processes() if p.name == "tutti-fetch")
+    for kind in (1, 2, 5):
+        assert inject(fetcher, "call", "socket", 1, kind, 0) == f"returned -{errno.EAFNOSUPPORT}", kind
+    assert inject(fetcher, "call", "socketpair", 1, 2, 0, "@xxxxxxxx") == f"returned -{errno.EAFNOSUPPORT}"
+    assert inject(fetcher, "call", "socketpair", 1, 1, 0, "@xxxxxxxx") == "returned 0"
+    assert int(inject(fetcher, "call", "socket", 2, 1, 0).split()[1]) > 3
+    assert bot.play_through(server.url("/kept.wav")).end["type"] == "finished"
 
 
 def test_a_worker_forges_no_line_of_the_log(new_daemon, media):

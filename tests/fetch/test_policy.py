@@ -1,15 +1,10 @@
 """Which addresses are connected to. Inside a network namespace of its own, whose loopback carries
 public addresses beside private ones and whose /etc/hosts says what names mean."""
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).resolve()
-PUBLIC, PRIVATE = "1.2.3.4", "10.1.2.3"
-PUBLIC6, PRIVATE6 = "2a00:1450::1", "fd00::1"
+from namespace import PRIVATE, PRIVATE6, PUBLIC, PUBLIC6, inside
 
 HOSTS = f"""127.0.0.1 localhost
 {PUBLIC} public.example
@@ -20,37 +15,6 @@ HOSTS = f"""127.0.0.1 localhost
 169.254.169.254 metadata.example
 ::ffff:10.1.2.3 mapped.example
 """
-
-NAMESPACE = ["unshare", "-rnm"]
-
-
-def may_unshare():
-    try:
-        return subprocess.run([*NAMESPACE, "sh", "-c", "ip link set lo up && mount -t tmpfs x /mnt"],
-                              capture_output=True, timeout=20).returncode == 0
-    except OSError:
-        return False
-
-
-def inside(case):
-    """Runs one of the cases below in a namespace."""
-    if not may_unshare():
-        pytest.skip("network namespaces are not permitted here (unshare -rnm)")
-    script = "\n".join([
-        "set -e", "ip link set lo up",
-        f"ip addr add {PUBLIC}/32 dev lo", f"ip addr add {PRIVATE}/32 dev lo",
-        "ip addr add 169.254.169.254/32 dev lo",
-        f"ip addr add {PUBLIC6}/128 dev lo nodad || true",
-        f"ip addr add {PRIVATE6}/128 dev lo nodad || true",
-        'printf %s "$HOSTS" > "$DIR/hosts"', 'mount --bind "$DIR/hosts" /etc/hosts',
-        f"exec {sys.executable} -B {HERE} {case}"])
-    import tempfile
-    with tempfile.TemporaryDirectory() as directory:
-        done = subprocess.run([*NAMESPACE, "sh", "-c", script], timeout=120, text=True,
-                              capture_output=True,
-                              env={**os.environ, "HOSTS": HOSTS, "DIR": directory})
-    assert done.returncode == 0, done.stdout + done.stderr
-
 
 CASES = {}
 
@@ -209,10 +173,9 @@ def proxies():
 
 @pytest.mark.parametrize("name", CASES)
 def test_policy(name):
-    inside(name)
+    inside(__file__, name, {"/etc/hosts": HOSTS})
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE.parent))
     import lib  # noqa: F401 (finds tests/lib)
     CASES[sys.argv[1]]()

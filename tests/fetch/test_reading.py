@@ -1,10 +1,12 @@
 """What is read is what is there, byte for byte, and with as few requests as can be."""
 import gzip
 import re
+import struct
+from pathlib import Path
 
 import pytest
 from lib import (CHANGED, CUT, DATA, END, ERROR, FAILED, HEAD, LIVE, MEDIA, OPEN_ENDED, OPENED, PAGE,
-                 PLAYLIST, RANGES, RECONNECTED, Fetch, Gone, noise, wait_for)
+                 PLAYLIST, RANGES, RECONNECTED, SOURCE, Fetch, Gone, Source, noise, texts, wait_for)
 from httpd import Server
 
 SIZE = 1_500_000
@@ -44,6 +46,60 @@ def test_ways_to_send(server, fetch, options, facts, ending):
     assert got == SONG and end.what == ending and end.length == SIZE
     assert len(server.log) == (8 if "piece" in options else 1)
     assert fetch.collect() == []
+
+
+def test_what_shrinks_a_lot_is_read_whole(server, fetch):
+    """A list in which much repeats itself, twenty times as long as what is sent of it."""
+    text = b"".join(b"#EXTINF:4.0,\nhttps://cdn.example/%s/%d.ts\n" % (b"x" * 150, i)
+                    for i in range(20_000))
+    server.add("/a", text, compress=True, type="application/vnd.apple.mpegurl")
+    source = fetch.source(server.url("/a"))
+    assert source.expect(HEAD).kind == PLAYLIST
+    got, end = whole(source)
+    assert got == text and end.what == END and len(server.log) == 1
+
+
+def peak_memory(fetch):
+    """[kB]"""
+    status = Path(f"/proc/{fetch.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+
+
+def test_what_inflates_without_end_takes_no_more_memory(server, fetch):
+    server.add("/plain", SONG, ranges=False)
+    server.add("/bomb", bytes(60_000_000), compress=True)
+    sources = [fetch.source(server.url("/plain")) for _ in range(8)]
+    for source in sources:
+        source.expect(HEAD)
+        source.reset()
+        assert source.read_exactly(0, 200_000) == SONG[:200_000]
+    before = peak_memory(fetch)
+    for source in sources:
+        source.drop()
+    sources = [fetch.source(server.url("/bomb")) for _ in range(8)]
+    for source in sources:
+        source.expect(HEAD)
+        source.reset()
+        assert source.read_exactly(0, 200_000) == bytes(200_000)
+    assert peak_memory(fetch) < before + 8_000
+
+
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip, gzip"}, {"Content-Encoding": "br"},
+                                     {"Content-Encoding": "gzip", "content-encoding": "gzip"},
+                                     {"Transfer-Encoding": "gzip, chunked"}])
+def test_encodings_that_nobody_asked_for(server, fetch, headers):
+    server.add("/a", gzip.compress(gzip.compress(SONG)), ranges=False, headers=headers)
+    failed = fetch.source(server.url("/a")).expect(FAILED)
+    assert failed.code == "source_failed" and "encod" in failed.why
+
+
+def test_not_the_encoding_that_is_said(server, fetch):
+    server.add("/a", SONG, ranges=False, headers={"Content-Encoding": "gzip"})
+    source = fetch.source(server.url("/a"))
+    source.expect(HEAD)
+    got, end = whole(source)
+    assert got == b"" and end.code == "source_failed"
+    assert "encoded" in source.expect(FAILED).why
 
 
 def test_empty_resources(server, fetch):
@@ -201,6 +257,44 @@ def test_credentials_do_not_follow_a_redirect_elsewhere(server, fetch):
         assert other.log[0].headers["x-y"] == "z"
 
 
+def test_credentials_do_not_follow_a_list_elsewhere(server, fetch):
+    """What a worker opens beside the root takes its headers, but what names the user goes to the
+    root's own host only, wherever the list or a redirect leads."""
+    for path in ("/list", "/a", "/b", "/c", "/d"):
+        server.add(path, SONG)
+    server.add("/r", redirect=server.url("/c", host="localhost"))
+    server.add("/s", redirect=server.url("/d"))
+    source = fetch.source(server.url("/list"), "Cookie: c=1\nAuthorization: Basic x\nX-Key: k\n")
+    source.expect(HEAD)
+    source.reset()
+    for i, (url, asked, is_known) in enumerate([
+            (server.url("/a"), "/a", True), (server.url("/b", host="localhost"), "/b", False),
+            (server.url("/r"), "/c", False), (server.url("/s", host="localhost"), "/d", True)]):
+        assert source.open(i + 1, url).what == OPENED
+        source.read_exactly(1_400_000, 1000, stream=i + 1)
+        # Twice: the second time the place where the redirect led is asked directly.
+        assert len(server.requests(asked)) == 2
+        for request in server.requests(asked):
+            sent = request.headers
+            assert sent["x-key"] == "k"
+            assert ("cookie" in sent, "authorization" in sent) == (is_known, is_known)
+    # Headers that come with the URL are for its host.
+    assert source.open(9, server.url("/b", host="localhost"), "Cookie: own\n").what == OPENED
+    assert server.log[-1].headers["cookie"] == "own"
+
+
+def test_credentials_stay_where_they_are_after_a_redirect(server, fetch):
+    """The place that a redirect led to is asked directly when more is wanted."""
+    server.add("/song", SONG)
+    server.add("/a", redirect=server.url("/song", host="localhost"))
+    source = fetch.source(server.url("/a"), "Cookie: c=1\n")
+    source.expect(HEAD)
+    source.reset()
+    source.read_exactly(1_400_000, 1000)
+    assert len(server.requests("/song")) == 2
+    assert all("cookie" not in r.headers for r in server.requests("/song"))
+
+
 def test_cookies_are_not_kept(server, fetch):
     server.add("/a", b"x", headers={"Set-Cookie": "id=7"})
     for _ in range(2):
@@ -248,6 +342,19 @@ def test_a_head_without_end(server, fetch):
 def test_nonsense_instead_of_an_answer(server, fetch, raw):
     server.add("/a", script=[dict(raw=raw)] * 9)
     fetch.source(server.url("/a")).expect(FAILED, HEAD, seconds=15)
+
+
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n",
+                                 b"HTTP/1.1 200 OK\r\nContent-Length: 50", b"HTTP/1.1 20",
+                                 b"HTTP/1.1 103 Early\r\n\r\n", b"HTTP/1.1 050 X\r\n\r\nabc",
+                                 b"ICY garbage", b"ICY OK\r\n\r\nabc"])
+def test_a_connection_that_ends_within_the_head(server, fetch, raw):
+    server.add("/a", SONG, script=[dict(raw=raw)] * 9)
+    failed = fetch.source(server.url("/a")).expect(FAILED, seconds=15)
+    assert failed.code == "source_failed" and failed.why
+    # Once, it is a loss like another.
+    server.add("/b", SONG, script=[dict(cut=300_000), dict(raw=raw)])
+    assert whole(fetch.source(server.url("/b")))[0] == SONG
 
 
 def test_nested(server, fetch):
@@ -382,6 +489,19 @@ def test_more_sources_than_descriptors(server):
         for s in sources:
             s.drop()
         assert whole(fetch.source(server.url("/a")))[0] == SONG
+
+
+def test_a_source_whose_descriptor_got_lost(server, fetch):
+    """As it happens when the fetcher has no place for one: the others go on."""
+    server.add("/a", SONG)
+    other = fetch.source(server.url("/a"))
+    other.expect(HEAD)
+    lost = Source(fetch, 77)
+    body = struct.pack("=qIIII", -1, 0, 0, 0, 0) + texts(server.url("/a"), "", "", "", "")
+    fetch.say(SOURCE, lost, body)
+    assert lost.expect(FAILED).code == "internal"
+    lost.drop()
+    assert whole(other)[0] == SONG
 
 
 def test_it_ends_with_the_daemon(server):

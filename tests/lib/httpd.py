@@ -13,9 +13,10 @@ accordingly; when the script is used up, answers are as they should be. Keys of 
     cut                     end the connection after so many bytes of the body; with reset=True by RST
     stall                   after so many bytes of the body send nothing until the client leaves
     pause, at               wait so many seconds after `at` bytes of the body
-    raw                     bytes to be sent instead of any answer
+    raw                     bytes to be sent instead of any answer; with reset=True an RST is behind
 """
 import gzip
+import os
 import re
 import socket
 import ssl
@@ -267,7 +268,7 @@ class Answer:
             time.sleep(e["delay"])
         if "raw" in e:
             self.sock.sendall(e["raw"])
-            return False
+            return self.break_off()
         if r is None:
             return self.short(404)
         refused = r.guard(self.request) if r.guard else None
@@ -382,7 +383,7 @@ class Answer:
         if self.entry.get("reset"):
             time.sleep(0.05)  # a reset overtakes what the client has not read yet
             _set_reset(self.sock)
-            self.sock.close()
+            os.close(self.sock.detach())  # a shutdown would send a FIN before the RST
         return False
 
 

@@ -221,6 +221,11 @@ static void the_fetcher_is_a_client_of_the_network(void **state)
         { "server", listen_tcp, EPERM, NULL },
         { "packets", open_packet_socket, EPERM, NULL },
         { "name spaces", make_namespace, EPERM, NULL },
+        { "Unix socket", open_unix_socket, EAFNOSUPPORT, NULL },
+        { "Unix socket in disguise", open_disguised_unix_socket, EAFNOSUPPORT, NULL },
+        { "pair of streams", pair_streams, 0, NULL },
+        { "pair of datagrams", pair_datagrams, EAFNOSUPPORT, NULL },
+        { "raw pair", pair_raw, EAFNOSUPPORT, NULL },
     };
     for (size_t i = 0; i < LENGTH_OF(rows); i++)
         check(rows[i].name, attempt(SANDBOX_FETCH, ALL, rows[i].act), rows[i].expected,
