@@ -321,6 +321,8 @@ static void read_messages(struct source *s)
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
     struct source *s = poll->data;
+    if (status < 0) /* libuv polls no more, but there may be more to read than in one turn */
+        watch(s);
     if (events & UV_WRITABLE) {
         s->is_blocked = false;
         flush(s);
