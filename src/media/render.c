@@ -121,14 +121,15 @@ static int read_padded(struct render *r, float *dst, int n, int *ret_split)
     return 0;
 }
 
+/* The volume changes at the next track's first sample, which may be the first of the frame. */
 static int next_pcm(struct render *r)
 {
+    bool fed = r->next.feeds;
     int split;
     int e = read_padded(r, r->pcm, AUDIO_FRAME_SAMPLES, &split);
     if (e < 0)
         return e;
-    bool other_gain = r->next.feeds && split > 0 && r->next.how.gain != r->how.gain;
-    if (split < AUDIO_FRAME_SAMPLES && other_gain) {
+    if (!fed && r->next.feeds && r->next.how.gain != r->how.gain) {
         (void)gain_run(r->gain, r->pcm, split);
         gain_begin(r->gain, r->how.gain, r->next.how.gain, 0);
         (void)gain_run(r->gain, r->pcm + (size_t)split * AUDIO_CHANNELS,

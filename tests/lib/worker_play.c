@@ -6,10 +6,14 @@
  *   --at N volume G | --at N seek SAMPLES   after N delivered frames; repeatable, ascending
  *   --stop-after N                          CLOSE after N frames
  *   --close-after-ms N                      or when so much time has passed without a frame
+ *   --next FILE  --next-pos SAMPLES  --next-gain G  the play that follows
+ *   --hold N                                take nothing until the ring has N records
  *
  *   opened DURATION POS LAG PASSTHROUGH SEEKABLE TITLE
  *   frame POS FLAGS BYTE PACKET HEX      end POS
  *   warning NAME TEXT   title TEXT   failed NAME TEXT   render_failed NAME TEXT
+ *   join POS                the current play ends there, the frames of the next follow
+ *   next_opened LATE        next_failed NAME TEXT
  */
 #include "worker_host.h"
 
@@ -24,6 +28,7 @@
 #include <unistd.h>
 
 enum { CHANGES_MAX = 64, AHEAD_FRAMES = 3, WAIT_MS = 8000 };
+enum { FIRST = 1, NEXT = 2 }; /* plays */
 
 struct change {
     long at;
@@ -34,6 +39,10 @@ struct change {
 static struct {
     struct worker_host host;
     struct wmsg open;
+    const char *next_file; /* NULL: none */
+    struct wmsg next;
+    uint32_t hold; /* records in the ring that are waited for */
+    uint32_t play; /* that is heard */
     struct change changes[CHANGES_MAX];
     int n_changes, next_change;
     long stop_after;
@@ -56,13 +65,18 @@ static void print_message(const struct wmsg *m)
 {
     switch (m->type) {
     case WMSG_OPENED:
+        if (m->play == NEXT) {
+            printf("next_opened %u\n", m->opened.late);
+            break;
+        }
         printf("opened %lld %lld %u %u %u %s\n", (long long)m->opened.duration,
                (long long)m->opened.pos, m->opened.lag, m->opened.passthrough, m->opened.seekable,
                m->text);
         break;
     case WMSG_FAILED:
-        printf("failed %s %s\n", error_wire_name(m->failed.code), m->text);
-        t.over = true;
+        printf("%s %s %s\n", m->play == NEXT ? "next_failed" : "failed",
+               error_wire_name(m->failed.code), m->text);
+        t.over = t.over || m->play == t.play;
         break;
     case WMSG_RENDER_FAILED:
         printf("render_failed %s %s\n", error_wire_name(m->failed.code), m->text);
@@ -81,7 +95,7 @@ static void print_message(const struct wmsg *m)
 
 static void make_change(const struct change *c)
 {
-    struct wmsg m = { .type = WMSG_RENDER, .play = 1 };
+    struct wmsg m = { .type = WMSG_RENDER, .play = t.play };
     m.render = t.open.open.render;
     t.new_gen = ++t.gen;
     t.new_lane = t.lane ^ 1;
@@ -138,6 +152,18 @@ static void switch_lanes(void)
     printf("switched %ld\n", t.delivered);
 }
 
+/* As the daemon does, which takes the mark between two plays for the end of the first. */
+static void join(const struct ring_record *r)
+{
+    struct wmsg m = { .type = WMSG_JOINED, .play = NEXT };
+    worker_host_send(&t.host, &m, -1);
+    t.play = NEXT;
+    t.gain = t.next.open.render.gain;
+    t.next_pos = t.next.open.render.pos;
+    printf("join %lld\n", (long long)r->pos);
+    (void)fflush(stdout); /* somebody may wait for it */
+}
+
 /* Delivers one record. Returns false if there is none. */
 static bool deliver(void)
 {
@@ -154,9 +180,11 @@ static bool deliver(void)
     }
     if (n == 0)
         return false;
-    if (r.flags & RING_END) {
-        if (t.changing)
-            return false;
+    if ((r.flags & RING_END) && t.changing)
+        return false;
+    if ((r.flags & RING_END) && (r.flags & RING_JOIN)) {
+        join(&r);
+    } else if (r.flags & RING_END) {
         printf("end %lld\n", (long long)r.pos);
         t.over = true;
     } else {
@@ -190,11 +218,30 @@ static bool give_up_when_stuck(void)
     exit(2);
 }
 
-static void play(int fd)
+static int open_file(const char *name)
+{
+    int fd = strncmp(name, "fd:", 3) == 0 ? fcntl(atoi(name + 3), F_DUPFD_CLOEXEC, 3)
+                                          : open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        perror(name);
+        exit(2);
+    }
+    return fd;
+}
+
+static void send_with_file(const struct wmsg *m, const char *file)
+{
+    int fd = open_file(file);
+    worker_host_send(&t.host, m, fd);
+    (void)close(fd);
+}
+
+static void play(const char *file)
 {
     struct wmsg m;
-    worker_host_send(&t.host, &t.open, fd);
-    (void)close(fd);
+    send_with_file(&t.open, file);
+    if (t.next_file)
+        send_with_file(&t.next, t.next_file);
     while (!t.over) {
         while (!t.over && worker_host_receive(&t.host, &m, 0))
             print_message(&m);
@@ -205,7 +252,9 @@ static void play(int fd)
             make_change(&t.changes[t.next_change++]);
         if (t.stop_after > 0 && t.delivered >= t.stop_after)
             break;
-        if (deliver())
+        if (t.hold > 0 && ring_consumer_fill(t.host.ring, t.lane) >= t.hold)
+            t.hold = 0;
+        if (t.hold == 0 && deliver())
             continue;
         (void)ring_consumer_wait(t.host.ring, 0);
         if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))
@@ -219,10 +268,10 @@ static void play(int fd)
 
 static void close_play(void)
 {
-    struct wmsg m = { .type = WMSG_CLOSE, .play = 1 };
+    struct wmsg m = { .type = WMSG_CLOSE, .play = t.play };
     worker_host_send(&t.host, &m, -1);
     while (worker_host_receive(&t.host, &m, WAIT_MS)) {
-        if (m.type == WMSG_IDLE && m.play == 1)
+        if (m.type == WMSG_IDLE && m.play == t.play)
             return;
         print_message(&m);
     }
@@ -245,6 +294,14 @@ static void read_options(int argc, char **argv)
             o->render.gain = o->render.gain_from = t.gain = strtof(arg, NULL);
         else if (strcmp(argv[i], "--depth") == 0)
             o->depth_frames = (uint32_t)atoi(arg);
+        else if (strcmp(argv[i], "--next") == 0)
+            t.next_file = arg;
+        else if (strcmp(argv[i], "--next-pos") == 0)
+            t.next.open.render.pos = atoll(arg);
+        else if (strcmp(argv[i], "--next-gain") == 0)
+            t.next.open.render.gain = t.next.open.render.gain_from = strtof(arg, NULL);
+        else if (strcmp(argv[i], "--hold") == 0)
+            t.hold = (uint32_t)atoi(arg);
         else if (strcmp(argv[i], "--stop-after") == 0)
             t.stop_after = atol(arg);
         else if (strcmp(argv[i], "--close-after-ms") == 0)
@@ -274,23 +331,21 @@ int main(int argc, char **argv)
     t.gen = 1;
     t.open = (struct wmsg){
         .type = WMSG_OPEN,
-        .play = 1,
+        .play = FIRST,
         .open = { .render = { .gain = 1, .gain_from = 1, .gen = 1 },
                   .hint = RING_NO_HINT,
                   .depth_frames = 250,
                   .bitrate = 128000,
                   .complexity = 10 },
     };
+    t.play = FIRST;
+    t.next = t.open;
+    t.next.type = WMSG_NEXT;
+    t.next.play = NEXT;
     read_options(argc, argv);
     t.next_pos = t.open.open.render.pos;
     worker_host_start(&t.host, argv[1], t.open.open.depth_frames);
-    int fd = strncmp(argv[2], "fd:", 3) == 0 ? fcntl(atoi(argv[2] + 3), F_DUPFD_CLOEXEC, 3)
-                                             : open(argv[2], O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        perror(argv[2]);
-        return 2;
-    }
-    play(fd);
+    play(argv[2]);
     close_play();
     worker_host_stop(&t.host);
     return 0;

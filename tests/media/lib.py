@@ -80,6 +80,10 @@ class Played:
     failed: str = None
     render_failed: list = field(default_factory=list)
     switched: list = field(default_factory=list)
+    next_opened: bool = False
+    next_late: bool = False
+    next_failed: str = None
+    joined: tuple = None  # (frames of the first play, its end)
 
     @property
     def lag(self):
@@ -96,8 +100,12 @@ class Played:
 def play(tools, path, *options, fds=(), timeout=20):
     out = subprocess.run([tools.play, tools.worker, str(path), *map(str, options)], check=True,
                          capture_output=True, text=True, timeout=timeout, pass_fds=fds)
+    return parse(out.stdout.splitlines())
+
+
+def parse(lines):
     played = Played()
-    for line in out.stdout.splitlines():
+    for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "opened":
             parts = rest.split(" ", 5)
@@ -118,6 +126,12 @@ def play(tools, path, *options, fds=(), timeout=20):
             played.render_failed.append(rest)
         elif kind == "switched":
             played.switched.append(int(rest))
+        elif kind == "join":
+            played.joined = len(played.frames), int(rest)
+        elif kind == "next_opened":
+            played.next_opened, played.next_late = True, rest == "1"
+        elif kind == "next_failed":
+            played.next_failed = rest
     return played
 
 
