@@ -65,6 +65,13 @@ static float factor_at(const struct gain *g, int64_t n)
     return g->from + (g->to - g->from) * (float)(i + 1) / (GAIN_RAMP + 1);
 }
 
+void gain_turn(struct gain *g, float to)
+{
+    g->from = factor_at(g, g->n);
+    g->to = to;
+    g->n_before = g->n;
+}
+
 /* The smallest `need` among this sample's and the GAIN_AHEAD before it. */
 static float sliding_min(struct gain *g, float need)
 {

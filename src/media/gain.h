@@ -21,6 +21,10 @@ void gain_free(struct gain *g);
 /* Begins anew. `from` holds for the first `n_before` samples fed, then comes the ramp to `to`. */
 void gain_begin(struct gain *g, float from, float to, int64_t n_before);
 
+/* Ramps to `to` from the next sample fed on. What is kept back is not lost; a limiter stays, and
+ * one that is needed is not begun. */
+void gain_turn(struct gain *g, float to);
+
 /* How many samples come out fewer than went in, once: GAIN_AHEAD or 0. */
 int gain_ahead(const struct gain *g);
 

@@ -121,21 +121,21 @@ static int read_padded(struct render *r, float *dst, int n, int *ret_split)
     return 0;
 }
 
-/* The volume changes at the next track's first sample, which may be the first of the frame. */
-static int next_pcm(struct render *r)
+/* Feeds n samples, and has as many but for what a limiter keeps back at the beginning. The volume
+ * changes at the next track's first sample, which may be the first of them. */
+static int next_pcm(struct render *r, int n)
 {
     bool fed = r->next.feeds;
     int split;
-    int e = read_padded(r, r->pcm, AUDIO_FRAME_SAMPLES, &split);
+    int e = read_padded(r, r->pcm, n, &split);
     if (e < 0)
         return e;
     if (!fed && r->next.feeds && r->next.how.gain != r->how.gain) {
         (void)gain_run(r->gain, r->pcm, split);
-        gain_begin(r->gain, r->how.gain, r->next.how.gain, 0);
-        (void)gain_run(r->gain, r->pcm + (size_t)split * AUDIO_CHANNELS,
-                       AUDIO_FRAME_SAMPLES - split);
+        gain_turn(r->gain, r->next.how.gain);
+        (void)gain_run(r->gain, r->pcm + (size_t)split * AUDIO_CHANNELS, n - split);
     } else {
-        (void)gain_run(r->gain, r->pcm, AUDIO_FRAME_SAMPLES);
+        (void)gain_run(r->gain, r->pcm, n);
     }
     return 0;
 }
@@ -154,16 +154,11 @@ static int begin_encoding(struct render *r, int64_t pos)
         return e;
     encoder_reset(r->encoder);
     gain_begin(r->gain, r->how.gain_from, r->how.gain, input - from);
-    int ahead = gain_ahead(r->gain);
-    if (ahead > 0) {
-        int split;
-        e = read_padded(r, r->pcm, ahead, &split);
-        if (e < 0)
-            return e;
-        (void)gain_run(r->gain, r->pcm, ahead);
-    }
+    e = next_pcm(r, gain_ahead(r->gain));
+    if (e < 0)
+        return e;
     for (int i = 0; i < n_prime; i++) {
-        e = next_pcm(r);
+        e = next_pcm(r, AUDIO_FRAME_SAMPLES);
         if (e < 0)
             return e;
         (void)encoder_run(r->encoder, r->pcm, false, r->packet);
@@ -350,7 +345,7 @@ static int pass_frame(struct render *r, struct frame *ret)
 
 static int encode_frame(struct render *r, struct frame *ret)
 {
-    int e = r->next.has_pcm ? 0 : next_pcm(r);
+    int e = r->next.has_pcm ? 0 : next_pcm(r, AUDIO_FRAME_SAMPLES);
     if (e < 0)
         return e;
     r->next.has_pcm = false;

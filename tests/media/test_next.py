@@ -4,8 +4,13 @@ import pytest
 
 from lib import FRAME, LOOKAHEAD, decode_opus, ffmpeg_decode, find_lag, play, snr
 
+
 WAV = "-c:a pcm_s16le"
 TWO = ("--depth", 50, "--next")  # so shallow that the next one is open before the end is made
+
+
+def frames_for(end, lag, start=0):
+    return -(-(end + lag - start) // FRAME)
 
 
 def level(reference, heard):
@@ -34,3 +39,13 @@ def test_the_next_has_its_own_volume(tools, make, seconds, levels):
     n = round(seconds * 48000)
     assert played.joined and played.joined[1] == n
     check_next(played, ffmpeg_decode(second), n + LOOKAHEAD, levels[1])
+
+
+@pytest.mark.parametrize("seconds", [2, 2.004])
+def test_no_sample_is_lost_behind_a_limiter(tools, make, seconds):
+    """It holds some back, as long as the render lasts that began loud."""
+    first, second = wavs(make, seconds)
+    played = play(tools, first, "--gain", 1.5, "--at", 10, "volume", 0.8, *TWO, second, "--next-gain", 0.5)
+    n = round(seconds * 48000)
+    assert played.joined[1] == n
+    check_next(played, ffmpeg_decode(second), n + LOOKAHEAD, 0.5)
