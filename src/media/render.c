@@ -82,11 +82,14 @@ static bool passes(const struct track_info *info, const struct wmsg_render *how)
 }
 
 /* One encoder can run across the join if both sides are encoded. A limiter that looks ahead would
- * have to change its mind about samples that it has let go; it begins anew instead. */
+ * have to change its mind about samples that it has let go; it begins anew instead. And where the
+ * current track is not heard at all, what is read of it only warms the encoder up. */
 static bool joins_smoothly(const struct render *r)
 {
     float from = r->how.gain;
     float to = r->next.how.gain;
+    if (r->how.pos >= track_end(r->track) + (int64_t)r->info.lag)
+        return false;
     return r->next.track && !r->passing && !passes(&r->next.info, &r->next.how) &&
            (from == to || (from <= 1 && to <= 1));
 }
@@ -298,7 +301,8 @@ static int put_end(struct render *r, struct frame *ret)
     ret->record.play = r->play;
     ret->record.pos = end > 0 ? end : 0;
     ret->record.hint = RING_NO_HINT;
-    if (!r->next.track || (r->padded && !r->next.feeds)) {
+    bool late = r->padded && r->given && !r->next.feeds && joins_smoothly(r);
+    if (!r->next.track || late) {
         r->ended = true;
         return 1;
     }

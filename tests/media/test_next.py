@@ -49,3 +49,34 @@ def test_no_sample_is_lost_behind_a_limiter(tools, make, seconds):
     n = round(seconds * 48000)
     assert played.joined[1] == n
     check_next(played, ffmpeg_decode(second), n + LOOKAHEAD, 0.5)
+
+
+@pytest.mark.parametrize("position", [2, 2.02, 2.2, 40])
+def test_behind_a_seek_past_the_end_the_next_is_whole(tools, make, position):
+    first, second = wavs(make, 2)
+    played = play(tools, first, "--at", 10, "seek", round(position * 48000), *TWO, second, "--next-gain", 0.5)
+    n_first, end = played.joined
+    first_frames, next_frames = played.frames[:n_first], played.frames[n_first:]
+    assert end == 96000 and all(f[0] < 96000 for f in first_frames)
+    assert 0 <= next_frames[0][0] < FRAME and played.end == 96000
+    assert len(next_frames) == frames_for(96000, LOOKAHEAD, next_frames[0][0])
+    lag = LOOKAHEAD - next_frames[0][0]
+    heard = decode_opus([f[3] for f in next_frames])
+    b = ffmpeg_decode(second)
+    assert find_lag(b[:48000], heard[:48000]) == lag
+    assert snr(b[:960] * 0.5, heard[lag:][:960]) > 6, "its beginning"
+    assert snr(b * 0.5, heard[lag:]) > 15
+
+
+@pytest.mark.parametrize("first", ["a.wav", "a.opus"])
+@pytest.mark.parametrize("second", ["b.wav", "b.opus"])
+def test_one_worker_plays_both(tools, make, first, second):
+    """Whether they are passed on or encoded."""
+    codec = {"wav": WAV, "opus": "-c:a libopus"}
+    a, b = (make(name, codec[name.split(".")[1]], seconds=2, seed=3) for name in (first, second))
+    played = play(tools, a, *TWO, b)
+    n_first, end = played.joined
+    assert end == 96000 and n_first == frames_for(96000, played.lag)
+    # One encoder runs across: the last frame of the first has the beginning of the next.
+    begin = FRAME if first == "a.wav" and second == "b.wav" else 0
+    assert played.frames[n_first][0] == begin and played.end == 96000
