@@ -239,24 +239,20 @@ struct track *render_track(const struct render *r)
 
 int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how)
 {
-    struct track_info info;
-    track_get_info(t, &info);
-    if (!info.seekable && how->pos > 0 && !how->exact)
-        return -ESPIPE;
     r->track = t;
     r->play = play;
-    r->info = info;
+    track_get_info(t, &r->info);
     r->how = *how;
     r->next.feeds = r->next.has_pcm = r->next.restarts = false;
     r->ended = r->padded = r->given = false;
     r->pass_again = -1;
     bool on_grid = how->pos % AUDIO_FRAME_SAMPLES == 0;
-    bool passable = info.passable && how->gain == 1 && (on_grid || !how->exact);
-    if (passable && passes(&info, how))
+    bool passable = r->info.passable && how->gain == 1 && (on_grid || !how->exact);
+    if (passable && passes(&r->info, how))
         return begin_passing(r, how->pos);
     if (passable && on_grid)
         r->pass_again = how->pos + (int64_t)RAMP_FRAMES * AUDIO_FRAME_SAMPLES;
-    r->fades = info.passable && how->gain == 1 && how->gain_from != 1 && !on_grid;
+    r->fades = r->info.passable && how->gain == 1 && how->gain_from != 1 && !on_grid;
     return begin_encoding(r, how->pos);
 }
 

@@ -41,8 +41,8 @@ struct track *render_track(const struct render *r);
  * negative errno. */
 int render_enter_next(struct render *r);
 
-/* Begins to render `t`, the track of `play`, as told. Returns 0, or negative errno: -ESPIPE if the
- * source cannot be sought, and then nothing has changed. */
+/* Begins to render `t`, the track of `play`, as told; whether it can be sought is asked before.
+ * Returns 0 or negative errno; it is render_track in either case. */
 int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how);
 
 /* Returns 1 with the next frame, which is the end marker after the last one; 0 when that has been

@@ -154,14 +154,15 @@ static void begin_first_render(struct serve *s)
     s->filled = false;
     s->step = STEP_RENDER;
     track_take_hint(s->track, &s->open.hint);
-    int r = render_begin(s->render, s->track, s->play, how);
-    struct failure failure;
-    if (r == -ESPIPE) {
+    if (serve_cannot_do(s->track, how)) {
+        struct failure failure;
         failure_set(&failure, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
         fail(s, &failure);
-    } else if (r < 0) {
-        serve_render_failed(s, r);
+        return;
     }
+    int r = render_begin(s->render, s->track, s->play, how);
+    if (r < 0)
+        serve_render_failed(s, r);
 }
 
 void serve_begin_open(struct serve *s, int fd)
@@ -186,7 +187,7 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     s->has_render = s->gave_up = false;
     s->in_burst = true;
     s->burst_until_ns = now_ns + QUIET_NS;
-    if (serve_cannot_do(s, &s->next)) {
+    if (serve_cannot_do(s->track, &s->next)) {
         serve_refuse_render(s, &s->next, TUTTI_E_NOT_SEEKABLE);
         return;
     }

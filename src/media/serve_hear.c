@@ -15,10 +15,10 @@
 
 enum { OPENING_WAIT_MS = 250 };
 
-bool serve_cannot_do(const struct serve *s, const struct wmsg_render *render)
+bool serve_cannot_do(const struct track *track, const struct wmsg_render *render)
 {
     struct track_info info;
-    track_get_info(s->track, &info);
+    track_get_info(track, &info);
     return !info.seekable && render->pos > 0 && !render->exact;
 }
 
@@ -173,7 +173,7 @@ static bool is_urgent(const struct serve *s, const struct wmsg *m)
     if (m->play != s->play && m->play != s->next_play)
         return false;
     if (m->type == WMSG_RENDER)
-        return !s->is_opening && s->step != STEP_IDLE && !serve_cannot_do(s, &m->render);
+        return !s->is_opening && s->step != STEP_IDLE && !serve_cannot_do(s->track, &m->render);
     return m->type == WMSG_CLOSE;
 }
 

@@ -60,21 +60,28 @@ void serve_drop_next(struct serve *s)
     s->next_play = 0;
 }
 
-static void next_is_open(struct serve *s, struct track *track)
-{
-    struct source_wait wait = serve_source_wait(s);
-    source_set_wait(track_source(track), &wait);
-    s->next_track = track;
-    render_set_next(s->render, track, s->next_play, &s->next_how);
-    serve_say_opened(s, track, s->next_play, s->next_how.pos, s->next_how.gain == 1,
-                     render_is_late(s->render));
-}
-
 static void next_failed(struct serve *s, const struct failure *f)
 {
     uint32_t play = s->next_play;
     s->next_play = 0;
     serve_say_failed(s, play, f);
+}
+
+static void next_is_open(struct serve *s, struct track *track)
+{
+    struct source_wait wait = serve_source_wait(s);
+    if (serve_cannot_do(track, &s->next_how)) {
+        struct failure failure;
+        track_free(track);
+        failure_set(&failure, TUTTI_E_NOT_SEEKABLE, error_text(TUTTI_E_NOT_SEEKABLE));
+        next_failed(s, &failure);
+        return;
+    }
+    source_set_wait(track_source(track), &wait);
+    s->next_track = track;
+    render_set_next(s->render, track, s->next_play, &s->next_how);
+    serve_say_opened(s, track, s->next_play, s->next_how.pos, s->next_how.gain == 1,
+                     render_is_late(s->render));
 }
 
 int serve_opening_fd(const struct serve *s)

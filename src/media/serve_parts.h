@@ -97,8 +97,8 @@ void serve_hear(struct serve *s, int timeout_ms);
 /* How a source of the play waits: commands are heard meanwhile. */
 struct source_wait serve_source_wait(struct serve *s);
 
-/* True for a change of position that the play cannot do. */
-bool serve_cannot_do(const struct serve *s, const struct wmsg_render *render);
+/* True for a position that the track cannot be brought to. */
+bool serve_cannot_do(const struct track *track, const struct wmsg_render *render);
 
 /* serve_next.c: the play that follows */
 void serve_take_next(struct serve *s, const struct wmsg *m, int fd);

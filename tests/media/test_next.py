@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from fetcher import Fetcher, Resource
 from lib import FRAME, LOOKAHEAD, decode_opus, ffmpeg_decode, find_lag, play, snr
 
 
@@ -80,3 +81,23 @@ def test_one_worker_plays_both(tools, make, first, second):
     # One encoder runs across: the last frame of the first has the beginning of the next.
     begin = FRAME if first == "a.wav" and second == "b.wav" else 0
     assert played.frames[n_first][0] == begin and played.end == 96000
+
+
+def play_remote_next(tools, first, resources, *options):
+    fetcher = Fetcher(resources)
+    fd = fetcher.theirs.fileno()
+    try:
+        return play(tools, first, *TWO, f"fd:{fd}", *options, fds=[fd])
+    finally:
+        fetcher.close()
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.opus"])
+def test_a_next_that_cannot_be_sought_has_no_position(tools, make, name):
+    """And the current play is not to blame."""
+    first = make(name, WAV if name == "a.wav" else "-c:a libopus", seconds=2, seed=3)
+    data = make("b.mp3", "-c:a libmp3lame", seconds=2, seed=7).read_bytes()
+    played = play_remote_next(tools, first, {"": Resource(data, flags=0, known=False)}, "--next-pos", 48000)
+    assert played.next_failed.startswith("not_seekable") and not played.next_opened
+    assert played.end == 96000 and not played.failed and not played.joined
+    assert len(played.frames) == frames_for(96000, played.lag)
