@@ -39,6 +39,7 @@ struct render {
         struct track_info info;
         struct wmsg_render how;
         bool feeds;    /* the encoder is being fed from it already */
+        int error;     /* negative errno: it could not be read */
         bool has_pcm;  /* its first frame's samples are in `pcm` */
         bool restarts; /* the join is given; it begins with a frame of its own */
     } next;
@@ -94,14 +95,17 @@ static bool joins_smoothly(const struct render *r)
            (from == to || (from <= 1 && to <= 1));
 }
 
-/* The current track has ended at dst; the next one goes on. */
-static int read_across(struct render *r, float *dst, int n)
+/* The current track has ended at dst or before; the next one goes on. If that fails, the current
+ * one ends as if there were none. */
+static int read_next(struct render *r, float *dst, int n)
 {
-    int e = track_go(r->next.track, r->next.how.pos);
-    if (e < 0)
-        return e;
-    r->next.feeds = true;
-    return track_read(r->next.track, dst, n);
+    int e = r->next.feeds ? 0 : track_go(r->next.track, r->next.how.pos);
+    if (e == 0) {
+        r->next.feeds = true;
+        e = track_read(r->next.track, dst, n);
+    }
+    r->next.error = e < 0 ? e : 0;
+    return e < 0 && e != -EINTR ? 0 : e;
 }
 
 /* Reads n samples as they are heard: behind the end of the source comes the next one, or silence.
@@ -109,10 +113,10 @@ static int read_across(struct render *r, float *dst, int n)
 static int read_padded(struct render *r, float *dst, int n, int *ret_split)
 {
     *ret_split = r->next.feeds ? 0 : n;
-    int got = track_read(r->next.feeds ? r->next.track : r->track, dst, n);
+    int got = r->next.feeds ? read_next(r, dst, n) : track_read(r->track, dst, n);
     if (got >= 0 && got < n && !r->next.feeds && joins_smoothly(r)) {
         *ret_split = got;
-        int more = read_across(r, dst + (size_t)got * AUDIO_CHANNELS, n - got);
+        int more = read_next(r, dst + (size_t)got * AUDIO_CHANNELS, n - got);
         got = more < 0 ? more : got + more;
     }
     if (got < 0)
@@ -237,12 +241,18 @@ struct track *render_track(const struct render *r)
     return r->next.restarts ? r->next.track : r->track;
 }
 
+int render_next_error(const struct render *r)
+{
+    return r->next.error;
+}
+
 int render_begin(struct render *r, struct track *t, uint32_t play, const struct wmsg_render *how)
 {
     r->track = t;
     r->play = play;
     track_get_info(t, &r->info);
     r->how = *how;
+    r->next.error = 0;
     r->next.feeds = r->next.has_pcm = r->next.restarts = false;
     r->ended = r->padded = r->given = false;
     r->pass_again = -1;
@@ -298,7 +308,7 @@ static int put_end(struct render *r, struct frame *ret)
     ret->record.pos = end > 0 ? end : 0;
     ret->record.hint = RING_NO_HINT;
     bool late = r->padded && r->given && !r->next.feeds && joins_smoothly(r);
-    if (!r->next.track || late) {
+    if (!r->next.track || r->next.error < 0 || late) {
         r->ended = true;
         return 1;
     }

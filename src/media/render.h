@@ -37,6 +37,11 @@ bool render_is_late(const struct render *r);
 /* The track whose frames come next: once the end marker with RING_JOIN is given, the next one. */
 struct track *render_track(const struct render *r);
 
+/* The end of the current track may need the next one's first samples. Returns 0, or negative errno
+ * if those could not be read: then the current one ends as if there were no next, which is to be
+ * dropped. */
+int render_next_error(const struct render *r);
+
 /* After that marker: lets go of the current track, which the caller may free then. Returns 0 or
  * negative errno. */
 int render_enter_next(struct render *r);

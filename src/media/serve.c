@@ -83,29 +83,49 @@ static enum tutti_error error_for(int r)
     return r == -ENOMEM ? TUTTI_E_INTERNAL : TUTTI_E_SOURCE_FAILED;
 }
 
+static struct failure failure_of(const struct track *track, int r)
+{
+    struct failure failure = *source_failure(track_source(track));
+    if (failure.code == TUTTI_OK && r == -ENOMEM)
+        failure_set(&failure, TUTTI_E_INTERNAL, "out of memory");
+    else if (failure.code == TUTTI_OK)
+        failure_set(&failure, error_for(r), error_text(error_for(r)));
+    return failure;
+}
+
+/* The current play goes on to its end. */
+static void fail_next(struct serve *s)
+{
+    int r = render_next_error(s->render);
+    log_info("worker", "reading the next play failed: %s", strerror(-r));
+    struct failure failure = failure_of(s->next_track, r);
+    serve_say_failed(s, s->next_play, &failure);
+    serve_drop_next(s);
+}
+
 /* A seek that cannot be done leaves the play where it is: the daemon plays what lies ready and asks
  * for what comes after that. Anything else ends the play. */
 void serve_render_failed(struct serve *s, int r)
 {
-    const struct track *track = render_track(s->render);
-    struct failure failure = { .code = TUTTI_OK };
-    if (track)
-        failure = *source_failure(track_source(track));
     s->n_vain = s->n_heard > 0 ? 0 : s->n_vain + 1;
     if (r == -EINTR && s->n_vain < VAIN_MAX) {
         s->gave_up = true; /* a command came, which may say what is rendered next */
         return;
     }
+    if (render_next_error(s->render) < 0) {
+        fail_next(s);
+        s->gave_up = true;
+        return;
+    }
     log_info("worker", "rendering failed: %s", strerror(-r));
-    if (failure.code == TUTTI_OK && s->announced && !s->how.exact && s->n_made == 0) {
+    const struct track *track = render_track(s->render);
+    bool is_lost = source_failure(track_source(track))->code != TUTTI_OK;
+    if (!is_lost && s->announced && !s->how.exact && s->n_made == 0) {
         serve_refuse_render(s, &s->how, error_for(r));
         s->step = STEP_ENDED;
         return;
     }
-    if (failure.code == TUTTI_OK && r == -ENOMEM)
-        failure_set(&failure, TUTTI_E_INTERNAL, "out of memory");
-    else if (failure.code == TUTTI_OK)
-        failure_set(&failure, error_for(r), error_text(error_for(r)));
+    struct failure failure = failure_of(track, r);
     fail(s, &failure);
 }
 
@@ -258,6 +278,8 @@ static bool step_render(struct serve *s)
                 serve_render_failed(s, r);
             return true;
         }
+        if (render_next_error(s->render) < 0)
+            fail_next(s);
         bool joins = (s->frame.record.flags & RING_JOIN) != 0;
         s->resume_pos = joins ? s->next_how.pos : s->frame.record.pos + AUDIO_FRAME_SAMPLES;
         if (!s->announced)
@@ -309,7 +331,7 @@ static bool gives_way(const struct serve *s, uint32_t fill)
 static bool render_run(struct serve *s)
 {
     serve_set_state(s, RING_WORKER_DECODING);
-    while (!s->done && !s->has_render && s->step == STEP_RENDER && s->n_heard == 0) {
+    while (!s->done && !s->has_render && !s->gave_up && s->step == STEP_RENDER && s->n_heard == 0) {
         uint32_t fill = ring_producer_fill(&s->ring, s->lane);
         if (fill >= depth_now(s) || !step_render(s)) {
             s->filled |= s->frame_waits || fill >= s->open.depth_frames;

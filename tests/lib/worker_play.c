@@ -6,7 +6,8 @@
  *   --at N volume G | --at N seek SAMPLES   after N delivered frames; repeatable, ascending
  *   --stop-after N                          CLOSE after N frames
  *   --close-after-ms N                      or when so much time has passed without a frame
- *   --next FILE  --next-pos SAMPLES  --next-gain G  the play that follows
+ *   --next FILE  --next-pos SAMPLES  --next-gain G  the play that follows; nothing is taken until
+ *                                           it is open or has failed
  *   --hold N                                take nothing until the ring has N records
  *
  *   opened DURATION POS LAG PASSTHROUGH SEEKABLE TITLE
@@ -39,7 +40,7 @@ struct change {
 static struct {
     struct worker_host host;
     struct wmsg open;
-    const char *next_file; /* NULL: none */
+    const char *next_file; /* NULL: none, or it is known what became of it */
     struct wmsg next;
     uint32_t hold; /* records in the ring that are waited for */
     uint32_t play; /* that is heard */
@@ -59,10 +60,13 @@ static struct {
     int64_t next_pos;
     long delivered;
     bool over;
+    bool next_failed;
 } t;
 
 static void print_message(const struct wmsg *m)
 {
+    if (m->play == NEXT)
+        t.next_file = NULL;
     switch (m->type) {
     case WMSG_OPENED:
         if (m->play == NEXT) {
@@ -77,6 +81,7 @@ static void print_message(const struct wmsg *m)
         printf("%s %s %s\n", m->play == NEXT ? "next_failed" : "failed",
                error_wire_name(m->failed.code), m->text);
         t.over = t.over || m->play == t.play;
+        t.next_failed = t.next_failed || m->play == NEXT;
         break;
     case WMSG_RENDER_FAILED:
         printf("render_failed %s %s\n", error_wire_name(m->failed.code), m->text);
@@ -182,6 +187,10 @@ static bool deliver(void)
         return false;
     if ((r.flags & RING_END) && t.changing)
         return false;
+    if ((r.flags & RING_END) && (r.flags & RING_JOIN) && t.next_failed) {
+        make_change(&(struct change){ .value = (double)t.gain }); /* the end is made anew */
+        return false;
+    }
     if ((r.flags & RING_END) && (r.flags & RING_JOIN)) {
         join(&r);
     } else if (r.flags & RING_END) {
@@ -254,7 +263,7 @@ static void play(const char *file)
             break;
         if (t.hold > 0 && ring_consumer_fill(t.host.ring, t.lane) >= t.hold)
             t.hold = 0;
-        if (t.hold == 0 && deliver())
+        if (!t.next_file && t.hold == 0 && deliver())
             continue;
         (void)ring_consumer_wait(t.host.ring, 0);
         if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))

@@ -101,3 +101,16 @@ def test_a_next_that_cannot_be_sought_has_no_position(tools, make, name):
     assert played.next_failed.startswith("not_seekable") and not played.next_opened
     assert played.end == 96000 and not played.failed and not played.joined
     assert len(played.frames) == frames_for(96000, played.lag)
+
+
+@pytest.mark.parametrize("seconds", [2, 2.004])
+def test_a_next_that_fails_at_once_costs_the_current_play_nothing(tools, make, seconds):
+    first, second = wavs(make, seconds)
+    resource = Resource(second.read_bytes())
+    resource.fail_at = 100000
+    played = play_remote_next(tools, first, {"": resource}, "--next-pos", 48000)
+    assert played.next_opened and played.next_failed == "source_failed it is gone"
+    alone = play(tools, first)
+    assert played.end == alone.end and not played.joined
+    assert [f[:2] for f in played.frames] == [f[:2] for f in alone.frames]
+    assert snr(alone.pcm(), played.pcm()) > 15
