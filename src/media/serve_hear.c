@@ -69,8 +69,7 @@ static int act_on(struct serve *s, const struct wmsg *m, int fd)
             serve_drop_next(s);
         break;
     case WMSG_JOINED:
-        if (m->play == s->next_play && serve_renders_next(s))
-            serve_take_joined(s);
+        serve_take_joined(s, m->play);
         break;
     case WMSG_CLOSE:
         if (m->play == s->play)

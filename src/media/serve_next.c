@@ -163,9 +163,15 @@ void serve_take_next(struct serve *s, const struct wmsg *m, int fd)
     }
 }
 
-/* The last frame before the join was delivered: there is no way back. */
-void serve_take_joined(struct serve *s)
+/* The last frame before the join was delivered: there is no way back. If the next play failed
+ * before that was heard, there is nothing left to render, and it is the one that will be closed. */
+void serve_take_joined(struct serve *s, uint32_t play)
 {
+    if (play != s->next_play || !serve_renders_next(s)) {
+        serve_end_play(s);
+        s->play = play;
+        return;
+    }
     uint32_t gen = s->how.gen;
     int r = render_enter_next(s->render);
     track_free(s->track);

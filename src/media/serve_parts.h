@@ -103,7 +103,7 @@ bool serve_cannot_do(const struct track *track, const struct wmsg_render *render
 /* serve_next.c: the play that follows */
 void serve_take_next(struct serve *s, const struct wmsg *m, int fd);
 void serve_drop_next(struct serve *s);
-void serve_take_joined(struct serve *s);
+void serve_take_joined(struct serve *s, uint32_t play);
 int serve_opening_fd(const struct serve *s); /* to wait for; −1 */
 void serve_go_on_opening(struct serve *s);
 bool serve_replace_next(struct serve *s, uint32_t play, int fd); /* takes fd if it is the next's */

@@ -8,7 +8,7 @@
  *   --close-after-ms N                      or when so much time has passed without a frame
  *   --next FILE  --next-pos SAMPLES  --next-gain G  the play that follows; nothing is taken until
  *                                           it is open or has failed
- *   --hold N                                take nothing until the ring has N records
+ *   --hold N RECORDS                        after N frames, none is taken until so many are there
  *
  *   opened DURATION POS LAG PASSTHROUGH SEEKABLE TITLE
  *   frame POS FLAGS BYTE PACKET HEX      end POS
@@ -42,7 +42,10 @@ static struct {
     struct wmsg open;
     const char *next_file; /* NULL: none, or it is known what became of it */
     struct wmsg next;
-    uint32_t hold; /* records in the ring that are waited for */
+    struct {
+        long at;
+        uint32_t n_records; /* 0: not any more */
+    } hold;
     uint32_t play; /* that is heard */
     struct change changes[CHANGES_MAX];
     int n_changes, next_change;
@@ -227,6 +230,15 @@ static bool give_up_when_stuck(void)
     exit(2);
 }
 
+static bool holds(void)
+{
+    if (t.delivered < t.hold.at)
+        return false;
+    if (ring_consumer_fill(t.host.ring, t.lane) >= t.hold.n_records)
+        t.hold.n_records = 0;
+    return t.hold.n_records > 0;
+}
+
 static int open_file(const char *name)
 {
     int fd = strncmp(name, "fd:", 3) == 0 ? fcntl(atoi(name + 3), F_DUPFD_CLOEXEC, 3)
@@ -261,9 +273,7 @@ static void play(const char *file)
             make_change(&t.changes[t.next_change++]);
         if (t.stop_after > 0 && t.delivered >= t.stop_after)
             break;
-        if (t.hold > 0 && ring_consumer_fill(t.host.ring, t.lane) >= t.hold)
-            t.hold = 0;
-        if (!t.next_file && t.hold == 0 && deliver())
+        if (!t.next_file && !holds() && deliver())
             continue;
         (void)ring_consumer_wait(t.host.ring, 0);
         if (worker_host_receive(&t.host, &m, t.changing ? 1 : 20))
@@ -309,9 +319,10 @@ static void read_options(int argc, char **argv)
             t.next.open.render.pos = atoll(arg);
         else if (strcmp(argv[i], "--next-gain") == 0)
             t.next.open.render.gain = t.next.open.render.gain_from = strtof(arg, NULL);
-        else if (strcmp(argv[i], "--hold") == 0)
-            t.hold = (uint32_t)atoi(arg);
-        else if (strcmp(argv[i], "--stop-after") == 0)
+        else if (strcmp(argv[i], "--hold") == 0 && i + 2 < argc) {
+            t.hold.at = atol(arg);
+            t.hold.n_records = (uint32_t)atoi(argv[i++ + 2]);
+        } else if (strcmp(argv[i], "--stop-after") == 0)
             t.stop_after = atol(arg);
         else if (strcmp(argv[i], "--close-after-ms") == 0)
             t.close_after_ms = atol(arg);

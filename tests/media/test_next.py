@@ -1,9 +1,11 @@
 """One play behind another in the same worker: no sample lost or added, and each at its own volume."""
+import subprocess
+
 import numpy as np
 import pytest
 
 from fetcher import Fetcher, Resource
-from lib import FRAME, LOOKAHEAD, decode_opus, ffmpeg_decode, find_lag, play, snr
+from lib import FRAME, LOOKAHEAD, decode_opus, ffmpeg_decode, find_lag, parse, play, snr
 
 
 WAV = "-c:a pcm_s16le"
@@ -114,3 +116,25 @@ def test_a_next_that_fails_at_once_costs_the_current_play_nothing(tools, make, s
     assert played.end == alone.end and not played.joined
     assert [f[:2] for f in played.frames] == [f[:2] for f in alone.frames]
     assert snr(alone.pcm(), played.pcm()) > 15
+
+
+def test_a_next_that_fails_once_it_is_heard(tools, make):
+    """The worker is told that it is while it waits for its source; afterwards it must close the right play."""
+    first = make("a.opus", "-c:a libopus", seconds=2, seed=3)
+    resource = Resource(make("b.mp3", "-c:a libmp3lame -b:a 128k", seconds=30, seed=7).read_bytes())
+    resource.stall_at = 150000  # enough to open it, too little for its position
+    fetcher = Fetcher({"": resource})
+    fd = fetcher.theirs.fileno()
+    command = [tools.play, tools.worker, first, *map(str, TWO), f"fd:{fd}", "--next-pos", str(20 * 48000),
+               "--hold", "80", "22"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=[fd]) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if line.startswith("join"):
+                resource.fail_at = resource.stall_at
+                fetcher.resume()
+    fetcher.close()
+    played = parse(lines)
+    assert process.returncode == 0, "it did not close its play"
+    assert played.joined and played.next_failed == "source_failed it is gone" and not played.failed
