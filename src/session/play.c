@@ -181,6 +181,17 @@ static const char *said(const struct wmsg *m)
     return m->text[0] != '\0' ? m->text : "the worker gives no reason";
 }
 
+/* A seek that cannot be: it begins where it would have begun, at the volume asked for since. */
+static void take_back_early_seek(struct play *p, enum tutti_error code, const char *why)
+{
+    p->rt.next_pos = p->start_pos = p->render.pos = 0;
+    if ((float)p->volume != p->heard_gain)
+        play_render_anew(p);
+    else
+        p->rendering = false;
+    p->ops->refused(p, code, why);
+}
+
 /* What is heard goes on as if nothing had been asked for. */
 static void take_back_render(struct play *p, enum tutti_error code, const char *why)
 {
@@ -230,6 +241,8 @@ static void on_message(const struct wmsg *m, void *arg)
              * and without a first frame there is nothing to go back to. */
             if (p->render.exact || (!p->ready && m->failed.code != TUTTI_E_NOT_SEEKABLE))
                 p->ops->failed(p, (enum tutti_error)m->failed.code, said(m));
+            else if (!p->ready)
+                take_back_early_seek(p, (enum tutti_error)m->failed.code, said(m));
             else
                 take_back_render(p, (enum tutti_error)m->failed.code, said(m));
         }

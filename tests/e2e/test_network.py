@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from lib import DEADLINE, FRAME, frames_of, opus
-from lib.client import PLENTY, Client
+from lib.client import PLENTY, Client, new_channel
 from lib.media import Recipe
 from lib.network import bot, net, server  # noqa: F401
 
@@ -354,6 +354,37 @@ def test_credit_flow_begins_while_a_source_is_waited_for(paced_bot, serve, undis
     run = paced_bot.audio.wait_ends(channel)
     run.check()
     assert run.packets == undisturbed("mp3")
+
+
+def test_a_volume_stays_when_a_seek_is_refused_before_the_first_frame(new_daemon, server, media, undisturbed):
+    data = Path(media.make("net-mp3", RECIPES["mp3"])).read_bytes()
+    told = threading.Event()
+
+    def live(at):
+        if at >= 8192:
+            told.wait(10)
+        return data[at:at + 8192]
+    server.add("/slow.mp3", type="audio/mpeg", live=live)
+    with Client(new_daemon("--allow-private-hosts")) as client:
+        channel = new_channel()
+        tag = client.control.send("play", channel_id=str(channel), url=server.url("/slow.mp3"))
+        end = time.monotonic() + DEADLINE
+        while not client.expect("stats", "stats")["workers"]["busy"]:
+            assert time.monotonic() < end, "no worker opens it"
+        client.expect("volume", "volume", channel, level=0.3)
+        refused = client.control.send("seek", channel_id=str(channel), position=10)
+        client.control.sync()
+        told.set()
+        assert client.control.answer(refused)["code"] == "not_seekable"
+        assert client.control.answer(tag)["position"] == 0
+        assert client.session(channel)["volume"] == pytest.approx(0.3)
+        client.audio.credit(channel, 100)
+        client.audio.wait_frames(channel, 100)
+        packets = client.audio.runs[channel][-1].packets[:100]
+        client.expect("stopped", "stop", channel)
+    rms = [float((opus.decode(p)[10 * FRAME:].astype(float) ** 2).mean()) ** 0.5
+           for p in (packets, undisturbed("mp3")[:100])]
+    assert rms[0] / rms[1] == pytest.approx(0.3, rel=0.05)
 
 
 def test_a_volume_when_nothing_is_left_to_hear(bot, serve, undisturbed):
