@@ -241,6 +241,11 @@ struct track *render_track(const struct render *r)
     return r->next.restarts ? r->next.track : r->track;
 }
 
+int64_t render_pos(const struct render *r)
+{
+    return r->next.restarts ? r->next.how.pos : r->pos;
+}
+
 int render_next_error(const struct render *r)
 {
     return r->next.error;

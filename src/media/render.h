@@ -37,6 +37,9 @@ bool render_is_late(const struct render *r);
 /* The track whose frames come next: once the end marker with RING_JOIN is given, the next one. */
 struct track *render_track(const struct render *r);
 
+/* [samples] where the frame that comes next is expected, in the source that it is of. */
+int64_t render_pos(const struct render *r);
+
 /* The end of the current track may need the next one's first samples. Returns 0, or negative errno
  * if those could not be read: then the current one ends as if there were no next, which is to be
  * dropped. */

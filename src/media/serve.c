@@ -280,8 +280,7 @@ static bool step_render(struct serve *s)
         }
         if (render_next_error(s->render) < 0)
             fail_next(s);
-        bool joins = (s->frame.record.flags & RING_JOIN) != 0;
-        s->resume_pos = joins ? s->next_how.pos : s->frame.record.pos + AUDIO_FRAME_SAMPLES;
+        s->resume_pos = render_pos(s->render);
         if (!s->announced)
             announce(s, &s->frame);
         else
