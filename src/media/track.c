@@ -7,6 +7,7 @@
 #include "media/resample.h"
 #include "media/timeline.h"
 #include "media/whole.h"
+#include "proto/wmsg.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,13 @@ static int prepare_params(struct track *t)
     return 0;
 }
 
+/* [samples at 48 kHz] A container may say anything: what is no duration is unknown. */
+static int64_t duration_of(const struct demux *d)
+{
+    int64_t n = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, d->par->sample_rate) : -1;
+    return n >= 0 && n <= WMSG_POS_MAX ? n : -1;
+}
+
 static void fill_info(struct track *t)
 {
     const struct demux *d = packets_demux(t->packets);
@@ -74,10 +82,8 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, par->sample_rate) : -1;
+    t->info.duration = t->whole.chained || d->endless ? -1 : duration_of(d);
     t->info.endless = d->endless;
-    if (t->whole.chained || d->endless)
-        t->info.duration = -1;
 }
 
 static int open_parts(struct track *t, size_t keep_bytes_max)

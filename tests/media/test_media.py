@@ -1,4 +1,6 @@
 """The worker's ear test: what comes out of it, decoded, against what ffmpeg makes of the same file."""
+import struct
+
 import numpy as np
 import pytest
 
@@ -235,6 +237,19 @@ def test_a_picture_is_no_audio(tools, tmp_path):
     path = tmp_path / "picture.png"
     lib.ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:rate=1:duration=1", "-frames:v", 1, path)
     assert play(tools, path).failed.startswith("decode_failed ")
+
+
+@pytest.mark.parametrize("samples", [1 << 43, 1 << 62, (1 << 63) - 1, -5])
+def test_an_insane_duration_is_none(tools, make, tmp_path, samples):
+    content = bytearray(make("a.w64", "-c:a pcm_s16le -f w64", 8000, 1).read_bytes())
+    tail = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    at = content.index(b"data" + tail)
+    content[at:at] = b"fact" + tail + struct.pack("<Qq", 32, samples)
+    path = tmp_path / "insane.w64"
+    path.write_bytes(content)
+    played = play(tools, path, *AFTER)
+    assert not played.failed and played.opened[0] == (-1 if samples > 0 else played.end)
+    assert played.end == 6.345 * RATE
 
 
 def test_silence_before_the_start_is_not_heard(tools, make):
