@@ -125,9 +125,12 @@ int packets_go_number(struct packets *p, int64_t number)
         r = start_over(p);
     if (r < 0)
         return r;
+    if (p->is_opus || !p->calibrated || p->frame == 0)
+        return 0;
+    p->cursor = p->last;
+    if (p->next_number > 0) /* the wanted one may be the very next */
+        p->placing = PLACE_NUMBER;
     while (p->next_number < number) {
-        if (p->is_opus || !p->calibrated || p->frame == 0)
-            break;
         p->placing = PLACE_NUMBER;
         r = packets_read_one(p);
         if (r <= 0)

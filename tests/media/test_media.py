@@ -187,6 +187,19 @@ def test_resuming_goes_on_at_the_sample(tools, make, name, lie):
     assert snr(straight[seam], joined[seam]) > 15
 
 
+def test_a_hint_may_be_the_packet_that_is_wanted(tools, make):
+    """Packets of a quarter of a second, so far on that they are not counted to: with a step of two
+    frames some hint is that of the very packet that warming up begins with."""
+    path = make("long.wav", "-c:a adpcm_ima_wav", 32000, 1, 112)
+    whole = play(tools, path, *AFTER, "--pos", 108 * RATE)
+    straight = whole.pcm()
+    for k in range(60, 74, 2):
+        pos, _, (byte, packet), _ = whole.frames[k]
+        again = play(tools, path, *AFTER, "--pos", pos, "--exact", "--hint", f"{byte}:{packet}", "--stop-after", 50)
+        assert packet > 400 and again.frames[0][0] == pos
+        assert snr(straight[(k + 10) * FRAME:][:40 * FRAME], again.pcm()[10 * FRAME:]) > 15
+
+
 @pytest.mark.parametrize("codec, suffix", [("libopus", "opus"), ("libvorbis", "ogg"), ("flac", "oga")])
 def test_chained_streams_join_to_the_sample(tools, make, tmp_path, codec, suffix):
     rates = (48000, 48000 if codec == "libopus" else 44100)
