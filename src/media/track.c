@@ -232,22 +232,21 @@ static void drop_whole(struct track *t, const AVFrame *frame)
 
 /* The rate changes at the next decoded sample. If that is still before what was asked for, the
  * place asked for is another sample than was thought. */
-static int change_rate(struct track *t, int rate)
+static void change_rate(struct track *t, int rate)
 {
-    int r = timeline_change_rate(&t->time, t->sample, rate);
-    if (r < 0 || t->sample >= t->feed_from)
-        return r;
+    timeline_change_rate(&t->time, t->sample, rate);
+    if (t->sample >= t->feed_from)
+        return;
     int64_t from = timeline_feed(&t->time, t->want > 0 ? t->want : 0);
     t->feed_from = from > t->sample ? from : t->sample;
     t->out_pos = timeline_pos(&t->time, t->feed_from);
-    return 0;
 }
 
 static int change_params(struct track *t, const AVFrame *frame)
 {
     int r = resampler_finish(t->resampler);
     if (r == 0 && timeline_rate(&t->time, t->sample) != frame->sample_rate)
-        r = change_rate(t, frame->sample_rate);
+        change_rate(t, frame->sample_rate);
     return r < 0 ? r : resampler_begin(t->resampler, frame);
 }
 
