@@ -47,6 +47,7 @@ struct track {
     int64_t out_pos; /* [samples at 48 kHz] of the next sample in the resampler's queue */
     int64_t want;    /* [samples at 48 kHz] of the next sample read */
     int64_t end;     /* −1 unknown */
+    bool guesses;    /* `end` is only what the container estimates: good until the next place */
 };
 
 /* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
@@ -185,6 +186,7 @@ int64_t track_end(const struct track *t)
 void track_set_end(struct track *t, int64_t pos)
 {
     t->end = pos;
+    t->guesses = false;
 }
 
 bool track_has_sound(const struct track *t)
@@ -199,6 +201,8 @@ static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
     t->settling = true;
     t->drained = false;
     t->drop_frame = false;
+    if (t->guesses)
+        track_set_end(t, -1);
     t->skip_left = 0;
     t->feed_from = feed_from;
     t->out_pos = timeline_pos(&t->time, feed_from);
@@ -382,7 +386,7 @@ static int finish(struct track *t)
     if (r < 0)
         return r;
     if (!t->settling) /* else nothing came: we are behind the end, wherever it is */
-        t->end = timeline_pos(&t->time, t->sample);
+        track_set_end(t, timeline_pos(&t->time, t->sample));
     return 0;
 }
 
@@ -509,8 +513,10 @@ void track_forget(struct track *t, int64_t pos)
 int track_find_end(struct track *t)
 {
     /* Nobody reads all of a remote source only to know where it ends. */
-    if (t->end < 0 && source_is_remote(t->source))
+    if (t->end < 0 && source_is_remote(t->source)) {
         t->end = t->info.duration > 0 ? t->info.duration : 0;
+        t->guesses = true;
+    }
     int64_t from = t->info.duration > 4 * AUDIO_RATE ? t->info.duration - 4 * AUDIO_RATE : 0;
     while (t->end < 0) {
         float samples[480 * AUDIO_CHANNELS];

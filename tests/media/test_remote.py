@@ -305,3 +305,13 @@ def test_a_place_far_ahead_in_mp3_is_not_counted_to(tools, make):
     assert [f[0] for f in from_net.frames] == [f[0] for f in from_file.frames]
     assert from_net.end == from_file.end
     assert fetcher.jumps() == 2 and sum(n for _, n in fetcher.reads) < path.stat().st_size / 3
+
+
+def test_an_estimated_end_is_no_end(tools, make):
+    """A seek past the end says the end that the bit rate lets guess; a seek back plays all there is."""
+    path = make("falling.mp3", "-af volume=0:enable='gt(t,3)' -c:a libmp3lame -q:a 2 -write_xing 0 -id3v2_version 0",
+                seconds=30)
+    whole = play(tools, serve(path))
+    played = play(tools, serve(path), "--at", 0, "seek", 10000 * 48000, "--at", 0, "seek", 480000)
+    assert whole.opened[0] < 0.8 * whole.end
+    assert played.end == whole.end and played.frames[0][0] == 480000 and len(played.switched) == 2
