@@ -1,5 +1,6 @@
 #include "media/demux.h"
 
+#include "base/audio.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "media/fiber.h"
@@ -160,6 +161,8 @@ static int choose_stream(struct demux *d)
     if (avcodec_parameters_copy(d->own_par, d->stream->codecpar) < 0)
         return -ENOMEM;
     d->par = d->own_par;
+    if (d->par->codec_id == AV_CODEC_ID_OPUS)
+        d->own_par->sample_rate = AUDIO_RATE; /* what a container says is where it came from */
     if (d->par->sample_rate < 1000 || d->par->sample_rate > 768000 ||
         d->par->ch_layout.nb_channels < 1 || d->par->ch_layout.nb_channels > 64)
         return -EBADMSG;

@@ -78,6 +78,7 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
         return r;
     }
     p->times = p->demux->times;
+    p->rate = p->demux->par->sample_rate;
     const AVCodecDescriptor *desc = avcodec_descriptor_get(p->demux->par->codec_id);
     p->lossless = desc && (desc->props & AV_CODEC_PROP_LOSSLESS) != 0 &&
                   (desc->props & AV_CODEC_PROP_LOSSY) == 0;
@@ -116,11 +117,11 @@ void packets_distrust_times(struct packets *p)
     p->frame = 0;
 }
 
-/* [samples at the source's rate] */
+/* [samples as they are decoded] */
 static double time_of(const struct packets *p, int64_t pts)
 {
     AVRational tb = p->demux->stream->time_base;
-    return (double)pts * tb.num / tb.den * p->demux->par->sample_rate;
+    return (double)pts * tb.num / tb.den * p->rate;
 }
 
 static void place_raw(struct packets *p, struct packet *k, int64_t raw)
@@ -259,8 +260,8 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
     const AVStream *st = p->demux->stream;
     int64_t frame = p->is_opus ? opus_duration(k) : p->frame;
     if (frame <= 0 || p->demux->times != DEMUX_TIMES_EXACT || k->discard > 0 ||
-        st->time_base.den != p->demux->par->sample_rate || k->av->duration <= 0 ||
-        k->av->duration >= frame || k->number < 0)
+        st->time_base.den != p->rate || k->av->duration <= 0 || k->av->duration >= frame ||
+        k->number < 0)
         return;
     if (avformat_index_get_entries_count(st) == k->number + 1)
         k->discard = (uint32_t)(frame - k->av->duration);
@@ -349,11 +350,12 @@ static int64_t packet_samples(const struct packets *p, const AVPacket *first, in
     }
 }
 
-static void calibrate(struct packets *p, int n_samples)
+static void calibrate(struct packets *p, int n_samples, int rate)
 {
     const struct packet *k = packets_slot(p, p->cursor - 1);
     const AVStream *st = p->demux->stream;
     p->calibrated = true;
+    p->rate = rate;
     p->first_number = k->number;
     p->lead = k->skip + (int64_t)k->own_skip;
     p->grid = grid_of(p, n_samples);
@@ -366,16 +368,17 @@ static void calibrate(struct packets *p, int n_samples)
     /* A rounded time of the pre-skip is known better than the container says it. */
     if (fabs(p->first_time + (double)p->lead) <= time_of(p, 1))
         p->first_time = -(double)p->lead;
-    if (p->times == DEMUX_TIMES_COARSE &&
-        (double)p->grid < 2 * av_q2d(st->time_base) * p->demux->par->sample_rate * 0.6)
+    if (p->times == DEMUX_TIMES_EXACT && st->time_base.den % p->rate != 0)
+        p->times = DEMUX_TIMES_COARSE;
+    if (p->times == DEMUX_TIMES_COARSE && (double)p->grid < 2 * time_of(p, 1) * 0.6)
         p->times = DEMUX_TIMES_NONE;
 }
 
-void packets_settled(struct packets *p, int n_samples)
+void packets_settled(struct packets *p, int n_samples, int rate)
 {
     if (p->placing == PLACE_LEAD || (p->is_opus && !p->calibrated)) {
         if (!p->calibrated)
-            calibrate(p, n_samples);
+            calibrate(p, n_samples, rate);
     }
     p->placing = PLACE_COUNT;
 }

@@ -39,9 +39,10 @@ int packets_next(struct packets *p, struct packet **ret);
 /* True if the packet last returned is still there: there was one since packets_go. */
 bool packets_has_given(const struct packets *p);
 
-/* The decoder has yielded its first frame, of `n_samples`, after packets_new or packets_go from the
- * packet last returned: from now on the caller counts, and places packets that have no place. */
-void packets_settled(struct packets *p, int n_samples);
+/* The decoder has yielded its first frame, of `n_samples` at `rate`, after packets_new or
+ * packets_go from the packet last returned: from now on the caller counts, and places packets that
+ * have no place. */
+void packets_settled(struct packets *p, int n_samples, int rate);
 
 /* The packet last returned, the first of all, begins with `skip` samples to drop, says the decoder.
  * Returns `skip`. */

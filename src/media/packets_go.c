@@ -17,7 +17,7 @@ enum {
 static int64_t reach_ahead(const struct packets *p)
 {
     bool count_only = p->times == DEMUX_TIMES_NONE && p->frame == 0;
-    return count_only ? INT64_MAX : NEAR_S * (int64_t)p->demux->par->sample_rate;
+    return count_only ? INT64_MAX : NEAR_S * (int64_t)p->rate;
 }
 
 /*
@@ -75,7 +75,7 @@ static int landed_before(struct packets *p, int64_t sample)
  * or what demux_seek_segment returns. */
 static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
 {
-    double begin_s, rate = p->demux->par->sample_rate;
+    double begin_s, rate = p->rate;
     int r = demux_seek_segment(p->demux, (double)raw / rate, 0, &begin_s);
     if (r <= 0)
         return r < 0 ? r : -ESPIPE;
@@ -88,14 +88,14 @@ static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
 
 static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
 {
-    double s = ((double)raw + p->first_time) / p->demux->par->sample_rate;
+    double s = ((double)raw + p->first_time) / p->rate;
     int r = demux_seek(p->demux, (int64_t)floor(s / av_q2d(p->demux->stream->time_base)));
     return r < 0 ? r : landed_before(p, sample);
 }
 
 static int go_by_time(struct packets *p, int64_t sample)
 {
-    int rate = p->demux->par->sample_rate;
+    int rate = p->rate;
     /* HLS goes to the packet behind what it is asked for. */
     int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
     for (int64_t back = first_back; back < (int64_t)rate * 64; back = back * 4 + rate) {
@@ -152,7 +152,7 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
         if (r < 0)
             return r;
     }
-    if (!p->calibrated || from < p->demux->par->sample_rate)
+    if (!p->calibrated || from < p->rate)
         return start_over(p);
     if (p->times != DEMUX_TIMES_NONE)
         return go_by_time(p, from);

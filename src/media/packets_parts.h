@@ -19,6 +19,7 @@ struct packets {
     bool is_opus;
     bool lost;     /* opening it again has failed */
     bool lossless; /* as large as PCM, nearly: read again rather than kept */
+    int rate; /* of what is decoded: the container's until the first frame, which may say another */
     /* calibration, from the first frame of the first pass */
     bool calibrated;
     int64_t first_number;

@@ -163,7 +163,7 @@ void track_get_info(const struct track *t, struct track_info *ret)
     *ret = t->info;
     if (packets_demux(t->packets)->counts_lead && ret->duration > 0) {
         int64_t lead =
-            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, t->par->sample_rate);
+            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, timeline_rate(&t->time, 0));
         ret->duration = ret->duration > lead ? ret->duration - lead : 0;
     }
 }
@@ -209,6 +209,20 @@ static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
     t->want = pos;
 }
 
+/* The rate changes at the next decoded sample. If that is still before what was asked for, the
+ * place asked for is another sample than was thought. */
+static void change_rate(struct track *t, int rate)
+{
+    timeline_change_rate(&t->time, t->sample, rate);
+    if (t->sample > 0) /* from here on a time is another sample, too */
+        packets_distrust_times(t->packets);
+    if (t->sample >= t->feed_from)
+        return;
+    int64_t from = timeline_feed(&t->time, t->want > 0 ? t->want : 0);
+    t->feed_from = from > t->sample ? from : t->sample;
+    t->out_pos = timeline_pos(&t->time, t->feed_from);
+}
+
 /* The place of the first frame after a jump; from here on the count goes on. */
 static void settle(struct track *t, const AVFrame *frame)
 {
@@ -222,7 +236,10 @@ static void settle(struct track *t, const AVFrame *frame)
               "settled at packet %lld, sample %lld, skip %lld; fed from %lld, out %lld want %lld",
               (long long)t->now.number, (long long)t->sample, (long long)t->skip_left,
               (long long)t->feed_from, (long long)t->out_pos, (long long)t->want);
-    packets_settled(t->packets, frame->nb_samples);
+    bool is_first = !packets_calibrated(t->packets);
+    packets_settled(t->packets, frame->nb_samples, frame->sample_rate);
+    if (is_first && timeline_rate(&t->time, t->sample) != frame->sample_rate)
+        change_rate(t, frame->sample_rate); /* the container was wrong */
 }
 
 /* A frame that an edit list leaves out; what is to be skipped may begin in it. */
@@ -232,18 +249,6 @@ static void drop_whole(struct track *t, const AVFrame *frame)
         packets_drop_lead(t->packets, frame->nb_samples);
     else
         t->skip_left = t->skip_left > frame->nb_samples ? t->skip_left - frame->nb_samples : 0;
-}
-
-/* The rate changes at the next decoded sample. If that is still before what was asked for, the
- * place asked for is another sample than was thought. */
-static void change_rate(struct track *t, int rate)
-{
-    timeline_change_rate(&t->time, t->sample, rate);
-    if (t->sample >= t->feed_from)
-        return;
-    int64_t from = timeline_feed(&t->time, t->want > 0 ? t->want : 0);
-    t->feed_from = from > t->sample ? from : t->sample;
-    t->out_pos = timeline_pos(&t->time, t->feed_from);
 }
 
 static int change_params(struct track *t, const AVFrame *frame)
@@ -486,7 +491,7 @@ void track_note_passed(struct track *t, const struct packet *k)
 {
     t->heard = true;
     whole_note_packet(&t->whole, k);
-    packets_settled(t->packets, AUDIO_FRAME_SAMPLES);
+    packets_settled(t->packets, AUDIO_FRAME_SAMPLES, AUDIO_RATE);
 }
 
 struct ring_hint track_hint(const struct track *t, int64_t pos)
