@@ -26,6 +26,7 @@ static void hollow_out(struct packets *p, struct packet *k)
 {
     p->kept_bytes -= cost(k);
     av_packet_free(&k->av);
+    av_buffer_unref(&k->setup);
 }
 
 void packets_drop_first(struct packets *p)
@@ -53,6 +54,7 @@ int packets_open(struct packets *p)
     const AVCodecParameters *par = p->demux->par;
     p->is_opus = par->codec_id == AV_CODEC_ID_OPUS;
     p->placing = PLACE_LEAD;
+    setup_reset(&p->setup);
     p->next_number = 0;
     p->first_byte = -1;
     p->next_sample = 0;
@@ -92,6 +94,7 @@ void packets_free(struct packets *p)
         return;
     if (p->kept)
         packets_drop_all(p);
+    setup_reset(&p->setup);
     demux_free(p->demux);
     free(p->kept);
     free(p);
@@ -267,6 +270,18 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
         k->discard = (uint32_t)(frame - k->av->duration);
 }
 
+/* A setup of several packets holds from the first of them on. */
+static int note_setup(struct packets *p)
+{
+    uint32_t i = p->last - 1;
+    uint32_t n = (uint32_t)setup_look(&p->setup, p->demux->par->codec_id, packets_slot(p, i)->av);
+    for (n = n > 0 ? n : 1; n > 0 && i + 1 != p->first; n--, i--) {
+        if (av_buffer_replace(&packets_slot(p, i)->setup, p->setup.now) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 int packets_read_one(struct packets *p)
 {
     if (p->lost)
@@ -294,7 +309,12 @@ int packets_read_one(struct packets *p)
     *packets_slot(p, p->last) = k;
     p->last++;
     p->kept_bytes += cost(&k);
-    return 1;
+    return note_setup(p) < 0 ? -ENOMEM : 1;
+}
+
+const AVBufferRef *packets_setup(const struct packets *p)
+{
+    return p->cursor != p->last ? packets_slot(p, p->cursor)->setup : p->setup.now;
 }
 
 int packets_next(struct packets *p, struct packet **ret)

@@ -5,6 +5,7 @@
 #include "media/decode.h"
 #include "media/opus_head.h"
 #include "media/resample.h"
+#include "media/setup.h"
 #include "media/timeline.h"
 #include "media/whole.h"
 #include "proto/wmsg.h"
@@ -28,6 +29,7 @@ struct track {
     struct decoder *decoder;
     struct resampler *resampler;
     AVCodecParameters *par; /* as the decoder wants them */
+    AVBufferRef *setup;     /* what the decoder was told since; NULL: nothing */
     struct whole whole;
     struct track_info info;
     struct timeline time;
@@ -98,7 +100,7 @@ static int open_parts(struct track *t, size_t keep_bytes_max)
     r = prepare_params(t);
     if (r < 0)
         return r;
-    r = decoder_new(t->par, &t->decoder);
+    r = decoder_new(t->par, NULL, &t->decoder);
     if (r < 0)
         return r;
     return resampler_new(&t->resampler);
@@ -153,6 +155,7 @@ void track_free(struct track *t)
     resampler_free(t->resampler);
     decoder_free(t->decoder);
     avcodec_parameters_free(&t->par);
+    av_buffer_unref(&t->setup);
     packets_free(t->packets);
     source_free(t->source);
     free(t);
@@ -194,9 +197,33 @@ bool track_has_sound(const struct track *t)
     return t->heard;
 }
 
-static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
+static bool is_same(const AVBufferRef *a, const AVBufferRef *b)
 {
+    return a == b || (a && b && a->data == b->data);
+}
+
+/* A decoder knows only the setup that it was given last. One that refuses what is in force at the
+ * next packet would do so on the way there as well. */
+static int prepare_decoder(struct track *t)
+{
+    const AVBufferRef *setup = packets_setup(t->packets);
+    struct decoder *fresh;
     decoder_flush(t->decoder);
+    if (is_same(setup, t->setup))
+        return 0;
+    int r = decoder_new(t->par, setup, &fresh);
+    if (r < 0)
+        return r == -EBADMSG ? 0 : r;
+    decoder_free(t->decoder);
+    t->decoder = fresh;
+    return av_buffer_replace(&t->setup, setup) < 0 ? -ENOMEM : 0;
+}
+
+static int begin_at(struct track *t, int64_t pos, int64_t feed_from)
+{
+    int r = prepare_decoder(t);
+    if (r < 0)
+        return r;
     resampler_reset(t->resampler);
     t->settling = true;
     t->drained = false;
@@ -207,6 +234,7 @@ static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
     t->feed_from = feed_from;
     t->out_pos = timeline_pos(&t->time, feed_from);
     t->want = pos;
+    return 0;
 }
 
 /* The rate changes at the next decoded sample. If that is still before what was asked for, the
@@ -329,14 +357,6 @@ static int take_frame(struct track *t, const AVFrame *frame)
     return r < 0 ? r : feed(t, frame, from, n);
 }
 
-/* A chained Vorbis stream begins with its headers. The decoder would blend its first packet with
- * the last one of the stream before. */
-static bool is_vorbis_head(const struct track *t, const AVPacket *av)
-{
-    return t->par->codec_id == AV_CODEC_ID_VORBIS && av->size > 7 &&
-           memcmp(av->data, "\1vorbis", 7) == 0;
-}
-
 static int send_next(struct track *t)
 {
     struct packet *k;
@@ -358,13 +378,16 @@ static int send_next(struct track *t)
         k->skip = (uint32_t)t->skip_left;
     }
     t->now = *k;
-    t->drop_frame = t->drop_frame || is_vorbis_head(t, k->av);
+    /* The decoder would blend the first packet of a chained stream with the last one before it. */
+    t->drop_frame = t->drop_frame || setup_is_vorbis_head(t->par->codec_id, k->av);
     if (!t->settling)
         t->skip_left += k->own_skip;
     k->av->pts = AV_NOPTS_VALUE == k->av->pts ? 0 : k->av->pts;
     if (k->av->size == 0)
         return 0;
     r = decoder_send(t->decoder, k->av);
+    if (!is_same(k->setup, t->setup) && av_buffer_replace(&t->setup, k->setup) < 0)
+        return -ENOMEM;
     if (r < 0 && ++t->n_errors > ERRORS_IN_A_ROW_MAX && !t->heard)
         return -EBADMSG;
     return 0;
@@ -402,7 +425,9 @@ int track_calibrate(struct track *t)
     int r = packets_go(t->packets, 0, 0);
     if (r < 0)
         return r;
-    begin_at(t, 0, 0);
+    r = begin_at(t, 0, 0);
+    if (r < 0)
+        return r;
     while (t->settling && !t->drained) {
         r = decode_more(t);
         if (r < 0)
@@ -429,8 +454,7 @@ int track_go(struct track *t, int64_t pos)
     int r = packets_go(t->packets, feed_from, warm_up_samples(t, feed_from));
     if (r < 0)
         return r;
-    begin_at(t, pos, feed_from);
-    return 0;
+    return begin_at(t, pos, feed_from);
 }
 
 /* Fills the queue up to n samples from `want` on. Returns how many there are. */

@@ -217,6 +217,21 @@ def test_chained_streams_join_to_the_sample(tools, make, tmp_path, codec, suffix
     check_sound(played, reference, 150000, skip=FRAME)
 
 
+@pytest.mark.parametrize("how", ["-q:a 1", "-q:a 5 -ar 44100 -ac 1"])
+@pytest.mark.parametrize("options", [("--at", 215, "seek", int(3.5 * RATE)), ("--at", 300, "seek", RATE)])
+def test_back_over_the_join_of_a_chain(tools, make, tmp_path, how, options):
+    """What lies before it is decoded again, from what is kept and from the start, with its own setup."""
+    links = [make("back0.ogg", "-c:a libvorbis -q:a 5 -f ogg -serial_offset 5", RATE, 2, 4, 7),
+             make(f"back1{how[-1]}.ogg", f"-c:a libvorbis {how} -f ogg -serial_offset 6", RATE, 2, 4, 8)]
+    chain = tmp_path / "chain.ogg"
+    chain.write_bytes(b"".join(p.read_bytes() for p in links))
+    reference = np.concatenate([ffmpeg_decode(p) for p in links])
+    played = play(tools, chain, *options)
+    played.frames = played.frames[played.switched[0]:]
+    assert len(played.frames) == frames_for(played.end, played.lag, options[-1])
+    check_sound(played, reference, options[-1], skip=FRAME)
+
+
 CUTTABLE = ["cbr.mp3", "first.m4a", "fragments.mp4", "adts.aac", "a.flac", "flac.oga", "24.wav", "a.aiff",
             "vorbis.ogg", "vorbis.webm", "a.wma", "a.wv", "a.tta", "a.opus", "a.webm"]
 
