@@ -282,6 +282,18 @@ static int note_setup(struct packets *p)
     return 0;
 }
 
+/* A chained stream begins with headers of its own, and its times start over. */
+static void note_chain(struct packets *p)
+{
+    const struct packet *k = packets_slot(p, p->last - 1);
+    const struct packet *before = packets_slot(p, p->last - 2);
+    bool falls_back = p->demux->is_ogg && p->last - p->first > 1 && before->av &&
+                      before->av->pts != AV_NOPTS_VALUE && k->av->pts != AV_NOPTS_VALUE &&
+                      k->av->pts < before->av->pts;
+    if (falls_back || (k->number > 0 && setup_is_vorbis_head(p->demux->par->codec_id, k->av)))
+        packets_distrust_times(p);
+}
+
 int packets_read_one(struct packets *p)
 {
     if (p->lost)
@@ -309,6 +321,7 @@ int packets_read_one(struct packets *p)
     *packets_slot(p, p->last) = k;
     p->last++;
     p->kept_bytes += cost(&k);
+    note_chain(p);
     return note_setup(p) < 0 ? -ENOMEM : 1;
 }
 

@@ -93,6 +93,16 @@ static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
     return r < 0 ? r : landed_before(p, sample);
 }
 
+/* From here on nothing is known of where the demuxer is. */
+static void lose_place(struct packets *p)
+{
+    packets_drop_all(p);
+    p->fresh = false;
+    p->placing = PLACE_PTS;
+    p->next_number = -1;
+    p->at_end = false;
+}
+
 static int go_by_time(struct packets *p, int64_t sample)
 {
     int rate = p->rate;
@@ -102,11 +112,7 @@ static int go_by_time(struct packets *p, int64_t sample)
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;
-        packets_drop_all(p);
-        p->fresh = false;
-        p->placing = PLACE_PTS;
-        p->next_number = -1;
-        p->at_end = false;
+        lose_place(p);
         int r =
             p->demux->by_segment ? land_in_segment(p, raw, sample) : land_by_pts(p, raw, sample);
         if (r > 0 || r == -EINTR)
@@ -142,6 +148,21 @@ int packets_go_number(struct packets *p, int64_t number)
     return 0;
 }
 
+/* Before times are followed for the first time. Returns 0 or -EINTR. */
+static int look_for_chain(struct packets *p)
+{
+    if (p->looked || !p->demux->is_ogg)
+        return 0;
+    lose_place(p);
+    int r = demux_look_for_chain(p->demux);
+    if (r < 0)
+        return r;
+    p->looked = true;
+    if (r == 1)
+        packets_distrust_times(p);
+    return 0;
+}
+
 int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
 {
     int64_t from = sample > warm_up ? sample - warm_up : 0;
@@ -154,6 +175,9 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
     }
     if (!p->calibrated || from < p->rate)
         return start_over(p);
+    int looked = p->times != DEMUX_TIMES_NONE ? look_for_chain(p) : 0;
+    if (looked < 0)
+        return looked;
     if (p->times != DEMUX_TIMES_NONE)
         return go_by_time(p, from);
     if (p->frame > 0)

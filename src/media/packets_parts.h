@@ -18,6 +18,7 @@ struct packets {
     struct demux *demux;
     enum demux_times times;
     bool is_opus;
+    bool looked;   /* whether it is a chain */
     bool lost;     /* opening it again has failed */
     bool lossless; /* as large as PCM, nearly: read again rather than kept */
     int rate; /* of what is decoded: the container's until the first frame, which may say another */
