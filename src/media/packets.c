@@ -17,6 +17,9 @@ enum {
     PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
 };
 
+/* [samples] Half a century at 768 kHz: what is farther away is no time. */
+static const double far_away = 1.2e15;
+
 static size_t cost(const struct packet *k)
 {
     return k->av ? (size_t)k->av->size + PACKET_OVERHEAD : 0;
@@ -147,6 +150,8 @@ static void place_by_pts(struct packets *p, struct packet *k)
     if (k->av->pts == AV_NOPTS_VALUE)
         return;
     double raw = time_of(p, k->av->pts) - p->first_time;
+    if (fabs(raw) > far_away)
+        return;
     if (p->times == DEMUX_TIMES_EXACT || p->grid == 0)
         place_raw(p, k, llrint(raw));
     else

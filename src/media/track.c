@@ -258,7 +258,7 @@ static void settle(struct track *t, const AVFrame *frame)
     if (t->now.number == 0 && t->now.skip == 0 && t->now.own_skip == 0)
         t->now.own_skip = packets_lead(t->packets, decoder_skip(frame));
     t->settling = false;
-    t->sample = t->now.sample >= 0 ? t->now.sample : 0;
+    t->sample = t->now.sample;
     t->skip_left = (int64_t)t->now.skip + t->now.own_skip;
     log_debug("track",
               "settled at packet %lld, sample %lld, skip %lld; fed from %lld, out %lld want %lld",
@@ -323,8 +323,10 @@ static int take_frame(struct track *t, const AVFrame *frame)
         t->drop_frame = false;
         return 0;
     }
-    if (t->settling && !packets_has_given(t->packets))
-        return 0; /* drained, some decoders yield something although they were given nothing */
+    /* Drained, some decoders yield something although they were given nothing. And what has no
+     * place waits for a packet that has one. */
+    if (t->settling && (!packets_has_given(t->packets) || t->now.sample < 0))
+        return 0;
     if (t->settling) {
         settle(t, frame);
         if (t->sample > t->feed_from) {
@@ -382,7 +384,6 @@ static int send_next(struct track *t)
     t->drop_frame = t->drop_frame || setup_is_vorbis_head(t->par->codec_id, k->av);
     if (!t->settling)
         t->skip_left += k->own_skip;
-    k->av->pts = AV_NOPTS_VALUE == k->av->pts ? 0 : k->av->pts;
     if (k->av->size == 0)
         return 0;
     r = decoder_send(t->decoder, k->av);
