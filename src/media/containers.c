@@ -1,11 +1,13 @@
 #include "media/containers.h"
 
+#include <errno.h>
 #include <libavutil/intreadwrite.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     OGG_HEAD_BYTES = 27,
+    OGG_SERIAL = 14,
     OGG_TAIL_BYTES = 66 * 1024, /* more than the largest page */
     BOXES_MAX = 2000,
     IFF_SLACK_BYTES = 64, /* some writers miscount by a chunk's head */
@@ -41,22 +43,54 @@ static const uint8_t *last_ogg_page(const uint8_t *tail, size_t len)
     return last;
 }
 
+/* A remote source gives what has come. */
+static ssize_t read_tail(struct source *s, uint8_t *tail)
+{
+    int64_t size = source_size(s);
+    int64_t from = size > OGG_TAIL_BYTES ? size - OGG_TAIL_BYTES : 0;
+    size_t len = 0;
+    while (len < OGG_TAIL_BYTES) {
+        ssize_t n = source_read_at(s, tail + len, OGG_TAIL_BYTES - len, from + (int64_t)len);
+        if (n < 0)
+            return n;
+        if (n == 0)
+            break;
+        len += (size_t)n;
+    }
+    return (ssize_t)len;
+}
+
+/* Copies the head of the last page. Returns 1, 0 if there is none, or negative errno. */
+static int read_last_ogg_head(struct source *s, uint8_t head[OGG_HEAD_BYTES])
+{
+    uint8_t *tail = malloc(OGG_TAIL_BYTES);
+    ssize_t len = tail ? read_tail(s, tail) : -ENOMEM;
+    const uint8_t *last = len > 0 ? last_ogg_page(tail, (size_t)len) : NULL;
+    if (last)
+        memcpy(head, last, OGG_HEAD_BYTES);
+    free(tail);
+    return len < 0 ? (int)len : last != NULL;
+}
+
+int container_ogg_last_serial(struct source *s, uint32_t *ret)
+{
+    uint8_t last[OGG_HEAD_BYTES];
+    int r = read_last_ogg_head(s, last);
+    if (r == 1)
+        *ret = AV_RL32(last + OGG_SERIAL);
+    return r;
+}
+
 bool container_ogg_is_short(struct source *s, bool *ret_chained)
 {
     uint8_t head[OGG_HEAD_BYTES];
-    int64_t size = source_size(s);
-    int64_t from = size > OGG_TAIL_BYTES ? size - OGG_TAIL_BYTES : 0;
-    uint8_t *tail = malloc(OGG_TAIL_BYTES);
-    ssize_t len = tail ? source_read_at(s, tail, OGG_TAIL_BYTES, from) : -1;
-    bool is_short = false;
+    uint8_t last[OGG_HEAD_BYTES];
+    int r = read_last_ogg_head(s, last);
     *ret_chained = false;
-    if (len > 0 && read_exactly(s, head, sizeof head, 0)) {
-        const uint8_t *last = last_ogg_page(tail, (size_t)len);
-        is_short = !last || (last[5] & 4) == 0;
-        *ret_chained = last && memcmp(last + 14, head + 14, 4) != 0;
-    }
-    free(tail);
-    return is_short;
+    if (r < 0 || source_size(s) <= 0 || !read_exactly(s, head, sizeof head, 0))
+        return false;
+    *ret_chained = r == 1 && memcmp(last + OGG_SERIAL, head + OGG_SERIAL, 4) != 0;
+    return r == 0 || (last[5] & 4) == 0;
 }
 
 /* An EBML size of 1 … 8 bytes. Returns its length, or 0; −1 in *ret for "unknown". */

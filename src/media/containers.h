@@ -11,6 +11,10 @@
 /* Ogg: the last page must end its stream. *ret_chained: it is of another stream than the first. */
 bool container_ogg_is_short(struct source *s, bool *ret_chained);
 
+/* Ogg: the serial number of the stream that the last page is of. Returns 1, 0 if there is no such
+ * page, or negative errno. */
+int container_ogg_last_serial(struct source *s, uint32_t *ret);
+
 /* Matroska, WebM: the segment's size. */
 bool container_ebml_is_short(struct source *s);
 

@@ -5,6 +5,7 @@
 #include <libavutil/intreadwrite.h>
 #include <libavutil/mem.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct decoder {
     AVCodecContext *context;
@@ -21,7 +22,19 @@ static const AVCodec *find_decoder(enum AVCodecID id)
     return codec ? codec : avcodec_find_decoder(id);
 }
 
-static int open_context(struct decoder *d, const AVCodecParameters *par)
+static int take_setup(AVCodecContext *c, const AVBufferRef *setup)
+{
+    av_freep(&c->extradata);
+    c->extradata_size = 0;
+    c->extradata = av_mallocz(setup->size + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (!c->extradata)
+        return -ENOMEM;
+    memcpy(c->extradata, setup->data, setup->size);
+    c->extradata_size = (int)setup->size;
+    return 0;
+}
+
+static int open_context(struct decoder *d, const AVCodecParameters *par, const AVBufferRef *setup)
 {
     const AVCodec *codec = find_decoder(par->codec_id);
     if (!codec || codec->type != AVMEDIA_TYPE_AUDIO)
@@ -32,6 +45,8 @@ static int open_context(struct decoder *d, const AVCodecParameters *par)
         return -ENOMEM;
     if (avcodec_parameters_to_context(d->context, par) < 0)
         return -EBADMSG;
+    if (setup && take_setup(d->context, setup) < 0)
+        return -ENOMEM;
     d->context->thread_count = 1;
     d->context->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
     d->context->pkt_timebase = (AVRational){ 1, par->sample_rate };
@@ -40,12 +55,12 @@ static int open_context(struct decoder *d, const AVCodecParameters *par)
     return avcodec_open2(d->context, codec, NULL) < 0 ? -EBADMSG : 0;
 }
 
-int decoder_new(const AVCodecParameters *par, struct decoder **ret)
+int decoder_new(const AVCodecParameters *par, const AVBufferRef *setup, struct decoder **ret)
 {
     struct decoder *d = calloc(1, sizeof *d);
     if (!d)
         return -ENOMEM;
-    int r = open_context(d, par);
+    int r = open_context(d, par, setup);
     if (r < 0) {
         decoder_free(d);
         return r;

@@ -8,8 +8,9 @@
 
 struct decoder;
 
-/* Returns 0, -EBADMSG when there is no decoder for it or it refuses the parameters, or -ENOMEM. */
-int decoder_new(const AVCodecParameters *par, struct decoder **ret);
+/* `setup` is the extradata to use instead of those in `par`, or NULL. Returns 0, -EBADMSG when
+ * there is no decoder for it or it refuses the parameters, or -ENOMEM. */
+int decoder_new(const AVCodecParameters *par, const AVBufferRef *setup, struct decoder **ret);
 void decoder_free(struct decoder *d);
 
 /* Gives it one packet, NULL for the end. Returns 0, or -EBADMSG if the packet is broken (go on

@@ -1,7 +1,9 @@
 #include "media/demux.h"
 
+#include "base/audio.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "media/containers.h"
 #include "media/fiber.h"
 #include "media/lav.h"
 #include "media/nested.h"
@@ -10,6 +12,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavutil/avstring.h>
 #include <libavutil/dict.h>
+#include <libavutil/intreadwrite.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,13 +68,14 @@ static int interrupted(void *arg)
 
 /* While a remote source is being opened, each look at another place would cost a request: only
  * those containers look that cannot do without. */
-static bool may_look_around(AVIOContext *io)
+static bool may_look_around(struct demux *d, AVIOContext *io)
 {
-    uint8_t p[8];
+    uint8_t p[18];
     char name[5] = "";
     int n = avio_read(io, p, sizeof p);
     if (avio_seek(io, 0, SEEK_SET) != 0 || n != (int)sizeof p) /* it is all in the buffer */
         return false;
+    d->ogg_serial = AV_RL32(p + 14);
     memcpy(name, memcmp(p, "RIFF", 4) == 0 ? p : p + 4, 4);
     return strcmp(name, "RIFF") == 0 || av_match_list(name, remote_seekers, ',') != 0;
 }
@@ -80,7 +84,7 @@ static void prepare_remote(AVFormatContext *c, struct demux *d)
 {
     c->opaque = d->source;
     if (!source_is_hls(d->source)) {
-        c->pb->seekable = source_can_seek(d->source) && may_look_around(c->pb);
+        c->pb->seekable = source_can_seek(d->source) && may_look_around(d, c->pb);
         c->flags |= AVFMT_FLAG_IGNIDX; /* MP4: no look behind the media for more of it */
         return;
     }
@@ -160,6 +164,8 @@ static int choose_stream(struct demux *d)
     if (avcodec_parameters_copy(d->own_par, d->stream->codecpar) < 0)
         return -ENOMEM;
     d->par = d->own_par;
+    if (d->par->codec_id == AV_CODEC_ID_OPUS)
+        d->own_par->sample_rate = AUDIO_RATE; /* what a container says is where it came from */
     if (d->par->sample_rate < 1000 || d->par->sample_rate > 768000 ||
         d->par->ch_layout.nb_channels < 1 || d->par->ch_layout.nb_channels > 64)
         return -EBADMSG;
@@ -274,6 +280,7 @@ static int open_context(struct demux *d)
         return 0;
     d->times = judge_times(d);
     d->by_segment = seeks_by_segment(c, d->stream);
+    d->is_ogg = is_one_of(c, "ogg");
     d->endless = source_is_live(d->source) || (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0;
     note_duration(d);
     return 0;
@@ -454,6 +461,20 @@ int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_
         return r;
     r = open_again(d);
     return r < 0 ? r : 1;
+}
+
+int demux_look_for_chain(struct demux *d)
+{
+    uint32_t serial;
+    if (!d->is_ogg || !source_is_remote(d->source) || !source_can_seek(d->source) ||
+        source_size(d->source) <= 0)
+        return 0;
+    (void)leave_fiber(d);
+    source_wait_again(d->source);
+    int r = container_ogg_last_serial(d->source, &serial);
+    if (r == -EINTR)
+        return r;
+    return r == 1 && serial != d->ogg_serial;
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

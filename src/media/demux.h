@@ -35,12 +35,14 @@ struct demux {
     int64_t guessed;  /* the same, but estimates count */
     bool counts_lead; /* both include what is dropped before the first audible sample */
     bool endless;     /* a live stream */
-    bool by_segment;  /* HLS in which only demux_seek_segment finds a place */
+    bool is_ogg;
+    bool by_segment; /* HLS in which only demux_seek_segment finds a place */
     /* private */
     bool read_title;          /* what the container said when it was opened */
     AVFormatContext *context; /* NULL after a demux_rewind that failed */
     AVCodecParameters *own_par;
     struct source *source;
+    uint32_t ogg_serial;    /* of the first page; remote sources only */
     struct fiber *fiber;    /* remote sources only */
     AVPacket *read;         /* by the fiber */
     int result;             /* of it */
@@ -70,6 +72,10 @@ int demux_seek(struct demux *d, int64_t pts);
  * the list does not tell, or that is the first; negative errno. It is closed if it does not return
  * 1: demux_rewind helps. */
 int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_s);
+
+/* Remote Ogg: looks whether its end is of another stream than its beginning, which libavformat's
+ * seek does not know. Returns 1 if so, 0, or -EINTR; only demux_seek or demux_rewind may follow. */
+int demux_look_for_chain(struct demux *d);
 
 /* Goes to a byte of the source: the next packet begins there or behind it. As demux_seek. */
 int demux_seek_byte(struct demux *d, int64_t byte);

@@ -17,6 +17,9 @@ enum {
     PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
 };
 
+/* [samples] Half a century at 768 kHz: what is farther away is no time. */
+static const double far_away = 1.2e15;
+
 static size_t cost(const struct packet *k)
 {
     return k->av ? (size_t)k->av->size + PACKET_OVERHEAD : 0;
@@ -26,6 +29,7 @@ static void hollow_out(struct packets *p, struct packet *k)
 {
     p->kept_bytes -= cost(k);
     av_packet_free(&k->av);
+    av_buffer_unref(&k->setup);
 }
 
 void packets_drop_first(struct packets *p)
@@ -53,6 +57,7 @@ int packets_open(struct packets *p)
     const AVCodecParameters *par = p->demux->par;
     p->is_opus = par->codec_id == AV_CODEC_ID_OPUS;
     p->placing = PLACE_LEAD;
+    setup_reset(&p->setup);
     p->next_number = 0;
     p->first_byte = -1;
     p->next_sample = 0;
@@ -78,6 +83,7 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
         return r;
     }
     p->times = p->demux->times;
+    p->rate = p->demux->par->sample_rate;
     const AVCodecDescriptor *desc = avcodec_descriptor_get(p->demux->par->codec_id);
     p->lossless = desc && (desc->props & AV_CODEC_PROP_LOSSLESS) != 0 &&
                   (desc->props & AV_CODEC_PROP_LOSSY) == 0;
@@ -91,6 +97,7 @@ void packets_free(struct packets *p)
         return;
     if (p->kept)
         packets_drop_all(p);
+    setup_reset(&p->setup);
     demux_free(p->demux);
     free(p->kept);
     free(p);
@@ -116,11 +123,11 @@ void packets_distrust_times(struct packets *p)
     p->frame = 0;
 }
 
-/* [samples at the source's rate] */
+/* [samples as they are decoded] */
 static double time_of(const struct packets *p, int64_t pts)
 {
     AVRational tb = p->demux->stream->time_base;
-    return (double)pts * tb.num / tb.den * p->demux->par->sample_rate;
+    return (double)pts * tb.num / tb.den * p->rate;
 }
 
 static void place_raw(struct packets *p, struct packet *k, int64_t raw)
@@ -143,6 +150,8 @@ static void place_by_pts(struct packets *p, struct packet *k)
     if (k->av->pts == AV_NOPTS_VALUE)
         return;
     double raw = time_of(p, k->av->pts) - p->first_time;
+    if (fabs(raw) > far_away)
+        return;
     if (p->times == DEMUX_TIMES_EXACT || p->grid == 0)
         place_raw(p, k, llrint(raw));
     else
@@ -259,11 +268,35 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
     const AVStream *st = p->demux->stream;
     int64_t frame = p->is_opus ? opus_duration(k) : p->frame;
     if (frame <= 0 || p->demux->times != DEMUX_TIMES_EXACT || k->discard > 0 ||
-        st->time_base.den != p->demux->par->sample_rate || k->av->duration <= 0 ||
-        k->av->duration >= frame || k->number < 0)
+        st->time_base.den != p->rate || k->av->duration <= 0 || k->av->duration >= frame ||
+        k->number < 0)
         return;
     if (avformat_index_get_entries_count(st) == k->number + 1)
         k->discard = (uint32_t)(frame - k->av->duration);
+}
+
+/* A setup of several packets holds from the first of them on. */
+static int note_setup(struct packets *p)
+{
+    uint32_t i = p->last - 1;
+    uint32_t n = (uint32_t)setup_look(&p->setup, p->demux->par->codec_id, packets_slot(p, i)->av);
+    for (n = n > 0 ? n : 1; n > 0 && i + 1 != p->first; n--, i--) {
+        if (av_buffer_replace(&packets_slot(p, i)->setup, p->setup.now) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* A chained stream begins with headers of its own, and its times start over. */
+static void note_chain(struct packets *p)
+{
+    const struct packet *k = packets_slot(p, p->last - 1);
+    const struct packet *before = packets_slot(p, p->last - 2);
+    bool falls_back = p->demux->is_ogg && p->last - p->first > 1 && before->av &&
+                      before->av->pts != AV_NOPTS_VALUE && k->av->pts != AV_NOPTS_VALUE &&
+                      k->av->pts < before->av->pts;
+    if (falls_back || (k->number > 0 && setup_is_vorbis_head(p->demux->par->codec_id, k->av)))
+        packets_distrust_times(p);
 }
 
 int packets_read_one(struct packets *p)
@@ -293,7 +326,13 @@ int packets_read_one(struct packets *p)
     *packets_slot(p, p->last) = k;
     p->last++;
     p->kept_bytes += cost(&k);
-    return 1;
+    note_chain(p);
+    return note_setup(p) < 0 ? -ENOMEM : 1;
+}
+
+const AVBufferRef *packets_setup(const struct packets *p)
+{
+    return p->cursor != p->last ? packets_slot(p, p->cursor)->setup : p->setup.now;
 }
 
 int packets_next(struct packets *p, struct packet **ret)
@@ -349,11 +388,12 @@ static int64_t packet_samples(const struct packets *p, const AVPacket *first, in
     }
 }
 
-static void calibrate(struct packets *p, int n_samples)
+static void calibrate(struct packets *p, int n_samples, int rate)
 {
     const struct packet *k = packets_slot(p, p->cursor - 1);
     const AVStream *st = p->demux->stream;
     p->calibrated = true;
+    p->rate = rate;
     p->first_number = k->number;
     p->lead = k->skip + (int64_t)k->own_skip;
     p->grid = grid_of(p, n_samples);
@@ -366,16 +406,17 @@ static void calibrate(struct packets *p, int n_samples)
     /* A rounded time of the pre-skip is known better than the container says it. */
     if (fabs(p->first_time + (double)p->lead) <= time_of(p, 1))
         p->first_time = -(double)p->lead;
-    if (p->times == DEMUX_TIMES_COARSE &&
-        (double)p->grid < 2 * av_q2d(st->time_base) * p->demux->par->sample_rate * 0.6)
+    if (p->times == DEMUX_TIMES_EXACT && st->time_base.den % p->rate != 0)
+        p->times = DEMUX_TIMES_COARSE;
+    if (p->times == DEMUX_TIMES_COARSE && (double)p->grid < 2 * time_of(p, 1) * 0.6)
         p->times = DEMUX_TIMES_NONE;
 }
 
-void packets_settled(struct packets *p, int n_samples)
+void packets_settled(struct packets *p, int n_samples, int rate)
 {
     if (p->placing == PLACE_LEAD || (p->is_opus && !p->calibrated)) {
         if (!p->calibrated)
-            calibrate(p, n_samples);
+            calibrate(p, n_samples, rate);
     }
     p->placing = PLACE_COUNT;
 }

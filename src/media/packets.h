@@ -17,8 +17,9 @@ struct packets;
 
 struct packet {
     AVPacket *av;
-    int64_t number; /* in the audio stream, from 0; −1 unknown */
-    int64_t byte;   /* [bytes] in the source; −1 unknown */
+    AVBufferRef *setup; /* the extradata in force for it; NULL: the stream's own */
+    int64_t number;     /* in the audio stream, from 0; −1 unknown */
+    int64_t byte;       /* [bytes] in the source; −1 unknown */
     /* Audible source samples before this packet's first one; −1 until packet_place says so. */
     int64_t sample;
     uint32_t skip;     /* samples to drop at its beginning, left over from the packets before */
@@ -36,12 +37,17 @@ const struct demux *packets_demux(const struct packets *p);
  * the end, negative errno when reading fails. */
 int packets_next(struct packets *p, struct packet **ret);
 
+/* The extradata that a decoder must have been given for the next packet; NULL: the stream's own.
+ * Valid until the next call that changes `p`. */
+const AVBufferRef *packets_setup(const struct packets *p);
+
 /* True if the packet last returned is still there: there was one since packets_go. */
 bool packets_has_given(const struct packets *p);
 
-/* The decoder has yielded its first frame, of `n_samples`, after packets_new or packets_go from the
- * packet last returned: from now on the caller counts, and places packets that have no place. */
-void packets_settled(struct packets *p, int n_samples);
+/* The decoder has yielded its first frame, of `n_samples` at `rate`, after packets_new or
+ * packets_go from the packet last returned: from now on the caller counts, and places packets that
+ * have no place. */
+void packets_settled(struct packets *p, int n_samples, int rate);
 
 /* The packet last returned, the first of all, begins with `skip` samples to drop, says the decoder.
  * Returns `skip`. */

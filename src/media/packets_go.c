@@ -17,7 +17,7 @@ enum {
 static int64_t reach_ahead(const struct packets *p)
 {
     bool count_only = p->times == DEMUX_TIMES_NONE && p->frame == 0;
-    return count_only ? INT64_MAX : NEAR_S * (int64_t)p->demux->par->sample_rate;
+    return count_only ? INT64_MAX : NEAR_S * (int64_t)p->rate;
 }
 
 /*
@@ -75,7 +75,7 @@ static int landed_before(struct packets *p, int64_t sample)
  * or what demux_seek_segment returns. */
 static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
 {
-    double begin_s, rate = p->demux->par->sample_rate;
+    double begin_s, rate = p->rate;
     int r = demux_seek_segment(p->demux, (double)raw / rate, 0, &begin_s);
     if (r <= 0)
         return r < 0 ? r : -ESPIPE;
@@ -88,25 +88,31 @@ static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
 
 static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
 {
-    double s = ((double)raw + p->first_time) / p->demux->par->sample_rate;
+    double s = ((double)raw + p->first_time) / p->rate;
     int r = demux_seek(p->demux, (int64_t)floor(s / av_q2d(p->demux->stream->time_base)));
     return r < 0 ? r : landed_before(p, sample);
 }
 
+/* From here on nothing is known of where the demuxer is. */
+static void lose_place(struct packets *p)
+{
+    packets_drop_all(p);
+    p->fresh = false;
+    p->placing = PLACE_PTS;
+    p->next_number = -1;
+    p->at_end = false;
+}
+
 static int go_by_time(struct packets *p, int64_t sample)
 {
-    int rate = p->demux->par->sample_rate;
+    int rate = p->rate;
     /* HLS goes to the packet behind what it is asked for. */
     int64_t first_back = source_is_hls(p->source) ? rate / 4 : 0;
     for (int64_t back = first_back; back < (int64_t)rate * 64; back = back * 4 + rate) {
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;
-        packets_drop_all(p);
-        p->fresh = false;
-        p->placing = PLACE_PTS;
-        p->next_number = -1;
-        p->at_end = false;
+        lose_place(p);
         int r =
             p->demux->by_segment ? land_in_segment(p, raw, sample) : land_by_pts(p, raw, sample);
         if (r > 0 || r == -EINTR)
@@ -125,9 +131,12 @@ int packets_go_number(struct packets *p, int64_t number)
         r = start_over(p);
     if (r < 0)
         return r;
+    if (p->is_opus || !p->calibrated || p->frame == 0)
+        return 0;
+    p->cursor = p->last;
+    if (p->next_number > 0) /* the wanted one may be the very next */
+        p->placing = PLACE_NUMBER;
     while (p->next_number < number) {
-        if (p->is_opus || !p->calibrated || p->frame == 0)
-            break;
         p->placing = PLACE_NUMBER;
         r = packets_read_one(p);
         if (r <= 0)
@@ -136,6 +145,21 @@ int packets_go_number(struct packets *p, int64_t number)
         if (p->last - p->first > 32)
             packets_drop_first(p);
     }
+    return 0;
+}
+
+/* Before times are followed for the first time. Returns 0 or -EINTR. */
+static int look_for_chain(struct packets *p)
+{
+    if (p->looked || !p->demux->is_ogg)
+        return 0;
+    lose_place(p);
+    int r = demux_look_for_chain(p->demux);
+    if (r < 0)
+        return r;
+    p->looked = true;
+    if (r == 1)
+        packets_distrust_times(p);
     return 0;
 }
 
@@ -149,8 +173,11 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
     }
     if (go_kept(p, from))
         return 0;
-    if (!p->calibrated || from < p->demux->par->sample_rate)
+    if (!p->calibrated || from < p->rate)
         return start_over(p);
+    int looked = p->times != DEMUX_TIMES_NONE ? look_for_chain(p) : 0;
+    if (looked < 0)
+        return looked;
     if (p->times != DEMUX_TIMES_NONE)
         return go_by_time(p, from);
     if (p->frame > 0)

@@ -125,7 +125,7 @@ static int64_t pts_of(const struct packets *p, int64_t number)
 {
     const AVStream *st = p->demux->stream;
     double samples = p->first_time + (double)((number - p->first_number) * p->frame);
-    return llrint(samples / p->demux->par->sample_rate / av_q2d(st->time_base));
+    return llrint(samples / p->rate / av_q2d(st->time_base));
 }
 
 /* Once more, to be before the packet again; of MP3 the demuxer must be told what time it is there,
@@ -138,23 +138,10 @@ static int go_back_to(struct packets *p, const struct landing *at)
                              pts_of(p, at->number + 1));
 }
 
-/* Of codecs whose packet lasts as long as it does in a list of segments: not of those whose decoder
- * makes more of it (SBR). */
-static double seconds_of_packet(const struct packets *p)
-{
-    const AVCodecParameters *par = p->demux->par;
-    int rate = par->sample_rate;
-    bool is_plain =
-        (par->codec_id == AV_CODEC_ID_AAC && p->frame == 1024) ||
-        (par->codec_id == AV_CODEC_ID_MP3 && p->frame == (rate >= 32000 ? 1152 : 576)) ||
-        (par->codec_id == AV_CODEC_ID_AC3 && p->frame == 1536);
-    return is_plain ? (double)p->frame / rate : 0;
-}
-
 static int jump_to_segment(struct packets *p, int64_t number)
 {
-    double begin_s, packet_s = seconds_of_packet(p);
-    if (packet_s <= 0)
+    double begin_s, packet_s = (double)p->frame / p->rate;
+    if (p->frame <= 0)
         return 0;
     packets_drop_all(p);
     p->fresh = p->at_end = false;

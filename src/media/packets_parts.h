@@ -3,6 +3,7 @@
 #define TUTTI_MEDIA_PACKETS_PARTS_H
 
 #include "media/packets.h"
+#include "media/setup.h"
 
 /* How packets get their place until the decoder has settled. */
 enum placing {
@@ -17,8 +18,10 @@ struct packets {
     struct demux *demux;
     enum demux_times times;
     bool is_opus;
+    bool looked;   /* whether it is a chain */
     bool lost;     /* opening it again has failed */
     bool lossless; /* as large as PCM, nearly: read again rather than kept */
+    int rate; /* of what is decoded: the container's until the first frame, which may say another */
     /* calibration, from the first frame of the first pass */
     bool calibrated;
     int64_t first_number;
@@ -31,6 +34,7 @@ struct packets {
     int64_t next_number;
     int64_t next_sample; /* Opus only: places follow from the packets themselves */
     int64_t next_skip;
+    struct setup setup; /* as of the packet last read */
     int64_t first_byte; /* [bytes] where packet 0 begins; −1 unknown */
     bool at_end;
     bool fresh; /* nothing was read since it was opened */

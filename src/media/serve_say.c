@@ -48,7 +48,7 @@ void serve_say_opened(struct serve *s, struct track *track, uint32_t play, int64
     struct track_info info;
     track_get_info(track, &info);
     struct wmsg m = { .type = WMSG_OPENED, .play = play };
-    m.opened.duration = info.duration <= WMSG_POS_MAX ? info.duration : -1;
+    m.opened.duration = info.duration;
     m.opened.pos = pos;
     m.opened.lag = info.lag;
     m.opened.passthrough = passes && info.passable;

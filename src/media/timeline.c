@@ -2,19 +2,10 @@
 
 #include "base/audio.h"
 
-#include <errno.h>
+#include <libavutil/mathematics.h>
+#include <string.h>
 
 enum { FILTER_SAMPLES = 64 }; /* of the resampler, on each side */
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
 
 static const struct stretch *at_pos(const struct timeline *t, int64_t pos)
 {
@@ -40,14 +31,12 @@ void timeline_init(struct timeline *t, int rate)
 int64_t timeline_pos(const struct timeline *t, int64_t sample)
 {
     const struct stretch *s = &t->stretches[index_at(t, sample)];
-    int64_t n = (sample - s->sample) * AUDIO_RATE;
-    return s->pos + (n >= 0 ? (n + s->rate - 1) / s->rate : -((-n) / s->rate));
+    return s->pos + av_rescale_rnd(sample - s->sample, AUDIO_RATE, s->rate, AV_ROUND_UP);
 }
 
 static int64_t sample_in(const struct stretch *s, int64_t pos)
 {
-    int64_t n = (pos - s->pos) * s->rate;
-    return s->sample + (n >= 0 ? n / AUDIO_RATE : -((-n + AUDIO_RATE - 1) / AUDIO_RATE));
+    return s->sample + av_rescale_rnd(pos - s->pos, s->rate, AUDIO_RATE, AV_ROUND_DOWN);
 }
 
 int64_t timeline_sample(const struct timeline *t, int64_t pos)
@@ -65,22 +54,23 @@ int timeline_rate(const struct timeline *t, int64_t sample)
 int64_t timeline_feed(const struct timeline *t, int64_t pos)
 {
     const struct stretch *s = at_pos(t, pos);
-    int64_t unit = s->rate / gcd(s->rate, AUDIO_RATE);
+    int64_t unit = s->rate / av_gcd(s->rate, AUDIO_RATE);
     if (unit > s->rate / 4)
         unit = 1;
     int64_t from = sample_in(s, pos) - s->sample - FILTER_SAMPLES * (s->rate > AUDIO_RATE ? 4 : 1);
     return from <= 0 ? s->sample : s->sample + from / unit * unit;
 }
 
-int timeline_change_rate(struct timeline *t, int64_t sample, int rate)
+void timeline_change_rate(struct timeline *t, int64_t sample, int rate)
 {
     int i = index_at(t, sample);
     struct stretch next = { sample, timeline_pos(t, sample), rate };
-    if (t->n == TIMELINE_STRETCHES_MAX)
-        return -EBADMSG;
-    if (t->stretches[i].sample == sample)
-        t->stretches[i].rate = rate; /* the container was wrong */
-    else
-        t->stretches[t->n++] = next;
-    return 0;
+    if (t->stretches[i].sample < sample)
+        i++;
+    if (i == TIMELINE_STRETCHES_MAX) {
+        i--;
+        memmove(t->stretches + 1, t->stretches + 2, (size_t)(i - 1) * sizeof next);
+    }
+    t->stretches[i] = next;
+    t->n = i + 1;
 }

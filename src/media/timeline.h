@@ -33,7 +33,9 @@ int timeline_rate(const struct timeline *t, int64_t sample);
  * enough for its filter, and so that its output falls on the 48 kHz grid. */
 int64_t timeline_feed(const struct timeline *t, int64_t pos);
 
-/* From `sample` on the rate is another one. Returns 0, or -EBADMSG if it changes too often. */
-int timeline_change_rate(struct timeline *t, int64_t sample, int rate);
+/* From `sample` on the rate is another one. What was thought to lie behind is forgotten: its place
+ * was counted from a wrong rate. Who changes it more often than there is room for loses the oldest
+ * stretch but the first; who goes back there counts from the start and finds the change again. */
+void timeline_change_rate(struct timeline *t, int64_t sample, int rate);
 
 #endif

@@ -5,8 +5,10 @@
 #include "media/decode.h"
 #include "media/opus_head.h"
 #include "media/resample.h"
+#include "media/setup.h"
 #include "media/timeline.h"
 #include "media/whole.h"
+#include "proto/wmsg.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ struct track {
     struct decoder *decoder;
     struct resampler *resampler;
     AVCodecParameters *par; /* as the decoder wants them */
+    AVBufferRef *setup;     /* what the decoder was told since; NULL: nothing */
     struct whole whole;
     struct track_info info;
     struct timeline time;
@@ -46,6 +49,7 @@ struct track {
     int64_t out_pos; /* [samples at 48 kHz] of the next sample in the resampler's queue */
     int64_t want;    /* [samples at 48 kHz] of the next sample read */
     int64_t end;     /* −1 unknown */
+    bool guesses;    /* `end` is only what the container estimates: good until the next place */
 };
 
 /* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
@@ -65,6 +69,13 @@ static int prepare_params(struct track *t)
     return 0;
 }
 
+/* [samples at 48 kHz] A container may say anything: what is no duration is unknown. */
+static int64_t duration_of(const struct demux *d)
+{
+    int64_t n = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, d->par->sample_rate) : -1;
+    return n >= 0 && n <= WMSG_POS_MAX ? n : -1;
+}
+
 static void fill_info(struct track *t)
 {
     const struct demux *d = packets_demux(t->packets);
@@ -74,10 +85,8 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, par->sample_rate) : -1;
+    t->info.duration = t->whole.chained || d->endless ? -1 : duration_of(d);
     t->info.endless = d->endless;
-    if (t->whole.chained || d->endless)
-        t->info.duration = -1;
 }
 
 static int open_parts(struct track *t, size_t keep_bytes_max)
@@ -91,7 +100,7 @@ static int open_parts(struct track *t, size_t keep_bytes_max)
     r = prepare_params(t);
     if (r < 0)
         return r;
-    r = decoder_new(t->par, &t->decoder);
+    r = decoder_new(t->par, NULL, &t->decoder);
     if (r < 0)
         return r;
     return resampler_new(&t->resampler);
@@ -146,6 +155,7 @@ void track_free(struct track *t)
     resampler_free(t->resampler);
     decoder_free(t->decoder);
     avcodec_parameters_free(&t->par);
+    av_buffer_unref(&t->setup);
     packets_free(t->packets);
     source_free(t->source);
     free(t);
@@ -156,7 +166,7 @@ void track_get_info(const struct track *t, struct track_info *ret)
     *ret = t->info;
     if (packets_demux(t->packets)->counts_lead && ret->duration > 0) {
         int64_t lead =
-            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, t->par->sample_rate);
+            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, timeline_rate(&t->time, 0));
         ret->duration = ret->duration > lead ? ret->duration - lead : 0;
     }
 }
@@ -179,6 +189,7 @@ int64_t track_end(const struct track *t)
 void track_set_end(struct track *t, int64_t pos)
 {
     t->end = pos;
+    t->guesses = false;
 }
 
 bool track_has_sound(const struct track *t)
@@ -186,17 +197,58 @@ bool track_has_sound(const struct track *t)
     return t->heard;
 }
 
-static void begin_at(struct track *t, int64_t pos, int64_t feed_from)
+static bool is_same(const AVBufferRef *a, const AVBufferRef *b)
 {
+    return a == b || (a && b && a->data == b->data);
+}
+
+/* A decoder knows only the setup that it was given last. One that refuses what is in force at the
+ * next packet would do so on the way there as well. */
+static int prepare_decoder(struct track *t)
+{
+    const AVBufferRef *setup = packets_setup(t->packets);
+    struct decoder *fresh;
     decoder_flush(t->decoder);
+    if (is_same(setup, t->setup))
+        return 0;
+    int r = decoder_new(t->par, setup, &fresh);
+    if (r < 0)
+        return r == -EBADMSG ? 0 : r;
+    decoder_free(t->decoder);
+    t->decoder = fresh;
+    return av_buffer_replace(&t->setup, setup) < 0 ? -ENOMEM : 0;
+}
+
+static int begin_at(struct track *t, int64_t pos, int64_t feed_from)
+{
+    int r = prepare_decoder(t);
+    if (r < 0)
+        return r;
     resampler_reset(t->resampler);
     t->settling = true;
     t->drained = false;
     t->drop_frame = false;
+    if (t->guesses)
+        track_set_end(t, -1);
     t->skip_left = 0;
     t->feed_from = feed_from;
     t->out_pos = timeline_pos(&t->time, feed_from);
     t->want = pos;
+    return 0;
+}
+
+/* The rate changes at the next decoded sample. If that is still before what was asked for, the
+ * place asked for is another sample than was thought. */
+static void change_rate(struct track *t, int rate)
+{
+    timeline_change_rate(&t->time, t->sample, rate);
+    if (t->sample > 0) /* from here on a time is another sample, too */
+        packets_distrust_times(t->packets);
+    if (t->sample >= t->feed_from)
+        return;
+    int64_t from = timeline_feed(&t->time, t->want > 0 ? t->want : 0);
+    t->feed_from = from > t->sample ? from : t->sample;
+    t->out_pos = timeline_pos(&t->time, t->feed_from);
 }
 
 /* The place of the first frame after a jump; from here on the count goes on. */
@@ -206,13 +258,16 @@ static void settle(struct track *t, const AVFrame *frame)
     if (t->now.number == 0 && t->now.skip == 0 && t->now.own_skip == 0)
         t->now.own_skip = packets_lead(t->packets, decoder_skip(frame));
     t->settling = false;
-    t->sample = t->now.sample >= 0 ? t->now.sample : 0;
+    t->sample = t->now.sample;
     t->skip_left = (int64_t)t->now.skip + t->now.own_skip;
     log_debug("track",
               "settled at packet %lld, sample %lld, skip %lld; fed from %lld, out %lld want %lld",
               (long long)t->now.number, (long long)t->sample, (long long)t->skip_left,
               (long long)t->feed_from, (long long)t->out_pos, (long long)t->want);
-    packets_settled(t->packets, frame->nb_samples);
+    bool is_first = !packets_calibrated(t->packets);
+    packets_settled(t->packets, frame->nb_samples, frame->sample_rate);
+    if (is_first && timeline_rate(&t->time, t->sample) != frame->sample_rate)
+        change_rate(t, frame->sample_rate); /* the container was wrong */
 }
 
 /* A frame that an edit list leaves out; what is to be skipped may begin in it. */
@@ -224,24 +279,11 @@ static void drop_whole(struct track *t, const AVFrame *frame)
         t->skip_left = t->skip_left > frame->nb_samples ? t->skip_left - frame->nb_samples : 0;
 }
 
-/* The rate changes at the next decoded sample. If that is still before what was asked for, the
- * place asked for is another sample than was thought. */
-static int change_rate(struct track *t, int rate)
-{
-    int r = timeline_change_rate(&t->time, t->sample, rate);
-    if (r < 0 || t->sample >= t->feed_from)
-        return r;
-    int64_t from = timeline_feed(&t->time, t->want > 0 ? t->want : 0);
-    t->feed_from = from > t->sample ? from : t->sample;
-    t->out_pos = timeline_pos(&t->time, t->feed_from);
-    return 0;
-}
-
 static int change_params(struct track *t, const AVFrame *frame)
 {
     int r = resampler_finish(t->resampler);
     if (r == 0 && timeline_rate(&t->time, t->sample) != frame->sample_rate)
-        r = change_rate(t, frame->sample_rate);
+        change_rate(t, frame->sample_rate);
     return r < 0 ? r : resampler_begin(t->resampler, frame);
 }
 
@@ -281,8 +323,10 @@ static int take_frame(struct track *t, const AVFrame *frame)
         t->drop_frame = false;
         return 0;
     }
-    if (t->settling && !packets_has_given(t->packets))
-        return 0; /* drained, some decoders yield something although they were given nothing */
+    /* Drained, some decoders yield something although they were given nothing. And what has no
+     * place waits for a packet that has one. */
+    if (t->settling && (!packets_has_given(t->packets) || t->now.sample < 0))
+        return 0;
     if (t->settling) {
         settle(t, frame);
         if (t->sample > t->feed_from) {
@@ -315,14 +359,6 @@ static int take_frame(struct track *t, const AVFrame *frame)
     return r < 0 ? r : feed(t, frame, from, n);
 }
 
-/* A chained Vorbis stream begins with its headers. The decoder would blend its first packet with
- * the last one of the stream before. */
-static bool is_vorbis_head(const struct track *t, const AVPacket *av)
-{
-    return t->par->codec_id == AV_CODEC_ID_VORBIS && av->size > 7 &&
-           memcmp(av->data, "\1vorbis", 7) == 0;
-}
-
 static int send_next(struct track *t)
 {
     struct packet *k;
@@ -344,13 +380,15 @@ static int send_next(struct track *t)
         k->skip = (uint32_t)t->skip_left;
     }
     t->now = *k;
-    t->drop_frame = t->drop_frame || is_vorbis_head(t, k->av);
+    /* The decoder would blend the first packet of a chained stream with the last one before it. */
+    t->drop_frame = t->drop_frame || setup_is_vorbis_head(t->par->codec_id, k->av);
     if (!t->settling)
         t->skip_left += k->own_skip;
-    k->av->pts = AV_NOPTS_VALUE == k->av->pts ? 0 : k->av->pts;
     if (k->av->size == 0)
         return 0;
     r = decoder_send(t->decoder, k->av);
+    if (!is_same(k->setup, t->setup) && av_buffer_replace(&t->setup, k->setup) < 0)
+        return -ENOMEM;
     if (r < 0 && ++t->n_errors > ERRORS_IN_A_ROW_MAX && !t->heard)
         return -EBADMSG;
     return 0;
@@ -377,7 +415,7 @@ static int finish(struct track *t)
     if (r < 0)
         return r;
     if (!t->settling) /* else nothing came: we are behind the end, wherever it is */
-        t->end = timeline_pos(&t->time, t->sample);
+        track_set_end(t, timeline_pos(&t->time, t->sample));
     return 0;
 }
 
@@ -388,7 +426,9 @@ int track_calibrate(struct track *t)
     int r = packets_go(t->packets, 0, 0);
     if (r < 0)
         return r;
-    begin_at(t, 0, 0);
+    r = begin_at(t, 0, 0);
+    if (r < 0)
+        return r;
     while (t->settling && !t->drained) {
         r = decode_more(t);
         if (r < 0)
@@ -415,8 +455,7 @@ int track_go(struct track *t, int64_t pos)
     int r = packets_go(t->packets, feed_from, warm_up_samples(t, feed_from));
     if (r < 0)
         return r;
-    begin_at(t, pos, feed_from);
-    return 0;
+    return begin_at(t, pos, feed_from);
 }
 
 /* Fills the queue up to n samples from `want` on. Returns how many there are. */
@@ -477,7 +516,7 @@ void track_note_passed(struct track *t, const struct packet *k)
 {
     t->heard = true;
     whole_note_packet(&t->whole, k);
-    packets_settled(t->packets, AUDIO_FRAME_SAMPLES);
+    packets_settled(t->packets, AUDIO_FRAME_SAMPLES, AUDIO_RATE);
 }
 
 struct ring_hint track_hint(const struct track *t, int64_t pos)
@@ -504,8 +543,10 @@ void track_forget(struct track *t, int64_t pos)
 int track_find_end(struct track *t)
 {
     /* Nobody reads all of a remote source only to know where it ends. */
-    if (t->end < 0 && source_is_remote(t->source))
+    if (t->end < 0 && source_is_remote(t->source)) {
         t->end = t->info.duration > 0 ? t->info.duration : 0;
+        t->guesses = true;
+    }
     int64_t from = t->info.duration > 4 * AUDIO_RATE ? t->info.duration - 4 * AUDIO_RATE : 0;
     while (t->end < 0) {
         float samples[480 * AUDIO_CHANNELS];

@@ -15,7 +15,7 @@
 struct track;
 
 struct track_info {
-    int64_t duration; /* [samples at 48 kHz]; −1 unknown */
+    int64_t duration; /* [samples at 48 kHz] up to WMSG_POS_MAX; −1 unknown */
     uint32_t lag;     /* [samples] constant lag L of frames made from it */
     bool seekable;
     bool endless;  /* live: it goes on at now, wherever one was */

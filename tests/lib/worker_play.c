@@ -177,8 +177,10 @@ static bool deliver(void)
 {
     struct ring_record r;
     const uint8_t *bytes;
-    if (t.changing && new_lane_ready())
+    if (t.changing && new_lane_ready()) {
         switch_lanes();
+        return true; /* the next change may come before the first frame of this one */
+    }
     if (t.changing && t.next_pos >= t.join_pos)
         return false;
     int n = ring_peek(t.host.ring, t.lane, &r, &bytes);

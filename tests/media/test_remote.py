@@ -305,3 +305,32 @@ def test_a_place_far_ahead_in_mp3_is_not_counted_to(tools, make):
     assert [f[0] for f in from_net.frames] == [f[0] for f in from_file.frames]
     assert from_net.end == from_file.end
     assert fetcher.jumps() == 2 and sum(n for _, n in fetcher.reads) < path.stat().st_size / 3
+
+
+def test_an_estimated_end_is_no_end(tools, make):
+    """A seek past the end says the end that the bit rate lets guess; a seek back plays all there is."""
+    path = make("falling.mp3", "-af volume=0:enable='gt(t,3)' -c:a libmp3lame -q:a 2 -write_xing 0 -id3v2_version 0",
+                seconds=30)
+    whole = play(tools, serve(path))
+    played = play(tools, serve(path), "--at", 0, "seek", 10000 * 48000, "--at", 0, "seek", 480000)
+    assert whole.opened[0] < 0.8 * whole.end
+    assert played.end == whole.end and played.frames[0][0] == 480000 and len(played.switched) == 2
+
+
+@pytest.mark.parametrize("codec, suffix", [("libopus", "opus"), ("libvorbis", "ogg")])
+@pytest.mark.parametrize("at, second", [(20, 25), (20, 12), (800, 18), (800, 8)])
+def test_a_chain_is_found_out(tools, make, tmp_path, codec, suffix, at, second):
+    """By its last page before the first seek, or when its times start over."""
+    links = [make(f"chain{i}.{suffix}", f"-c:a {codec} -f ogg -serial_offset {i + 5}", seconds=15, seed=30 + i)
+             for i in range(2)]
+    path = tmp_path / f"chain.{suffix}"
+    path.write_bytes(b"".join(p.read_bytes() for p in links))
+    fetcher = serve(path)
+    options = ("--at", at, "seek", second * 48000, "--stop-after", at + 100)
+    from_net, from_file = play(tools, fetcher, *options), lib.play(tools, path, *options)
+    net, file = from_net.frames[from_net.switched[0]:], from_file.frames[from_file.switched[0]:]
+    assert net[0][0] == file[0][0] == second * 48000
+    n = min(len(net), len(file))
+    want, got = (lib.decode_opus([f[3] for f in frames[:n]])[5 * 960:] for frames in (file, net))
+    assert n > 50 and lib.snr(want, got) > 60
+    assert fetcher.jumps() <= 3, fetcher.reads

@@ -36,7 +36,7 @@ static int take(struct packets *p, int n, int64_t *sample)
         if (k->sample < 0)
             k->sample = *sample;
         *sample = k->sample + FRAME_SAMPLES;
-        packets_settled(p, FRAME_SAMPLES);
+        packets_settled(p, FRAME_SAMPLES, 44100);
     }
     return r;
 }
@@ -166,7 +166,7 @@ static void a_seek_keeps_nothing_that_has_no_place(void **state)
     struct source *s = mini_source(&f, file);
     assert_int_equal(packets_new(s, KEEP_BYTES_MAX, &p), 0);
     assert_int_equal(packets_next(p, &k), 1);
-    packets_settled(p, FLAC_SAMPLES);
+    packets_settled(p, FLAC_SAMPLES, 44100);
     int i = 0;
     do {
         mini_give_up_in(&f, i);

@@ -1,8 +1,7 @@
 /* Source samples against positions: rounding, where a resampler begins, chained rates. */
 #include "media/timeline.h"
+#include "proto/wmsg.h"
 #include "unit.h"
-
-#include <errno.h>
 
 static void one_rate(void **state)
 {
@@ -44,9 +43,9 @@ static void rates_in_a_chain(void **state)
 {
     struct timeline t;
     timeline_init(&t, 48000);
-    assert_int_equal(timeline_change_rate(&t, 0, 44100), 0); /* the container was wrong */
+    timeline_change_rate(&t, 0, 44100); /* the container was wrong */
     assert_int_equal(timeline_rate(&t, 0), 44100);
-    assert_int_equal(timeline_change_rate(&t, 44100, 32000), 0);
+    timeline_change_rate(&t, 44100, 32000);
     assert_int_equal(timeline_pos(&t, 44100), 48000);
     assert_int_equal(timeline_pos(&t, 44100 + 32000), 96000);
     assert_int_equal(timeline_sample(&t, 96000), 44100 + 32000);
@@ -55,9 +54,45 @@ static void rates_in_a_chain(void **state)
     assert_int_equal(timeline_rate(&t, 44100), 32000);
     /* Not from before the stretch, which another resampler is fed with. */
     assert_int_equal(timeline_feed(&t, 48001), 44100);
-    for (int i = 2; i < TIMELINE_STRETCHES_MAX; i++)
-        assert_int_equal(timeline_change_rate(&t, 100000 + i, 8000 + i), 0);
-    assert_int_equal(timeline_change_rate(&t, 200000, 8000), -EBADMSG);
+}
+
+static void a_rate_may_change_ever_so_often(void **state)
+{
+    struct timeline t;
+    timeline_init(&t, 44100);
+    int64_t sample = 0, pos = 0;
+    for (int i = 0; i < 1000; i++) {
+        int before = i % 2 == 0 ? 44100 : 48000, behind = i % 2 == 0 ? 48000 : 44100;
+        sample += before;
+        pos += 48000;
+        timeline_change_rate(&t, sample, behind);
+        assert_int_equal(timeline_rate(&t, sample), behind);
+        assert_int_equal(timeline_rate(&t, sample - 1), before);
+        assert_int_equal(timeline_pos(&t, sample), pos);
+        assert_int_equal(timeline_sample(&t, pos - 24000), sample - before / 2);
+        assert_int_equal(timeline_rate(&t, 0), 44100);
+    }
+    assert_in_range(t.n, 2, TIMELINE_STRETCHES_MAX);
+}
+
+static void what_lies_behind_a_change_is_forgotten(void **state)
+{
+    struct timeline t;
+    timeline_init(&t, 44100);
+    timeline_change_rate(&t, 30 * 44100, 48000); /* where a seek had landed */
+    timeline_change_rate(&t, 20 * 44100, 48000); /* where it is, counted from the start */
+    assert_int_equal(timeline_pos(&t, 20 * 44100 + 15 * 48000), 35 * 48000);
+    assert_int_equal(timeline_sample(&t, 35 * 48000), 20 * 44100 + 15 * 48000);
+}
+
+static void great_rates_and_positions_fit(void **state)
+{
+    struct timeline t;
+    timeline_init(&t, 768000);
+    int64_t pos = WMSG_POS_MAX / 48000 * 48000;
+    assert_true(timeline_sample(&t, pos) == pos * 16);
+    assert_true(timeline_pos(&t, pos * 16) == pos);
+    assert_true(timeline_feed(&t, pos) == pos * 16 - 256);
 }
 
 int main(void)
@@ -66,6 +101,9 @@ int main(void)
         cmocka_unit_test(one_rate),
         cmocka_unit_test(a_resampler_begins_on_the_grid),
         cmocka_unit_test(rates_in_a_chain),
+        cmocka_unit_test(a_rate_may_change_ever_so_often),
+        cmocka_unit_test(what_lies_behind_a_change_is_forgotten),
+        cmocka_unit_test(great_rates_and_positions_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
