@@ -13,8 +13,8 @@
 enum { SETUP_VORBIS_ID_BYTES = 30 };
 
 struct setup {
-    AVBufferRef
-        *now; /* the extradata in force, padded as libavcodec wants it; NULL: the stream's */
+    /* The extradata in force, padded as libavcodec wants it; NULL: the stream's. */
+    AVBufferRef *now;
     uint8_t vorbis_id[SETUP_VORBIS_ID_BYTES]; /* the first header of a chained stream */
     bool has_vorbis_id;
 };
