@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The length of the valid UTF-8 sequence at s, at most `len` bytes away, or 0. RFC 3629 table 3-7:
@@ -83,4 +84,30 @@ size_t text_sanitise(char *dst, size_t size, const char *s)
     }
     dst[out] = '\0';
     return out;
+}
+
+bool text_is_visible_ascii(unsigned char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+char *text_percent_encode(const char *s, bool (*stays)(unsigned char c))
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *encoded = malloc(3 * strlen(s) + 1);
+    char *at = encoded;
+    if (!encoded)
+        return NULL;
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (stays(c)) {
+            *at++ = *s;
+        } else {
+            *at++ = '%';
+            *at++ = hex[c >> 4];
+            *at++ = hex[c & 15];
+        }
+    }
+    *at = '\0';
+    return encoded;
 }

@@ -17,4 +17,11 @@ size_t text_cut_utf8(const char *s, size_t max);
  * length. */
 size_t text_sanitise(char *dst, size_t size, const char *s);
 
+/* Of what is seen in ASCII: neither a blank nor a control character. */
+bool text_is_visible_ascii(unsigned char c);
+
+/* Returns a copy in which every byte that does not stay as it is has become %XX (RFC 3986 section
+ * 2.1). NULL without memory. */
+char *text_percent_encode(const char *s, bool (*stays)(unsigned char c));
+
 #endif

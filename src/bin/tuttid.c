@@ -16,9 +16,9 @@
 #include "sandbox/sandbox.h"
 #include "server/audio.h"
 #include "server/client.h"
+#include "server/client_limits.h"
 #include "server/control.h"
 #include "server/dispatch.h"
-#include "server/client_limits.h"
 #include "server/listener.h"
 #include "session/sessions.h"
 

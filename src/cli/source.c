@@ -67,27 +67,17 @@ static char *file_url_path(const char *url)
     return path;
 }
 
+static bool stays_in_path(unsigned char c)
+{
+    return isalnum(c) || strchr("/-._~", c);
+}
+
 /* A path whose bytes are no text cannot be said in JSON: it is sent as a percent-encoded URL. */
 static char *encode_file_url(const char *path)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    char *url = malloc(8 + 3 * strlen(path));
-    if (!url)
-        return NULL;
-    memcpy(url, "file://", 7);
-    char *to = url + 7;
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (isalnum(c) || strchr("/-._~", c)) {
-            *to++ = (char)c;
-        } else {
-            *to++ = '%';
-            *to++ = hex[c >> 4];
-            *to++ = hex[c & 15];
-        }
-    }
-    *to = '\0';
-    return url;
+    AUTO_FREE char *encoded = text_percent_encode(path, stays_in_path);
+    char *url;
+    return encoded && asprintf(&url, "file://%s", encoded) >= 0 ? url : NULL;
 }
 
 static int absolute(const char *path, char **ret)

@@ -154,22 +154,10 @@ bool url_http_host(const char *url, char ret_host[URL_HOST_MAX + 1])
 /* What a browser sends for a URL as people write it. NULL without memory. */
 static char *encode_http(const char *url)
 {
-    static const char hex[] = "0123456789ABCDEF";
     size_t scheme = http_scheme_len(url);
-    char *copy = malloc(3 * strlen(url) + 1);
-    char *out = copy;
-    for (size_t i = 0; copy && url[i] != '\0'; i++) {
-        unsigned char c = (unsigned char)url[i];
-        if (c > ' ' && c < 0x7f) {
-            *out++ = i < scheme ? (char)tolower(c) : (char)c;
-        } else {
-            *out++ = '%';
-            *out++ = hex[c >> 4];
-            *out++ = hex[c & 15];
-        }
-    }
-    if (copy)
-        *out = '\0';
+    char *copy = text_percent_encode(url, text_is_visible_ascii);
+    for (size_t i = 0; copy && i < scheme; i++)
+        copy[i] = (char)tolower((unsigned char)copy[i]);
     return copy;
 }
 

@@ -1,6 +1,7 @@
 #include "fetch/target.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "proto/fetch_msg.h"
 
 #include <curl/curl.h>
@@ -59,31 +60,9 @@ int target_read(const char *url, struct target *ret)
     return r;
 }
 
-/* Returns a copy, or NULL. */
-static char *percent_encode(const char *s)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *encoded = malloc(3 * strlen(s) + 1);
-    char *at = encoded;
-    if (!encoded)
-        return NULL;
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c > ' ' && c < 0x7f) {
-            *at++ = *s;
-        } else {
-            *at++ = '%';
-            *at++ = hex[c >> 4];
-            *at++ = hex[c & 15];
-        }
-    }
-    *at = '\0';
-    return encoded;
-}
-
 int target_redirect(const char *url, const char *location, char **ret_url)
 {
-    AUTO_FREE char *encoded = percent_encode(location);
+    AUTO_FREE char *encoded = text_percent_encode(location, text_is_visible_ascii);
     char *text = NULL;
     CURLU *u = curl_url();
     int r = u && encoded ? 0 : -ENOMEM;

@@ -1,9 +1,8 @@
 /*
  * A transfer: one place in a resource that is read from, a window of bytes before it and the
  * request that fills the window. Hides that connections end: it resumes at the byte. Here is the
- * reader's side; connection.c asks and takes answers, content.c
- * what is in them, outage.c knows when to ask again, readahead.c
- * how much to have.
+ * reader's side; connection.c asks and takes answers, content.c what is in them, outage.c knows
+ * when to ask again, readahead.c how much to have.
  *
  *              start                 head               window full
  *   DORMANT ──────────▶ ASKING ─────────────▶ FLOWING ─────────────▶ PAUSED

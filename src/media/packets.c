@@ -48,6 +48,13 @@ void packets_drop_all(struct packets *p)
     p->hollow_until = p->last;
 }
 
+void packets_lose_place(struct packets *p)
+{
+    packets_drop_all(p);
+    p->fresh = p->at_end = false;
+    p->next_number = -1;
+}
+
 int packets_open(struct packets *p)
 {
     int r = p->demux ? demux_rewind(p->demux) : demux_open(p->source, &p->demux);

@@ -93,16 +93,6 @@ static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
     return r < 0 ? r : landed_before(p, sample);
 }
 
-/* From here on nothing is known of where the demuxer is. */
-static void lose_place(struct packets *p)
-{
-    packets_drop_all(p);
-    p->fresh = false;
-    p->placing = PLACE_PTS;
-    p->next_number = -1;
-    p->at_end = false;
-}
-
 static int go_by_time(struct packets *p, int64_t sample)
 {
     int rate = p->rate;
@@ -112,7 +102,8 @@ static int go_by_time(struct packets *p, int64_t sample)
         int64_t raw = sample + p->lead - back;
         if (raw <= 0)
             break;
-        lose_place(p);
+        packets_lose_place(p);
+        p->placing = PLACE_PTS;
         int r =
             p->demux->by_segment ? land_in_segment(p, raw, sample) : land_by_pts(p, raw, sample);
         if (r > 0 || r == -EINTR)
@@ -134,10 +125,9 @@ int packets_go_number(struct packets *p, int64_t number)
     if (p->is_opus || !p->calibrated || p->frame == 0)
         return 0;
     p->cursor = p->last;
-    if (p->next_number > 0) /* the wanted one may be the very next */
+    if (number > 0) /* the wanted one may be the very next */
         p->placing = PLACE_NUMBER;
     while (p->next_number < number) {
-        p->placing = PLACE_NUMBER;
         r = packets_read_one(p);
         if (r <= 0)
             return r;
@@ -153,7 +143,8 @@ static int look_for_chain(struct packets *p)
 {
     if (p->looked || !p->demux->is_ogg)
         return 0;
-    lose_place(p);
+    packets_lose_place(p);
+    p->placing = PLACE_PTS;
     int r = demux_look_for_chain(p->demux);
     if (r < 0)
         return r;

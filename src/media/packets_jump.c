@@ -102,9 +102,7 @@ struct landing {
 /* Looks behind `byte` for a packet whose number can be told. Returns 1, 0 or -EINTR. */
 static int land(struct packets *p, int64_t byte, double mean, struct landing *ret)
 {
-    packets_drop_all(p);
-    p->fresh = p->at_end = false;
-    p->next_number = -1;
+    packets_lose_place(p);
     if (demux_seek_byte(p->demux, byte) < 0)
         return 0;
     for (int i = 0; i < TRIES; i++) {
@@ -143,9 +141,7 @@ static int jump_to_segment(struct packets *p, int64_t number)
     double begin_s, packet_s = (double)p->frame / p->rate;
     if (p->frame <= 0)
         return 0;
-    packets_drop_all(p);
-    p->fresh = p->at_end = false;
-    p->next_number = -1;
+    packets_lose_place(p);
     int r = demux_seek_segment(p->demux, ((double)number - 1.5) * packet_s, packet_s, &begin_s);
     if (r > 0) {
         p->placing = PLACE_COUNT;

@@ -66,6 +66,9 @@ void packets_place(struct packets *p, struct packet *k);
 void packets_drop_all(struct packets *p);
 void packets_drop_first(struct packets *p);
 
+/* packets.c: forgets all; from here on nothing is known of where the demuxer is. */
+void packets_lose_place(struct packets *p);
+
 /* packets_jump.c: a packet's number may tell its byte. Returns 1 if
  * packet `number`, or one a little before it, is the next to be read; 0 if that cannot be known:
  * everything kept may be gone then; or -EINTR. */
