@@ -61,12 +61,20 @@ def ffmpeg(*args):
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, args)], check=True)
 
 
+def channels_of(path):
+    return int(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries", "stream=channels",
+                               "-of", "default=nk=1:nw=1", str(path)], check=True, capture_output=True,
+                              text=True).stdout.split()[0])
+
+
 def ffmpeg_decode(path):
-    """What ffmpeg makes of it at 48 kHz stereo, mixed as for integers."""
+    """What ffmpeg makes of it at 48 kHz, mixed as for integers; one channel on both sides."""
+    n_channels = min(channels_of(path), 2)
     raw = subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:a:0", "-f",
-                          "s16le", "-ac", "2", "-ar", str(RATE), "-"], check=True,
+                          "s16le", "-ac", str(n_channels), "-ar", str(RATE), "-"], check=True,
                          capture_output=True).stdout
-    return np.frombuffer(raw, "<i2").reshape(-1, 2).astype(np.float32) / 32768
+    pcm = np.frombuffer(raw, "<i2").reshape(-1, n_channels).astype(np.float32) / 32768
+    return np.repeat(pcm, 2 // n_channels, axis=1)
 
 
 @dataclass

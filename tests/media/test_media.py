@@ -131,6 +131,22 @@ def test_volume_changes_without_a_seam(tools, make, name, levels):
         assert all(played.passed[at[1] + 4:-1]) == (levels[1] == 1.0)
 
 
+MONO = {"mono.mp3": ("-c:a libmp3lame", 44100), "mono.m4a": ("-c:a aac", 44100), "mono.ogg": ("-c:a libvorbis", 48000),
+        "mono.flac": ("-c:a flac", 22050), "mono.wav": ("-c:a pcm_s16le", 48000), "mono.opus": ("-c:a libopus", 48000),
+        "left.wav": ("-c:a pcm_s16le -af aformat=channel_layouts=FL", 48000),
+        "mono-mapped.opus": ("-c:a libopus -mapping_family 255", 48000)}
+
+
+@pytest.mark.parametrize("name", MONO)
+def test_one_channel_is_as_loud_as_the_same_on_two(tools, make, name):
+    how, rate = MONO[name]
+    mono = play(tools, make(name, how, rate, 1), *AFTER).pcm()
+    want = shifted(ffmpeg_decode(make("level.wav", "-c:a pcm_s16le", rate, 1)), -LOOKAHEAD)
+    n = min(len(want), len(mono))
+    levels = [20 * np.log10(np.linalg.norm(mono[:n, side]) / np.linalg.norm(want[:n, side])) for side in (0, 1)]
+    assert max(np.abs(levels)) < 0.5, levels
+
+
 def test_loud_is_limited_not_clipped(tools, make):
     path = make("loud.wav", "-af volume=2.5 -c:a pcm_s16le")
     heard = play(tools, path, *AFTER, "--gain", 2).pcm()
