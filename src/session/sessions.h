@@ -9,7 +9,7 @@
 #ifndef TUTTI_SESSION_SESSIONS_H
 #define TUTTI_SESSION_SESSIONS_H
 
-#include "extract/locator.h"
+#include "locate/locator.h"
 #include "playout/outlet.h"
 #include "playout/player.h"
 #include "pool/pool.h"
