@@ -64,6 +64,7 @@ struct play_request {
     double volume;
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
+    bool keep_owner; /* where something plays, whoever owns that owns this play too */
     struct origin origin;
     struct session_client client;
 };
