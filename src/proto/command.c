@@ -146,6 +146,7 @@ static void read_play(struct reader *r, struct command *c)
     c->paused = read_bool(r, "paused", false);
     c->cut = read_bool(r, "cut", false);
     c->next = read_bool(r, "next", false);
+    c->keep_owner = read_bool(r, "keep_owner", false);
     c->url = read_url(r);
 }
 

@@ -41,7 +41,7 @@ struct command {
     char play_id[COMMAND_PLAY_ID_MAX + 1]; /* play */
     double volume;                         /* play, volume: 0 … 2 */
     int64_t position;                      /* play, seek: [samples at 48 kHz] */
-    bool paused, cut, next, on;
+    bool paused, cut, next, keep_owner, on;
     char client[COMMAND_CLIENT_MAX + 1]; /* hello; empty where none was given */
 };
 

@@ -198,6 +198,7 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
         .paused = cmd->paused,
         .cut = cmd->cut,
         .next = cmd->next,
+        .keep_owner = cmd->keep_owner,
         .origin = *origin,
         .client = { .number = c->client->number, .outlet = &c->client->outlet },
     };

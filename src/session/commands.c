@@ -83,7 +83,10 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
     bool is_new = !s;
     if (is_new)
         s = open_session(ss, channel);
-    struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, request) : NULL;
+    struct play_request owned = *request;
+    if (request->keep_owner && !is_new)
+        owned.client = session_target(s)->client;
+    struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, &owned) : NULL;
     char why[LOCATE_WHY_MAX] = "out of memory";
     enum tutti_error error = p ? play_start(p, why) : TUTTI_E_INTERNAL;
     if (error == TUTTI_OK) {

@@ -9,7 +9,7 @@
 #ifndef TUTTI_SESSION_SESSIONS_H
 #define TUTTI_SESSION_SESSIONS_H
 
-#include "extract/locator.h"
+#include "locate/locator.h"
 #include "playout/outlet.h"
 #include "playout/player.h"
 #include "pool/pool.h"
@@ -64,6 +64,7 @@ struct play_request {
     double volume;
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
+    bool keep_owner; /* where something plays, whoever owns that owns this play too */
     struct origin origin;
     struct session_client client;
 };

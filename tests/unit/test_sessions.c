@@ -103,6 +103,20 @@ static void play(uint64_t channel, const char *id, const char *url, bool next)
     sessions_play(f.sessions, channel, &request);
 }
 
+/* As another client's, which leaves the channel to whoever has it. */
+static void play_for_the_owner(uint64_t channel, const char *id, bool next)
+{
+    struct outlet elsewhere = { 0 };
+    struct play_request request = { .play_id = id,
+                                    .url = tree_path(&f.tree, "music/song.mp3"),
+                                    .volume = 1,
+                                    .next = next,
+                                    .keep_owner = true,
+                                    .origin = from(id),
+                                    .client = { .number = 8, .outlet = &elsewhere } };
+    sessions_play(f.sessions, channel, &request);
+}
+
 static bool has_said(void *arg)
 {
     return f.n_said >= f.want_said;
@@ -227,6 +241,22 @@ static void the_next_one_has_one_place(void **state)
     EXPECT("error 1 e shutting_down e");
 }
 
+static void a_play_may_leave_a_channel_its_owner(void **state)
+{
+    play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
+    play_for_the_owner(1, "b", false);
+    EXPECT("stopped 1 a replaced a");
+    assert_int_equal(count_sessions(1, 7), 1);
+    play_for_the_owner(1, "c", true);
+    assert_false(sessions_have_plays_of(f.sessions, 8));
+    play_for_the_owner(2, "d", false); /* nobody has this one */
+    assert_int_equal(count_sessions(0, 8), 1);
+    sessions_client_gone(f.sessions, 8);
+    EXPECT("stopped 2 d client_gone d");
+    sessions_client_gone(f.sessions, 7);
+    EXPECT("stopped 1 c client_gone c", "stopped 1 b client_gone b");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -239,6 +269,7 @@ int main(void)
         TEST(seats_run_out),
         TEST(commands_hold_for_a_play_that_is_not_ready),
         TEST(the_next_one_has_one_place),
+        TEST(a_play_may_leave_a_channel_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
