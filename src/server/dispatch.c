@@ -193,7 +193,7 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
     struct play_request request = {
         .play_id = cmd->has_play_id ? cmd->play_id : NULL,
         .url = cmd->url,
-        .volume = cmd->volume,
+        .volume = cmd->has_volume ? cmd->volume : -1,
         .position = cmd->position,
         .paused = cmd->paused,
         .cut = cmd->cut,
@@ -229,7 +229,7 @@ static void do_command(struct dispatch *d, struct control_conn *c, const struct 
         sessions_stop(d->sessions, cmd->channel, cmd->has_play_id ? cmd->play_id : NULL, &origin);
         break;
     case COMMAND_VOLUME:
-        sessions_volume(d->sessions, cmd->channel, cmd->volume, &origin);
+        sessions_volume(d->sessions, cmd->channel, cmd->volume, cmd->keep, &origin);
         break;
     case COMMAND_SEEK:
         sessions_seek(d->sessions, cmd->channel, cmd->position, &origin);

@@ -8,6 +8,7 @@
 #include "base/complaints.h"
 #include "session/play.h"
 #include "session/sessions.h"
+#include "session/volumes.h"
 
 #include <uthash.h>
 
@@ -29,6 +30,7 @@ struct session {
 struct sessions {
     struct sessions_deps deps;
     struct session *by_channel; /* uthash */
+    struct volumes volumes;
     struct player *player;
     /* Sessions that want to be looked at from the loop: a render that is there already, credit. */
     uv_idle_t visit;

@@ -57,6 +57,7 @@ void sessions_free(struct sessions *ss)
     if (!ss)
         return;
     player_free(ss->player);
+    volumes_done(&ss->volumes);
     uv_close((uv_handle_t *)&ss->visit, on_visit_closed);
 }
 
@@ -118,6 +119,7 @@ bool sessions_have_plays_of(const struct sessions *ss, uint64_t client)
 void sessions_client_gone(struct sessions *ss, uint64_t client)
 {
     struct session *s, *tmp;
+    volumes_forget(&ss->volumes, client);
     FOR_EACH_SESSION(ss, s, tmp)
     {
         if (has_plays_of(s, client))
