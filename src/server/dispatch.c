@@ -155,8 +155,10 @@ static void become(struct control_conn *c, struct client *client)
     struct client *before = c->client;
     struct control_conn *older = client->control;
     if (older) {
+        struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED };
         older->client = NULL;
-        control_close(older);
+        control_send(older, event_format(&e, NULL));
+        control_finish(older);
     }
     c->client = client;
     client_return(client, c);
