@@ -137,6 +137,11 @@ void sessions_shutdown(struct sessions *ss)
     }
 }
 
+static struct session_info waiting_info(const struct play *p)
+{
+    return (struct session_info){ .play_id = p->id, .url = p->url };
+}
+
 static void show(const struct session *s, uint64_t client, session_info_fn fn, void *arg)
 {
     const struct play *p = s->current ? s->current : s->pending;
@@ -152,9 +157,19 @@ static void show(const struct session *s, uint64_t client, session_info_fn fn, v
         .duration = p->duration,
         .volume = p->volume,
         .passthrough = p->passes,
+        .seekable = !p->opened || p->seekable,
         .buffered = play_buffered(p),
         .underruns = p->rt.underruns,
     };
+    struct session_info pending, next;
+    if (s->current && s->pending) {
+        pending = waiting_info(s->pending);
+        info.pending = &pending;
+    }
+    if (s->next) {
+        next = waiting_info(s->next);
+        info.next = &next;
+    }
     fn(&info, arg);
 }
 
