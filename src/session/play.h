@@ -8,8 +8,8 @@
 #ifndef TUTTI_SESSION_PLAY_H
 #define TUTTI_SESSION_PLAY_H
 
-#include "extract/fetcher.h"
-#include "extract/locator.h"
+#include "link/fetcher.h"
+#include "locate/locator.h"
 #include "pool/pool.h"
 #include "proto/event.h"
 #include "session/sessions.h"

@@ -9,7 +9,7 @@
 #ifndef TUTTI_SESSION_SESSIONS_H
 #define TUTTI_SESSION_SESSIONS_H
 
-#include "extract/locator.h"
+#include "locate/locator.h"
 #include "playout/outlet.h"
 #include "playout/player.h"
 #include "pool/pool.h"
@@ -64,6 +64,7 @@ struct play_request {
     double volume;
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
+    bool keep_owner; /* where something plays, whoever owns that owns this play too */
     struct origin origin;
     struct session_client client;
 };
@@ -77,7 +78,10 @@ void sessions_free(struct sessions *ss);
 void sessions_play(struct sessions *ss, uint64_t channel, const struct play_request *request);
 void sessions_pause(struct sessions *ss, uint64_t channel, const struct origin *origin);
 void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin *origin);
-void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin);
+
+/* `play_id`: the play that is to end, while others of the channel go on and move up; NULL: all. */
+void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
+                   const struct origin *origin);
 void sessions_volume(struct sessions *ss, uint64_t channel, double level,
                      const struct origin *origin);
 void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin);
