@@ -164,6 +164,12 @@ static void read_channel_only(struct reader *r, struct command *c)
     c->channel = read_channel(r, true);
 }
 
+static void read_stop(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, true);
+    c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
+}
+
 static void read_volume(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
@@ -194,7 +200,7 @@ static const struct {
     [COMMAND_PLAY] = { "play", read_play },
     [COMMAND_PAUSE] = { "pause", read_channel_only },
     [COMMAND_RESUME] = { "resume", read_channel_only },
-    [COMMAND_STOP] = { "stop", read_channel_only },
+    [COMMAND_STOP] = { "stop", read_stop },
     [COMMAND_VOLUME] = { "volume", read_volume },
     [COMMAND_SEEK] = { "seek", read_seek },
     [COMMAND_STATUS] = { "status", read_status },

@@ -38,7 +38,7 @@ struct command {
     char tag[COMMAND_TAG_MAX + 1];
     uint64_t channel;                      /* 0 where none was given (status) */
     char *url;                             /* play; owned */
-    char play_id[COMMAND_PLAY_ID_MAX + 1]; /* play */
+    char play_id[COMMAND_PLAY_ID_MAX + 1]; /* play, stop */
     double volume;                         /* play, volume: 0 … 2 */
     int64_t position;                      /* play, seek: [samples at 48 kHz] */
     bool paused, cut, next, keep_owner, on;

@@ -226,7 +226,7 @@ static void do_command(struct dispatch *d, struct control_conn *c, const struct 
         sessions_resume(d->sessions, cmd->channel, &origin);
         break;
     case COMMAND_STOP:
-        sessions_stop(d->sessions, cmd->channel, &origin);
+        sessions_stop(d->sessions, cmd->channel, cmd->has_play_id ? cmd->play_id : NULL, &origin);
         break;
     case COMMAND_VOLUME:
         sessions_volume(d->sessions, cmd->channel, cmd->volume, &origin);

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct session *find(struct sessions *ss, uint64_t channel)
 {
@@ -138,22 +139,40 @@ void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin 
         refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
 }
 
-void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin)
+/* Returns true if the end of the play is the answer to the command. */
+static bool stop_place(struct session *s, struct play **place, const struct origin *origin)
 {
-    struct session *s = find(ss, channel);
-    bool audible = s && s->current;
-    if (s) {
-        session_drop(s, &s->next, STOP_BY_COMMAND);
-        session_drop(s, &s->pending, STOP_BY_COMMAND);
-    }
-    if (audible) {
-        struct play *p = s->current;
+    struct play *p = *place;
+    if (place == &s->current) {
         s->current = NULL;
         session_stop_play(s, p, STOP_BY_COMMAND, origin);
+        return true;
     }
-    if (s)
-        (void)session_settle(s);
-    if (!audible) {
+    if (place == &s->pending && s->current && s->held_volume)
+        (void)play_set_volume(s->current, p->volume);
+    session_drop(s, place, STOP_BY_COMMAND);
+    return false;
+}
+
+/* Without a play id, all of them. */
+static bool stop_plays(struct session *s, const char *play_id, const struct origin *origin)
+{
+    struct play **const places[] = { &s->next, &s->pending, &s->current };
+    bool answered = false;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (*places[i] && (!play_id || strcmp((*places[i])->id, play_id) == 0))
+            answered |= stop_place(s, places[i], origin);
+    }
+    session_offer_next(s);
+    (void)session_settle(s);
+    return answered;
+}
+
+void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
+                   const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (!s || !stop_plays(s, play_id, origin)) {
         /* A play that was not ready has answered its own command; this one has its own answer. */
         struct event e = { .type = EVENT_STOPPED, .channel = channel, .reason = STOP_BY_COMMAND };
         ss->deps.event(&e, origin, 0, ss->deps.arg);

@@ -78,7 +78,10 @@ void sessions_free(struct sessions *ss);
 void sessions_play(struct sessions *ss, uint64_t channel, const struct play_request *request);
 void sessions_pause(struct sessions *ss, uint64_t channel, const struct origin *origin);
 void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin *origin);
-void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin);
+
+/* `play_id`: the play that is to end, while others of the channel go on and move up; NULL: all. */
+void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
+                   const struct origin *origin);
 void sessions_volume(struct sessions *ss, uint64_t channel, double level,
                      const struct origin *origin);
 void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin);

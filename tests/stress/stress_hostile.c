@@ -286,7 +286,7 @@ static void command(const char *url)
         break;
     case 5:
         if (hostile_below(&f.dice, 4) == 0)
-            sessions_stop(f.sessions, channel, &origin);
+            sessions_stop(f.sessions, channel, NULL, &origin);
         break;
     default:
         if (f.seats < SEATS || hostile_below(&f.dice, 20) == 0)

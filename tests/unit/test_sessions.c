@@ -158,7 +158,7 @@ static void commands_without_a_session(void **state)
     sessions_resume(f.sessions, 1, &o);
     sessions_volume(f.sessions, 1, 1, &o);
     sessions_seek(f.sessions, 1, 0, &o);
-    sessions_stop(f.sessions, 1, &o); /* this one is answered like any other */
+    sessions_stop(f.sessions, 1, NULL, &o); /* this one is answered like any other */
     EXPECT("error 1 - no_session t", "error 1 - no_session t", "error 1 - no_session t",
            "error 1 - no_session t", "stopped 1 - stop t");
     assert_int_equal(count_sessions(0, 0), 0);
@@ -201,7 +201,7 @@ static void seats_run_out(void **state)
     play(1, "d", song, false); /* a replacement uses its channel's seat */
     EXPECT("stopped 1 a replaced a");
     struct origin o = from("t");
-    sessions_stop(f.sessions, 2, &o);
+    sessions_stop(f.sessions, 2, NULL, &o);
     EXPECT("stopped 2 b stop b", "stopped 2 - stop t");
     play(3, "e", song, false);
     assert_int_equal(count_sessions(0, 0), 2);
@@ -221,7 +221,7 @@ static void commands_hold_for_a_play_that_is_not_ready(void **state)
     sessions_volume(f.sessions, 1, 0.5, &o);
     EXPECT("paused 1 a  t", "volume 1 a  t");
     sessions_seek(f.sessions, 1, 48000, &o); /* is answered when it is in force, or never */
-    sessions_stop(f.sessions, 1, &o);
+    sessions_stop(f.sessions, 1, NULL, &o);
     EXPECT("stopped 1 a stop a", "error 1 - no_session t", "stopped 1 - stop t");
 }
 
@@ -239,6 +239,27 @@ static void the_next_one_has_one_place(void **state)
     EXPECT("stopped 1 d shutdown d");
     play(1, "e", song, false);
     EXPECT("error 1 e shutting_down e");
+}
+
+/* Those that have no frame yet; one that has is the end-to-end tests' business. */
+static void one_play_is_stopped(void **state)
+{
+    char *song = tree_path(&f.tree, "music/song.mp3");
+    struct origin o = from("t");
+    play(1, "a", song, false);
+    play(1, "b", song, true);
+    sessions_stop(f.sessions, 1, "none", &o);
+    EXPECT("stopped 1 - stop t");
+    sessions_stop(f.sessions, 1, "b", &o);
+    EXPECT("stopped 1 b stop b", "stopped 1 - stop t");
+    play(1, "c", song, true);
+    sessions_stop(f.sessions, 1, "a", &o);
+    EXPECT("stopped 1 a stop a", "stopped 1 - stop t");
+    play(1, "d", song, false); /* c has moved up: this replaces it, not drops it */
+    EXPECT("stopped 1 c replaced c");
+    sessions_stop(f.sessions, 1, "d", &o);
+    EXPECT("stopped 1 d stop d", "stopped 1 - stop t");
+    assert_int_equal(count_sessions(0, 0), 0);
 }
 
 static void a_play_may_leave_a_channel_its_owner(void **state)
@@ -269,6 +290,7 @@ int main(void)
         TEST(seats_run_out),
         TEST(commands_hold_for_a_play_that_is_not_ready),
         TEST(the_next_one_has_one_place),
+        TEST(one_play_is_stopped),
         TEST(a_play_may_leave_a_channel_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
