@@ -32,7 +32,7 @@ int fd_send(int sock, const void *bytes, size_t len, const int *fds, size_t n_fd
         n = sendmsg(sock, &msg, flags | MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
-        return -errno;
+        return errno == ECONNRESET ? -EPIPE : -errno;
     return (size_t)n == len ? 0 : -EIO;
 }
 
@@ -69,9 +69,12 @@ ssize_t fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_fds, si
         .msg_controllen = sizeof control.bytes,
     };
     ssize_t len;
+    unsigned resets = 0;
+    /* A peer that ended with something unread leaves an error, which is told once, and before what
+     * the peer had said. */
     do {
         len = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
-    } while (len < 0 && errno == EINTR);
+    } while (len < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
     if (len < 0)
         return -errno;
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "extract/cache.h"
 #include "extract/run.h"
-#include "extract/url.h"
+#include "base/url.h"
 #include "extract/version.h"
 
 #include <errno.h>

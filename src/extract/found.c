@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "extract/formats.h"
-#include "extract/url.h"
+#include "base/url.h"
 #include "proto/fetch_msg.h"
 
 #include <errno.h>

@@ -17,6 +17,7 @@ enum {
     CONTROL_FD = 3,
     ENVIRONMENT_MAX = 24,
     MESSAGES_A_TURN = 64,
+    LAST_MESSAGES_MAX = 1024, /* more than a socket holds */
 };
 
 struct keeper {
@@ -41,12 +42,28 @@ struct instance {
     int sock;
     unsigned open_handles;
     bool is_blocked;
+    bool is_deaf_to; /* it talked nonsense: what else it says is not heard */
+    bool has_exited; /* and its pid may be another's */
 };
 
 static void on_restart(uv_timer_t *timer);
 static void on_socket(uv_poll_t *poll, int status, int events);
+static void read_messages(struct instance *in, unsigned most);
 
 /* ---- the end of an instance ---- */
+
+static void kill_process(struct instance *in)
+{
+    if (!in->has_exited)
+        (void)uv_process_kill(&in->process, SIGKILL);
+}
+
+/* Its death is told by on_process_exit. */
+static void put_down(struct instance *in)
+{
+    (void)uv_poll_stop(&in->poll);
+    kill_process(in);
+}
 
 static void on_instance_closed(uv_handle_t *handle)
 {
@@ -77,6 +94,8 @@ static void restart_later(struct keeper *k)
 static void on_process_exit(uv_process_t *process, int64_t status, int sig)
 {
     struct instance *in = process->data;
+    in->has_exited = true;
+    read_messages(in, LAST_MESSAGES_MAX);
     struct keeper *k = in->keeper;
     close_instance(in);
     if (!k)
@@ -92,25 +111,20 @@ static void on_process_exit(uv_process_t *process, int64_t status, int sig)
     k->ops.died(process->pid, k->ops.arg);
 }
 
-/* Its death is told by on_process_exit. */
-static void put_down(struct instance *in)
-{
-    (void)uv_poll_stop(&in->poll);
-    (void)uv_process_kill(&in->process, SIGKILL);
-}
-
 /* ---- messages ---- */
 
-static void read_messages(struct instance *in)
+static void read_messages(struct instance *in, unsigned most)
 {
-    for (unsigned i = 0; i < MESSAGES_A_TURN && in->keeper; i++) {
+    for (unsigned i = 0; i < most && in->keeper && !in->is_deaf_to; i++) {
         struct keeper *k = in->keeper;
         size_t n_fds;
         ssize_t len =
             fd_recv(in->sock, k->message, k->config.message_max, NULL, 0, &n_fds, MSG_DONTWAIT);
         if (len == -EAGAIN)
             return;
-        if (len <= 0 || k->ops.message(k->message, (size_t)len, k->ops.arg) < 0) {
+        if (len < 0 || (len > 0 && k->ops.message(k->message, (size_t)len, k->ops.arg) < 0))
+            in->is_deaf_to = true;
+        if (len == 0 || in->is_deaf_to) {
             put_down(in);
             return;
         }
@@ -126,7 +140,7 @@ static void on_socket(uv_poll_t *poll, int status, int events)
         in->keeper->ops.writable(in->keeper->ops.arg);
     }
     if (status < 0 || events & UV_READABLE)
-        read_messages(in);
+        read_messages(in, MESSAGES_A_TURN);
 }
 
 int keeper_send(struct keeper *k, const void *bytes, size_t len, const int *fds, size_t n_fds)
@@ -142,8 +156,8 @@ int keeper_send(struct keeper *k, const void *bytes, size_t len, const int *fds,
         (void)uv_poll_start(&in->poll, UV_READABLE | UV_WRITABLE, on_socket);
         return -EAGAIN;
     }
-    /* It has just died, and on_process_exit will say so: whoever asks waits for the next one. */
-    return r == -EPIPE || r == -ECONNRESET ? -ENOTCONN : r;
+    /* It has just died, and on_process_exit will say so: the caller waits for the next one. */
+    return r == -EPIPE ? -ENOTCONN : r;
 }
 
 /* ---- the beginning of an instance ---- */
@@ -315,7 +329,7 @@ void keeper_stop(struct keeper *k)
 void keeper_kill(struct keeper *k)
 {
     if (k->instance)
-        (void)uv_process_kill(&k->instance->process, SIGKILL);
+        kill_process(k->instance);
 }
 
 void keeper_trust(struct keeper *k)

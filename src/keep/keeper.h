@@ -37,8 +37,8 @@ struct keeper_ops {
     int (*message)(const void *bytes, size_t len, void *arg);
     /* There is room after keeper_send said -EAGAIN. NULL: the owner does not wait for room. */
     void (*writable)(void *arg);
-    /* It died and was collected; another is on its way, but after keeper_stop. What was said and
-     * not yet read is lost. pid 0: another start failed. */
+    /* It died and was collected; another is on its way, but after keeper_stop. All that it had
+     * said was handed on before. pid 0: another start failed. */
     void (*died)(pid_t pid, void *arg);
     /* Another one runs in the place of one that died. */
     void (*up)(void *arg);

@@ -14,6 +14,7 @@
 
 enum {
     MESSAGES_A_TURN = 16,
+    LAST_MESSAGES_MAX = 1024, /* more than a socket holds */
     LAST_WORDS_BYTES = 128,
     WORDS_BURST = 50, /* warnings and titles, each of which goes to clients … */
     WORD_MS = 100,    /* … and one more in this time, for ever */
@@ -83,6 +84,29 @@ static void die(struct worker *w, const char *why)
     w->pool.gone(w, w->pool.arg);
 }
 
+static const char *keep_last_words(struct worker *w, const struct wmsg *m)
+{
+    (void)text_sanitise(w->last_words, sizeof w->last_words, m->text);
+    return w->last_words;
+}
+
+/* Reads what still lies in the socket of a worker that is given up. What it says there that it dies
+ * of is the reason, else `why`. */
+static const char *hear_last_words(struct worker *w, const char *why)
+{
+    uint8_t bytes[WMSG_MAX];
+    size_t n_fds;
+    for (int i = 0; i < LAST_MESSAGES_MAX; i++) {
+        struct wmsg m;
+        ssize_t len = fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
+        if (len <= 0 || wmsg_decode(bytes, (size_t)len, &m) < 0)
+            return why;
+        if (m.type == WMSG_DYING)
+            return keep_last_words(w, &m);
+    }
+    return why;
+}
+
 /* What was said of a play that is over is stale. */
 static bool is_about_user(const struct worker *w, const struct wmsg *m)
 {
@@ -131,8 +155,7 @@ static bool take_message(struct worker *w, const struct wmsg *m)
             w->user.message(m, w->user_arg);
         return w->state != WORKER_DEAD;
     case WMSG_DYING:
-        (void)text_sanitise(w->last_words, sizeof w->last_words, m->text);
-        die(w, w->last_words);
+        die(w, keep_last_words(w, m));
         return false;
     default:
         break;
@@ -152,17 +175,17 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         struct wmsg m;
         size_t n_fds;
         if (w->kill_why) {
-            die(w, w->kill_why);
+            die(w, hear_last_words(w, w->kill_why));
             return;
         }
         ssize_t len = fd_recv(w->sock, bytes, sizeof bytes, NULL, 0, &n_fds, MSG_DONTWAIT);
         if (len == -EAGAIN)
             return;
-        if (len <= 0) {
+        if (len == 0) {
             die(w, "its process ended");
             return;
         }
-        if (wmsg_decode(bytes, (size_t)len, &m) < 0) {
+        if (len < 0 || wmsg_decode(bytes, (size_t)len, &m) < 0) {
             die(w, "it sent a message that makes no sense");
             return;
         }
@@ -273,7 +296,7 @@ int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg,
     open->open.render.gen = ++w->gen;
     int r = send_message(w, open, source_fd);
     if (r < 0) {
-        die(w, "it does not listen");
+        die(w, hear_last_words(w, "it does not listen"));
         return r;
     }
     ask(w);

@@ -33,7 +33,8 @@ struct worker;
 struct worker_user_ops {
     /* A message that is about this play or the next one (never IDLE). */
     void (*message)(const struct wmsg *m, void *arg);
-    /* The process died or broke its contract, and is no longer the play's. `why` is one line. */
+    /* The process died or broke its contract, and is no longer the play's. `why` is one line: what
+     * it said that it dies of, wherever it came to say so. */
     void (*died)(const char *why, void *arg);
 };
 

@@ -141,11 +141,13 @@ static void read_play(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
+    c->has_volume = json_object_get(r->object, "volume") != NULL;
     c->volume = read_level(r, "volume", false);
     c->position = read_position(r, false);
     c->paused = read_bool(r, "paused", false);
     c->cut = read_bool(r, "cut", false);
     c->next = read_bool(r, "next", false);
+    c->keep_owner = read_bool(r, "keep_owner", false);
     c->url = read_url(r);
 }
 
@@ -163,10 +165,17 @@ static void read_channel_only(struct reader *r, struct command *c)
     c->channel = read_channel(r, true);
 }
 
+static void read_stop(struct reader *r, struct command *c)
+{
+    c->channel = read_channel(r, true);
+    c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
+}
+
 static void read_volume(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->volume = read_level(r, "level", true);
+    c->keep = read_bool(r, "keep", false);
 }
 
 static void read_seek(struct reader *r, struct command *c)
@@ -193,7 +202,7 @@ static const struct {
     [COMMAND_PLAY] = { "play", read_play },
     [COMMAND_PAUSE] = { "pause", read_channel_only },
     [COMMAND_RESUME] = { "resume", read_channel_only },
-    [COMMAND_STOP] = { "stop", read_channel_only },
+    [COMMAND_STOP] = { "stop", read_stop },
     [COMMAND_VOLUME] = { "volume", read_volume },
     [COMMAND_SEEK] = { "seek", read_seek },
     [COMMAND_STATUS] = { "status", read_status },

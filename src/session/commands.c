@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct session *find(struct sessions *ss, uint64_t channel)
 {
@@ -25,7 +26,7 @@ static void refuse(struct sessions *ss, uint64_t channel, const struct origin *o
         .message = why,
         .play_id = play_id,
     };
-    ss->deps.event(&e, origin, 0, ss->deps.arg);
+    post_event(ss->post, &e, origin, 0);
 }
 
 static void refuse_play(struct sessions *ss, uint64_t channel, const struct play_request *request,
@@ -83,7 +84,12 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
     bool is_new = !s;
     if (is_new)
         s = open_session(ss, channel);
-    struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, request) : NULL;
+    struct play_request owned = *request;
+    if (request->keep_owner && !is_new)
+        owned.client = session_target(s)->client;
+    if (request->volume < 0)
+        owned.volume = volumes_get(&ss->volumes, channel);
+    struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, &owned) : NULL;
     char why[LOCATE_WHY_MAX] = "out of memory";
     enum tutti_error error = p ? play_start(p, why) : TUTTI_E_INTERNAL;
     if (error == TUTTI_OK) {
@@ -135,25 +141,43 @@ void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin 
         refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
 }
 
-void sessions_stop(struct sessions *ss, uint64_t channel, const struct origin *origin)
+/* Returns true if the end of the play is the answer to the command. */
+static bool stop_place(struct session *s, struct play **place, const struct origin *origin)
 {
-    struct session *s = find(ss, channel);
-    bool audible = s && s->current;
-    if (s) {
-        session_drop(s, &s->next, STOP_BY_COMMAND);
-        session_drop(s, &s->pending, STOP_BY_COMMAND);
-    }
-    if (audible) {
-        struct play *p = s->current;
+    struct play *p = *place;
+    if (place == &s->current) {
         s->current = NULL;
         session_stop_play(s, p, STOP_BY_COMMAND, origin);
+        return true;
     }
-    if (s)
-        (void)session_settle(s);
-    if (!audible) {
+    if (place == &s->pending && s->current && s->held_volume)
+        (void)play_set_volume(s->current, p->volume);
+    session_drop(s, place, STOP_BY_COMMAND);
+    return false;
+}
+
+/* Without a play id, all of them. */
+static bool stop_plays(struct session *s, const char *play_id, const struct origin *origin)
+{
+    struct play **const places[] = { &s->next, &s->pending, &s->current };
+    bool answered = false;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (*places[i] && (!play_id || strcmp((*places[i])->id, play_id) == 0))
+            answered |= stop_place(s, places[i], origin);
+    }
+    session_offer_next(s);
+    (void)session_settle(s);
+    return answered;
+}
+
+void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
+                   const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (!s || !stop_plays(s, play_id, origin)) {
         /* A play that was not ready has answered its own command; this one has its own answer. */
         struct event e = { .type = EVENT_STOPPED, .channel = channel, .reason = STOP_BY_COMMAND };
-        ss->deps.event(&e, origin, 0, ss->deps.arg);
+        post_event(ss->post, &e, origin, 0);
     }
 }
 
@@ -165,22 +189,50 @@ static void wait_or_refuse(struct session *s, struct play *p, enum command_type 
                "too many commands of this channel wait to take effect", NULL);
 }
 
-void sessions_volume(struct sessions *ss, uint64_t channel, double level,
-                     const struct origin *origin)
+/* What a worker has made of the next play already is made anew. */
+static void set_volume_of_next(struct session *s, double level)
 {
-    struct session *s = find(ss, channel);
-    if (!s) {
-        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+    struct play *next = s->next;
+    if (!next || next->volume == level)
         return;
-    }
+    if (next->host)
+        play_leave_host(next);
+    next->volume = level;
+    session_offer_next(s);
+}
+
+static void set_volume(struct session *s, double level, bool keep, const struct origin *origin)
+{
     struct play *p = session_target(s);
-    s->held_volume = p == s->pending && s->current;
-    if (play_set_volume(p, level)) {
+    bool covers = p == s->pending && s->current;
+    s->held_volume = covers && !keep;
+    bool in_force = play_set_volume(p, level);
+    if (keep && covers)
+        (void)play_set_volume(s->current, level);
+    if (keep)
+        set_volume_of_next(s, level);
+    if (in_force) {
         struct event e = { .type = EVENT_VOLUME, .level = level };
         session_say(s, p, &e, origin);
         return;
     }
     wait_or_refuse(s, p, COMMAND_VOLUME, level, origin);
+}
+
+void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
+                     const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (keep && volumes_set(&ss->volumes, channel, origin->client, level) < 0) {
+        refuse(ss, channel, origin, TUTTI_E_INTERNAL, "out of memory", NULL);
+    } else if (s) {
+        set_volume(s, level, keep, origin);
+    } else if (keep) {
+        struct event e = { .type = EVENT_VOLUME, .channel = channel, .level = level };
+        post_event(ss->post, &e, origin, 0);
+    } else {
+        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+    }
 }
 
 void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin)

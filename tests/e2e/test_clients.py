@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import DEADLINE
+from lib import DEADLINE, sound
 from lib.audio import Audio
 from lib.client import PLENTY, Client
 from lib.control import Control
@@ -118,6 +118,23 @@ def test_a_play_that_was_not_ready_waits_for_its_client(net, server, bot, media)
     assert bot.control.terminal(held["play_id"])["reason"] == "replaced"
     assert control.expect("stopped", "stop", channel_id=channel)["play_id"] == "heir"
     control.close()
+
+
+def test_a_visitor_leaves_the_channel_its_owner(client, media):
+    """keep_owner: its play goes to the bot that has the channel, frames and events, and stays when the visitor goes."""
+    before = client.start(media.wav(2.0), credit=25)
+    channel = before["channel"]
+    client.audio.wait_frames(channel, 25)
+    with Control(client.daemon) as visitor:
+        visitor.expect("ready", "play", channel_id=str(channel), url=media.wav(1.0, 2), play_id="visit", keep_owner=True)
+        assert "tag" not in client.control.wait("ready", play_id="visit")
+        assert client.control.terminal(before["play_id"])["reason"] == "replaced"
+        assert visitor.expect("hello", "hello")["sessions"] == [], "the visitor owns it"
+    client.audio.credit(channel, PLENTY)
+    assert client.control.terminal("visit")["type"] == "finished"
+    run = client.audio.wait_ends(channel, 2)
+    run.check()
+    sound.check_transcoded(run.packets, sound.reference(media.wav(1.0, 2)))
 
 
 @pytest.mark.parametrize("unknown", ["nobody", "", "x" * 500])

@@ -320,6 +320,33 @@ def test_what_drops_a_next(client, media, by):
     assert client.control.terminal(first["play_id"])["type"] == "stopped"
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_stop_of_the_current_play_skips_to_the_next(client, media, paused):
+    """The next one moves up, is whole, and plays though the one before it was paused."""
+    first = playing(client, media.wav(2.0, 1))
+    channel = first["channel"]
+    tag = client.control.send("play", channel_id=str(channel), url=media.wav(1.0, 2), next=True)
+    if paused:
+        client.expect("paused", "pause", channel)
+    stopped = client.expect("stopped", "stop", channel, play_id=first["play_id"])
+    assert (stopped["play_id"], stopped["reason"]) == (first["play_id"], "stop")
+    ready = client.control.answer(tag)
+    assert (ready["type"], ready["position"]) == ("ready", 0)
+    assert client.expect("stopped", "stop", channel, play_id=first["play_id"]).get("play_id") is None
+    run = finish(client, {**ready, "channel": channel}, 2)
+    sound.check_transcoded(run.packets, sound.reference(media.wav(1.0, 2)))
+
+
+def test_stop_of_a_waiting_play_leaves_the_current_one(client, media):
+    first = playing(client, media.wav(1.0, 1))
+    tag = client.control.send("play", channel_id=first["channel_id"], url=media.wav(1.0, 2), next=True, play_id="behind")
+    client.control.sync()
+    assert client.expect("stopped", "stop", first["channel"], play_id="behind").get("play_id") is None
+    assert client.control.answer(tag)["reason"] == "stop"
+    assert len(finish(client, first, 1).frames) == 51
+    assert client.session(first["channel"]) is None
+
+
 def test_a_failing_next(client, media):
     """It gets its error, now or at the join, and the current play loses nothing."""
     first = playing(client, media.wav(1.0))

@@ -1,7 +1,7 @@
 /* What yt-dlp printed: on standard output, and on standard error. */
 #include "extract/complaint.h"
 #include "extract/found.h"
-#include "extract/url.h"
+#include "base/url.h"
 #include "fuzz.h"
 
 #include <string.h>

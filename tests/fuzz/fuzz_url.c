@@ -1,5 +1,5 @@
 /* What a `url` names. */
-#include "extract/url.h"
+#include "base/url.h"
 #include "fuzz.h"
 
 #include <string.h>

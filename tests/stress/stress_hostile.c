@@ -279,14 +279,15 @@ static void command(const char *url)
         sessions_resume(f.sessions, channel, &origin);
         break;
     case 3:
-        sessions_volume(f.sessions, channel, hostile_below(&f.dice, 3), &origin);
+        sessions_volume(f.sessions, channel, hostile_below(&f.dice, 3), hostile_below(&f.dice, 2),
+                        &origin);
         break;
     case 4:
         sessions_seek(f.sessions, channel, hostile_below(&f.dice, 480000), &origin);
         break;
     case 5:
         if (hostile_below(&f.dice, 4) == 0)
-            sessions_stop(f.sessions, channel, &origin);
+            sessions_stop(f.sessions, channel, NULL, &origin);
         break;
     default:
         if (f.seats < SEATS || hostile_below(&f.dice, 20) == 0)

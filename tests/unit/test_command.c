@@ -17,7 +17,7 @@ static const struct {
     const char *tag, *play_id, *client, *url;
     double volume;
     int64_t position;
-    bool paused, cut, next, on;
+    bool paused, cut, next, keep_owner, keep, on;
 } good[] = {
     { .line = "{\"type\":\"hello\"}", .type = COMMAND_HELLO },
     { .line = "{\"type\":\"hello\",\"client\":\"0123abc\",\"tag\":\"t\"}",
@@ -32,7 +32,7 @@ static const struct {
     { .line =
           "{\"type\":\"play\",\"channel_id\":\"18446744073709551615\",\"url\":\"file:/\xc3\xa4\","
           "\"play_id\":\"p\",\"volume\":2,\"position\":1.5,\"paused\":true,\"cut\":true,\"next\":"
-          "true}",
+          "true,\"keep_owner\":true}",
       .type = COMMAND_PLAY,
       .channel = UINT64_MAX,
       .play_id = "p",
@@ -41,7 +41,8 @@ static const struct {
       .position = 72000,
       .paused = true,
       .cut = true,
-      .next = true },
+      .next = true,
+      .keep_owner = true },
     { .line = "{\"type\":\"play\",\"channel_id\":\"7\",\"url\":\"/a\",\"volume\":0,\"position\":0,"
               "\"paused\":false,\"cut\":false,\"next\":false,\"tag\":\"\",\"play_id\":\"\"}",
       .type = COMMAND_PLAY,
@@ -52,6 +53,15 @@ static const struct {
     { .line = "{\"type\":\"pause\",\"channel_id\":\"1\"}", .type = COMMAND_PAUSE, .channel = 1 },
     { .line = "{\"type\":\"resume\",\"channel_id\":\"1\"}", .type = COMMAND_RESUME, .channel = 1 },
     { .line = "{\"type\":\"stop\",\"channel_id\":\"1\"}", .type = COMMAND_STOP, .channel = 1 },
+    { .line = "{\"type\":\"stop\",\"channel_id\":\"1\",\"play_id\":\"p\"}",
+      .type = COMMAND_STOP,
+      .channel = 1,
+      .play_id = "p" },
+    { .line = "{\"type\":\"volume\",\"channel_id\":\"1\",\"level\":0.1,\"keep\":true}",
+      .type = COMMAND_VOLUME,
+      .channel = 1,
+      .volume = 0.1,
+      .keep = true },
     { .line = "{\"type\":\"volume\",\"channel_id\":\"1\",\"level\":0.5}",
       .type = COMMAND_VOLUME,
       .channel = 1,
@@ -106,6 +116,8 @@ static void every_command(void **state)
         ROW_TRUE(line, c.position == good[i].position);
         ROW_TRUE(line, c.paused == good[i].paused && c.cut == good[i].cut);
         ROW_TRUE(line, c.next == good[i].next && c.on == good[i].on);
+        ROW_TRUE(line, c.keep_owner == good[i].keep_owner && c.keep == good[i].keep);
+        ROW_TRUE(line, c.type != COMMAND_PLAY || c.has_volume == (strstr(line, "volume") != NULL));
         seen[c.type] = true;
         command_done(&c);
     }
@@ -153,6 +165,8 @@ static const struct {
     { "{\"type\":\"" S64 "\"}", "unknown command \"" S16 },
     { "{\"type\":\"pause\"}", "\"channel_id\" is missing" },
     { "{\"type\":\"resume\"}", "\"channel_id\" is missing" },
+    { "{\"type\":\"stop\"," CHANNEL ",\"play_id\":1}", "\"play_id\" must be" },
+    { "{\"type\":\"volume\"," CHANNEL ",\"level\":1,\"keep\":1}", "\"keep\" must be" },
     { "{\"type\":\"stop\"}", "\"channel_id\" is missing" },
     { "{\"type\":\"volume\",\"level\":1}", "\"channel_id\" is missing" },
     { "{\"type\":\"seek\",\"position\":1}", "\"channel_id\" is missing" },
@@ -177,6 +191,7 @@ static const struct {
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"position\":-1}", "\"position\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"paused\":1}", "\"paused\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"cut\":\"yes\"}", "\"cut\" must be" },
+    { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"keep_owner\":1}", "\"keep_owner\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"next\":null}", "\"next\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"play_id\":5}", "\"play_id\" must be" },
     { "{\"type\":\"play\"," CHANNEL ",\"url\":\"/a\",\"play_id\":\"" S64 "x\"}",

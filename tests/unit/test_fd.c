@@ -25,6 +25,42 @@ static int tear_down(void **state)
     return close(pair[1]);
 }
 
+/* A peer that ended with something unread makes the socket one with an error, which recvmsg(2)
+ * tells before it gives what the peer has said. */
+static void what_was_said_before_the_end(void **state)
+{
+    static const int flags[] = { 0, MSG_PEEK };
+    char bytes[16];
+    size_t n_fds;
+    for (size_t i = 0; i < LENGTH_OF(flags); i++) {
+        assert_int_equal(tear_down(NULL), 0);
+        assert_int_equal(set_up(NULL), 0);
+        assert_int_equal(fd_send(pair[1], "unread", 6, NULL, 0, 0), 0);
+        assert_int_equal(fd_send(pair[0], "one", 3, NULL, 0, 0), 0);
+        assert_int_equal(fd_send(pair[0], "three", 5, NULL, 0, 0), 0);
+        assert_int_equal(close(TAKE_FD(pair[0])), 0);
+        assert_int_equal(fd_recv(pair[1], bytes, sizeof bytes, NULL, 0, &n_fds, flags[i]), 3);
+        if (flags[i])
+            assert_int_equal(fd_recv(pair[1], bytes, sizeof bytes, NULL, 0, &n_fds, 0), 3);
+        assert_int_equal(fd_recv(pair[1], bytes, sizeof bytes, NULL, 0, &n_fds, 0), 5);
+        assert_int_equal(fd_recv(pair[1], bytes, sizeof bytes, NULL, 0, &n_fds, 0), 0);
+        assert_int_equal(fd_send(pair[1], "x", 1, NULL, 0, 0), -EPIPE);
+    }
+}
+
+/* The error is told but once, and by a sending, too. */
+static void sending_to_one_that_ended_with_something_unread(void **state)
+{
+    char bytes[16];
+    size_t n_fds;
+    assert_int_equal(fd_send(pair[1], "unread", 6, NULL, 0, 0), 0);
+    assert_int_equal(fd_send(pair[0], "one", 3, NULL, 0, 0), 0);
+    assert_int_equal(close(TAKE_FD(pair[0])), 0);
+    assert_int_equal(fd_send(pair[1], "x", 1, NULL, 0, 0), -EPIPE);
+    assert_int_equal(fd_send(pair[1], "x", 1, NULL, 0, 0), -EPIPE);
+    assert_int_equal(fd_recv(pair[1], bytes, sizeof bytes, NULL, 0, &n_fds, 0), 3);
+}
+
 static unsigned count_open(void)
 {
     unsigned n = 0;
@@ -223,6 +259,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_room_for_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_cut_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_there_and_nobody_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_said_before_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sending_to_one_that_ended_with_something_unread, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_full_socket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(owned_descriptors, set_up, tear_down),
         cmocka_unit_test(the_clock_goes_on),

@@ -1,6 +1,6 @@
 /* The daemon's side of tutti-fetch, with the real program (the first argument) and a small server:
  * what is told, what becomes of sources when the program dies, and programs that are no use. */
-#include "extract/fetcher.h"
+#include "link/fetcher.h"
 #include "loop.h"
 #include "proto/smsg.h"
 

@@ -20,7 +20,8 @@ static struct {
     char program[TEST_DIR_BYTES + 16]; /* a link to ourselves */
     struct keeper *keeper;
     unsigned n_messages, n_died, n_failed, n_up, n_writable;
-    unsigned want; /* how many of something */
+    unsigned want;        /* how many of something */
+    unsigned said_before; /* messages before its first death */
     char message[KEPT_MESSAGE_MAX + 1];
     pid_t first_died;
     bool was_hopeless[COUNT_MAX]; /* at each death */
@@ -315,6 +316,26 @@ static void one_that_was_killed_before_we_hear_of_it(void **state)
     assert_int_equal(f.first_died, pid);
 }
 
+static void note_what_was_said(void)
+{
+    if (f.n_died == 1)
+        f.said_before = f.n_messages;
+}
+
+/* More than is read in a turn, and with a message that it did not read: both before its death. The
+ * rest of what makes no sense is not heard. */
+static void what_it_said_before_it_died(void **state)
+{
+    siginfo_t info;
+    f.at_death = note_what_was_said;
+    f.is_nonsense = *state != NULL;
+    pid_t pid = start("testify");
+    assert_int_equal(keeper_send(f.keeper, "x", 1, NULL, 0), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    wait_for(&f.n_died, 1);
+    assert_int_equal(f.said_before, f.is_nonsense ? 1 : KEPT_LAST_WORDS);
+}
+
 static void one_that_is_killed_is_replaced(void **state)
 {
     pid_t pid = start("greet");
@@ -547,6 +568,8 @@ int main(int argc, char **argv)
         TEST(trust_makes_up_for_quick_deaths),
         TEST(one_that_has_lived_a_while),
         TEST(one_that_was_killed_before_we_hear_of_it),
+        TEST(what_it_said_before_it_died),
+        { "nonsense_before_it_died", what_it_said_before_it_died, set_up, tear_down, &f },
         TEST(one_that_is_killed_is_replaced),
         TEST(one_that_is_stopped_for_good),
         TEST(stopped_between_two_starts),

@@ -1,6 +1,6 @@
 /* The locator on a real loop and thread pool: answers come later, never after a cancel, and no
  * descriptor is lost on the way. */
-#include "extract/locator.h"
+#include "locate/locator.h"
 #include "loop.h"
 #include "tree.h"
 

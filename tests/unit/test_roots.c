@@ -1,5 +1,5 @@
 /* What may be opened below the media roots, on a real tree of files. */
-#include "extract/roots.h"
+#include "locate/roots.h"
 #include "tree.h"
 
 #include <errno.h>

@@ -103,6 +103,20 @@ static void play(uint64_t channel, const char *id, const char *url, bool next)
     sessions_play(f.sessions, channel, &request);
 }
 
+/* As another client's, which leaves the channel to whoever has it. */
+static void play_for_the_owner(uint64_t channel, const char *id, bool next)
+{
+    struct outlet elsewhere = { 0 };
+    struct play_request request = { .play_id = id,
+                                    .url = tree_path(&f.tree, "music/song.mp3"),
+                                    .volume = 1,
+                                    .next = next,
+                                    .keep_owner = true,
+                                    .origin = from(id),
+                                    .client = { .number = 8, .outlet = &elsewhere } };
+    sessions_play(f.sessions, channel, &request);
+}
+
 static bool has_said(void *arg)
 {
     return f.n_said >= f.want_said;
@@ -142,9 +156,9 @@ static void commands_without_a_session(void **state)
     struct origin o = from("t");
     sessions_pause(f.sessions, 1, &o);
     sessions_resume(f.sessions, 1, &o);
-    sessions_volume(f.sessions, 1, 1, &o);
+    sessions_volume(f.sessions, 1, 1, false, &o);
     sessions_seek(f.sessions, 1, 0, &o);
-    sessions_stop(f.sessions, 1, &o); /* this one is answered like any other */
+    sessions_stop(f.sessions, 1, NULL, &o); /* this one is answered like any other */
     EXPECT("error 1 - no_session t", "error 1 - no_session t", "error 1 - no_session t",
            "error 1 - no_session t", "stopped 1 - stop t");
     assert_int_equal(count_sessions(0, 0), 0);
@@ -187,7 +201,7 @@ static void seats_run_out(void **state)
     play(1, "d", song, false); /* a replacement uses its channel's seat */
     EXPECT("stopped 1 a replaced a");
     struct origin o = from("t");
-    sessions_stop(f.sessions, 2, &o);
+    sessions_stop(f.sessions, 2, NULL, &o);
     EXPECT("stopped 2 b stop b", "stopped 2 - stop t");
     play(3, "e", song, false);
     assert_int_equal(count_sessions(0, 0), 2);
@@ -199,15 +213,61 @@ static void seats_run_out(void **state)
     assert_int_equal(count_sessions(0, 0), 0);
 }
 
+static void note_volume(const struct session_info *info, void *arg)
+{
+    *(double *)arg = info->volume;
+}
+
+static double volume_of(uint64_t channel)
+{
+    double volume = -1;
+    sessions_list(f.sessions, channel, 0, note_volume, &volume);
+    return volume;
+}
+
+static void play_at(const char *id, double volume)
+{
+    struct play_request request = { .play_id = id,
+                                    .url = tree_path(&f.tree, "music/song.mp3"),
+                                    .volume = volume,
+                                    .origin = from(id),
+                                    .client = { .number = 7, .outlet = &f.outlet } };
+    sessions_play(f.sessions, 1, &request);
+}
+
+static void a_kept_volume_is_the_channels(void **state)
+{
+    struct origin o = from("t");
+    o.client = 7;
+    sessions_volume(f.sessions, 1, 0.25, true, &o); /* nothing plays yet */
+    play_at("a", -1);
+    EXPECT("volume 1 -  t");
+    assert_true(volume_of(1) == 0.25);
+    play_at("b", 2); /* says its own */
+    assert_true(volume_of(1) == 2);
+    sessions_volume(f.sessions, 1, 0.5, false, &o); /* is of that play */
+    play_at("c", -1);
+    assert_true(volume_of(1) == 0.25);
+    sessions_volume(f.sessions, 1, 0.75, true, &o);
+    assert_true(volume_of(1) == 0.75);
+    f.n_said = 0;
+    sessions_client_gone(f.sessions, 7);
+    EXPECT("stopped 1 c client_gone c");
+    play_at("d", -1);
+    assert_true(volume_of(1) == 1);
+    sessions_stop(f.sessions, 1, NULL, &o);
+    f.n_said = 0;
+}
+
 static void commands_hold_for_a_play_that_is_not_ready(void **state)
 {
     struct origin o = from("t");
     play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
     sessions_pause(f.sessions, 1, &o);
-    sessions_volume(f.sessions, 1, 0.5, &o);
+    sessions_volume(f.sessions, 1, 0.5, false, &o);
     EXPECT("paused 1 a  t", "volume 1 a  t");
     sessions_seek(f.sessions, 1, 48000, &o); /* is answered when it is in force, or never */
-    sessions_stop(f.sessions, 1, &o);
+    sessions_stop(f.sessions, 1, NULL, &o);
     EXPECT("stopped 1 a stop a", "error 1 - no_session t", "stopped 1 - stop t");
 }
 
@@ -227,6 +287,43 @@ static void the_next_one_has_one_place(void **state)
     EXPECT("error 1 e shutting_down e");
 }
 
+/* Those that have no frame yet; one that has is the end-to-end tests' business. */
+static void one_play_is_stopped(void **state)
+{
+    char *song = tree_path(&f.tree, "music/song.mp3");
+    struct origin o = from("t");
+    play(1, "a", song, false);
+    play(1, "b", song, true);
+    sessions_stop(f.sessions, 1, "none", &o);
+    EXPECT("stopped 1 - stop t");
+    sessions_stop(f.sessions, 1, "b", &o);
+    EXPECT("stopped 1 b stop b", "stopped 1 - stop t");
+    play(1, "c", song, true);
+    sessions_stop(f.sessions, 1, "a", &o);
+    EXPECT("stopped 1 a stop a", "stopped 1 - stop t");
+    play(1, "d", song, false); /* c has moved up: this replaces it, not drops it */
+    EXPECT("stopped 1 c replaced c");
+    sessions_stop(f.sessions, 1, "d", &o);
+    EXPECT("stopped 1 d stop d", "stopped 1 - stop t");
+    assert_int_equal(count_sessions(0, 0), 0);
+}
+
+static void a_play_may_leave_a_channel_its_owner(void **state)
+{
+    play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
+    play_for_the_owner(1, "b", false);
+    EXPECT("stopped 1 a replaced a");
+    assert_int_equal(count_sessions(1, 7), 1);
+    play_for_the_owner(1, "c", true);
+    assert_false(sessions_have_plays_of(f.sessions, 8));
+    play_for_the_owner(2, "d", false); /* nobody has this one */
+    assert_int_equal(count_sessions(0, 8), 1);
+    sessions_client_gone(f.sessions, 8);
+    EXPECT("stopped 2 d client_gone d");
+    sessions_client_gone(f.sessions, 7);
+    EXPECT("stopped 1 c client_gone c", "stopped 1 b client_gone b");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -237,8 +334,11 @@ int main(void)
         TEST(plays_refused_by_the_roots),
         TEST(no_worker_can_be_made),
         TEST(seats_run_out),
+        TEST(a_kept_volume_is_the_channels),
         TEST(commands_hold_for_a_play_that_is_not_ready),
         TEST(the_next_one_has_one_place),
+        TEST(one_play_is_stopped),
+        TEST(a_play_may_leave_a_channel_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

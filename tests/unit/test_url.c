@@ -1,4 +1,4 @@
-#include "extract/url.h"
+#include "base/url.h"
 #include "unit.h"
 
 static const struct {

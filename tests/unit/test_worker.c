@@ -281,8 +281,8 @@ static void what_is_no_message_kills(void **state)
         size_t len, n_fds;
         const char *why;
     } rows[] = { { "nonsense", 8, 0, "makes no sense" },
-                 { big, sizeof big, 0, "" },
-                 { bell, sizeof bell, 1, "" } };
+                 { big, sizeof big, 0, "makes no sense" },
+                 { bell, sizeof bell, 1, "makes no sense" } };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         assert_int_equal(tear_down(NULL), 0);
         assert_int_equal(set_up(NULL), 0);
@@ -474,6 +474,55 @@ static void it_says_what_it_dies_of(void **state)
     assert_string_equal(f.why, "forbidden system call openat (257)");
 }
 
+/* A socket whose other end was closed with something unread tells an error before what was said. */
+static void die_with_something_unread(void)
+{
+    uint8_t bytes[WMSG_MAX];
+    struct wmsg m = { .type = WMSG_DYING, .text = "forbidden system call openat (257)" };
+    struct wmsg_render render = { .gain = 1 };
+    if (worker_state(f.worker) == WORKER_BUSY)
+        assert_int_equal(worker_render(f.worker, &render), 0);
+    assert_int_equal(fd_send(f.sock, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, 0), 0);
+    end_process();
+}
+
+static void its_last_words_are_heard_before_its_end(void **state)
+{
+    bring_to(WORKER_BUSY);
+    die_with_something_unread();
+    expect_death("forbidden system call openat (257)");
+}
+
+static void its_last_words_are_heard_before_it_is_found_not_to_listen(void **state)
+{
+    bring_to(WORKER_BUSY);
+    die_with_something_unread();
+    struct wmsg_render render = { .gain = 1 };
+    assert_true(worker_render(f.worker, &render) < 0);
+    worker_kill(f.worker, "it does not listen"); /* as plays do then */
+    expect_death("forbidden system call openat (257)");
+}
+
+/* Its end is told by the answer, and the reason by the log alone. */
+static void an_idle_one_has_last_words(void **state)
+{
+    struct wmsg open = { .play = PLAY, .open = { .depth_frames = 10 } };
+    char log[256] = "";
+    int fds[2], saved = dup(STDERR_FILENO);
+    bring_to(WORKER_IDLE);
+    die_with_something_unread();
+    assert_int_equal(pipe(fds), 0);
+    assert_true(saved >= 0 && dup2(fds[1], STDERR_FILENO) >= 0);
+    int answer = worker_open(f.worker, &user_ops, &f, &open, -1);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    (void)close(saved);
+    (void)close(fds[1]);
+    assert_true(answer < 0 && f.n_gone == 1);
+    assert_true(read(fds[0], log, sizeof log - 1) > 0);
+    (void)close(fds[0]);
+    ROW_TRUE(log, strstr(log, "died: forbidden system call openat (257)") != NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -496,6 +545,9 @@ int main(void)
         TEST(bells_for_the_producer),
         TEST(what_is_expected_of_it),
         TEST(it_says_what_it_dies_of),
+        TEST(its_last_words_are_heard_before_its_end),
+        TEST(its_last_words_are_heard_before_it_is_found_not_to_listen),
+        TEST(an_idle_one_has_last_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "extract/roots.h"
+#include "locate/roots.h"
 
 #include "base/cleanup.h"
 

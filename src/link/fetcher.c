@@ -1,7 +1,7 @@
-#include "extract/fetcher.h"
+#include "link/fetcher.h"
 
 #include "base/cleanup.h"
-#include "extract/fetch_process.h"
+#include "link/fetch_process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* What kind of thing a `url` names. Pure: no look at any file or host. */
-#ifndef TUTTI_EXTRACT_URL_H
-#define TUTTI_EXTRACT_URL_H
+#ifndef TUTTI_BASE_URL_H
+#define TUTTI_BASE_URL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,10 +6,11 @@
  * socketpair whose other end is the fetcher's: its descriptor goes to a worker, which reads by
  * smsg.h; what the fetcher says of the source besides comes by the callbacks. One loop's thread.
  */
-#ifndef TUTTI_EXTRACT_FETCHER_H
-#define TUTTI_EXTRACT_FETCHER_H
+#ifndef TUTTI_LINK_FETCHER_H
+#define TUTTI_LINK_FETCHER_H
 
 #include "base/errors.h"
+#include "link/fetch_process.h"
 #include "proto/fetch_msg.h"
 
 #include <stdbool.h>
@@ -20,20 +21,6 @@
 
 struct fetcher;
 struct fetch_source;
-
-struct fetcher_config {
-    const char *path; /* of the program; copied, like the rest */
-    const char *log_level;
-    const char *log_format;
-    double connect_timeout_s;
-    double stall_timeout_s;
-    double give_up_s;
-    const char
-        *http_proxy; /* NULL: what the environment says (http_proxy, https_proxy, no_proxy) */
-    bool allow_private_hosts;
-    const char *const *allow_hosts;
-    size_t n_allow_hosts;
-};
 
 /* What the answer to the first request told. The texts live as long as the call. */
 struct fetch_head {

@@ -4,16 +4,16 @@
  *                           a page    → extractor → fetcher  → the fetcher's source
  *   search term                       → extractor → fetcher  → the fetcher's source
  */
-#include "extract/locator.h"
+#include "locate/locator.h"
 
 #include "base/address.h"
 #include "base/audio.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "extract/extractor.h"
-#include "extract/fetcher.h"
+#include "link/fetcher.h"
 #include "extract/found.h"
-#include "extract/url.h"
+#include "base/url.h"
 
 #include <errno.h>
 #include <math.h>

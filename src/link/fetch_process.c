@@ -1,6 +1,5 @@
-#include "extract/fetch_process.h"
+#include "link/fetch_process.h"
 
-#include "extract/fetcher.h"
 #include "keep/keeper.h"
 
 #include <errno.h>

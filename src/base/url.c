@@ -1,4 +1,4 @@
-#include "extract/url.h"
+#include "base/url.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"

@@ -1,7 +1,7 @@
 /* The media roots: where local files may be. A path is opened beneath one of them by the kernel's
  * own rules (openat2, RESOLVE_BENEATH), so that neither ".." nor a symbolic link leads out. */
-#ifndef TUTTI_EXTRACT_ROOTS_H
-#define TUTTI_EXTRACT_ROOTS_H
+#ifndef TUTTI_LOCATE_ROOTS_H
+#define TUTTI_LOCATE_ROOTS_H
 
 #include "base/errors.h"
 

@@ -4,11 +4,11 @@
  * network is asked for once, by the fetcher: media and playlists are the source themselves, a page
  * goes to the extractor, and so do search terms.
  */
-#ifndef TUTTI_EXTRACT_LOCATOR_H
-#define TUTTI_EXTRACT_LOCATOR_H
+#ifndef TUTTI_LOCATE_LOCATOR_H
+#define TUTTI_LOCATE_LOCATOR_H
 
 #include "base/errors.h"
-#include "extract/roots.h"
+#include "locate/roots.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,15 +1,31 @@
 /* The process tutti-fetch: its command, its environment, and its messages as bytes. It is kept
  * running by keep/keeper.h; what the messages mean is fetcher.c's. */
-#ifndef TUTTI_EXTRACT_FETCH_PROCESS_H
-#define TUTTI_EXTRACT_FETCH_PROCESS_H
+#ifndef TUTTI_LINK_FETCH_PROCESS_H
+#define TUTTI_LINK_FETCH_PROCESS_H
 
 #include "proto/fmsg.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include <uv.h>
 
 struct fetch_process;
-struct fetcher_config;
+
+/* How the program is started. */
+struct fetcher_config {
+    const char *path; /* of the program; copied, like the rest */
+    const char *log_level;
+    const char *log_format;
+    double connect_timeout_s;
+    double stall_timeout_s;
+    double give_up_s;
+    const char
+        *http_proxy; /* NULL: what the environment says (http_proxy, https_proxy, no_proxy) */
+    bool allow_private_hosts;
+    const char *const *allow_hosts;
+    size_t n_allow_hosts;
+};
 
 struct fetch_process_ops {
     void (*message)(const struct fmsg *m, void *arg);
