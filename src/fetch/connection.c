@@ -168,6 +168,11 @@ static void end_by_verdict(struct transfer *t)
 {
     struct judgement j = t->verdict;
     switch (j.verdict) {
+    case VERDICT_WHOLE:
+        t->resource->is_unranged = true;
+        drop_request(t);
+        ask(t, false);
+        break;
     case VERDICT_RETRY:
         retry(t, j.why, j.retry_after_s);
         break;
@@ -264,12 +269,14 @@ static uint64_t answer_ms(const struct transfer *t)
 static void ask(struct transfer *t, bool fresh)
 {
     const struct resource *res = t->resource;
-    bool ranges = !res->is_encoded && !(res->is_known && res->facts & FETCH_LIVE);
+    bool ranges =
+        !res->is_encoded && !res->is_unranged && !(res->is_known && res->facts & FETCH_LIVE);
     t->asked = ranges ? t->window.end : -1;
     struct request_spec spec = {
         .url = res->base ? res->base : res->url,
         .headers = res->headers,
         .home = res->home ? res->home : res->url,
+        .jar = res->jar,
         .from = t->asked,
         .end = ranges ? res->end : -1,
         .icy = res->wants_icy,

@@ -26,6 +26,7 @@ struct request {
     struct request_ops ops;
     char *url; /* of this hop */
     char *headers;
+    struct jar *jar;
     struct target home; /* where the source's credentials may go */
     struct target target;
     int64_t from, end;
@@ -71,6 +72,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
     if (response_is_transfer_coded(bytes, len))
         return refuse(r, "the answer is encoded on its way");
     response_take_line(&r->response, bytes, len);
+    jar_note_line(r->jar, bytes, len);
     bool is_last = len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
     if (!is_last || r->response.status < 200 || is_redirect(r))
         return len;
@@ -137,6 +139,11 @@ static int on_socket_made(void *arg, curl_socket_t sock, curlsocktype purpose)
 
 /* ---- a hop ---- */
 
+static bool is_at_home(const struct request *r)
+{
+    return target_is_same(&r->home, &r->target);
+}
+
 static int make_headers(struct request *r)
 {
     char range[64] = "";
@@ -153,8 +160,7 @@ static int make_headers(struct request *r)
         own[n++] = "Icy-MetaData: 1";
     curl_slist_free_all(r->header_list);
     r->header_list = NULL;
-    return target_make_headers(r->headers, target_is_same(&r->home, &r->target), own,
-                               &r->header_list);
+    return target_make_headers(r->headers, is_at_home(r), own, &r->header_list);
 }
 
 static void set_options(struct request *r)
@@ -193,6 +199,17 @@ static void set_options(struct request *r)
         (void)curl_easy_setopt(e, CURLOPT_CAPATH, c->ca_dir);
 }
 
+/* What servers have set is curl's affair. The source's own cookies stand in the same line. */
+static int set_cookies(struct request *r)
+{
+    AUTO_FREE char *own = NULL;
+    jar_join(r->jar, r->job.easy);
+    int e = is_at_home(r) ? target_read_cookies(r->headers, &own) : 0;
+    if (e == 0 && own && curl_easy_setopt(r->job.easy, CURLOPT_COOKIE, own) != CURLE_OK)
+        e = -ENOMEM;
+    return e;
+}
+
 static int start_hop(struct request *r)
 {
     int e = target_read(r->url, &r->target);
@@ -210,7 +227,8 @@ static int start_hop(struct request *r)
         return e;
     curl_easy_reset(r->job.easy);
     set_options(r);
-    return multi_add(&r->job);
+    e = set_cookies(r);
+    return e < 0 ? e : multi_add(&r->job);
 }
 
 /* ---- the end ---- */
@@ -322,6 +340,7 @@ int request_new(const struct request_context *context, const struct request_spec
     r->end = spec->end;
     r->icy = spec->icy;
     r->fresh = spec->fresh;
+    r->jar = spec->jar;
     r->url = strdup(spec->url);
     r->headers = strdup(spec->headers ? spec->headers : "");
     r->aliases = curl_slist_append(NULL, "ICY ");

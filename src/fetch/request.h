@@ -6,6 +6,7 @@
 #define TUTTI_FETCH_REQUEST_H
 
 #include "base/address.h"
+#include "fetch/jar.h"
 #include "fetch/multi.h"
 #include "fetch/proxy.h"
 #include "fetch/response.h"
@@ -37,6 +38,7 @@ struct request_spec {
     const char *url;
     const char *headers; /* "Name: value\n" each; those that are the request's own are left out */
     const char *home;    /* a URL: to its host alone go those that name the source's user */
+    struct jar *jar;     /* borrowed: what servers set, and whom it is sent to */
     int64_t from;        /* [bytes] −1: no Range header, all of it */
     int64_t end;         /* [bytes] not this one and those behind; −1: all */
     bool icy;            /* ask for titles */

@@ -111,6 +111,27 @@ static void judge_range_error(const struct resource *r, const struct response *a
     j->from = asked > 0 ? asked : 0;
 }
 
+/* Some servers refuse a request because it asks for a part, in whatever words; they are told from
+ * those that refuse it anyway by being asked without. Only at first: whoever has given a part means
+ * something else. */
+static bool refuses_parts(const struct resource *r, const struct response *a, int64_t asked)
+{
+    if (asked < 0 || r->is_unranged || r->is_known)
+        return false;
+    switch (a->status) {
+    case 400:
+    case 403:
+    case 405:
+    case 406:
+    case 501:
+        return true;
+    case 416: /* unless it says that there is nothing so far behind */
+        return a->range_total < 0 || a->range_total > asked;
+    default:
+        return false;
+    }
+}
+
 static int64_t retry_after(const struct response *a, int64_t now_s)
 {
     if (a->retry_after_s >= 0)
@@ -130,7 +151,9 @@ void resource_judge(const struct resource *r, const struct response *a, int64_t 
     (void)snprintf(ret->why, sizeof ret->why, "the server answers %u", s);
     if (s == 200 || s == 206) {
         judge_body(r, a, asked, ret);
-    } else if (s == 416) {
+    } else if (refuses_parts(r, a, asked)) {
+        ret->verdict = VERDICT_WHOLE;
+    } else if (s == 416 && asked >= 0) {
         judge_range_error(r, a, asked, ret);
     } else if (s == 408 || s == 425 || s == 429 || (s >= 500 && s <= 599)) {
         ret->verdict = VERDICT_RETRY;
@@ -166,7 +189,8 @@ void resource_learn(struct resource *r, const struct response *a)
         r->is_encoded = true;
         r->length = -1;
     }
-    bool ranges = (a->status == 206 || a->accepts_ranges) && !live && !r->is_encoded;
+    bool ranges =
+        (a->status == 206 || a->accepts_ranges) && !live && !r->is_encoded && !r->is_unranged;
     r->facts = (live ? FETCH_LIVE : 0) | (ranges ? FETCH_RANGES : 0) |
                (resource_is_open_ended(a) && !live ? FETCH_OPEN_ENDED : 0);
     copy_text(r->content_type, sizeof r->content_type, a->content_type);

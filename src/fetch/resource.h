@@ -9,14 +9,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct jar;
+
 struct resource {
     char *url; /* as it was given; owned, like the rest */
     char *headers;
-    char *home;  /* the URL that the headers were given for; NULL: this one */
-    char *base;  /* where the redirects led, asked directly from then on; NULL: not yet known */
-    int64_t end; /* [bytes] nothing from here on is wanted; −1: all */
+    char *home;      /* the URL that the headers were given for; NULL: this one */
+    struct jar *jar; /* of its source; borrowed */
+    char *base;      /* where the redirects led, asked directly from then on; NULL: not yet known */
+    int64_t end;     /* [bytes] nothing from here on is wanted; −1: all */
     bool wants_icy;
     bool is_relinkable; /* a refusal means that the link is old, and another may come */
+    bool is_unranged;   /* its server refuses whoever asks for a part: it is asked for all */
     bool is_known;      /* an answer was accepted: the rest holds */
     bool is_encoded;    /* compressed or mixed with titles: bytes of it cannot be asked for */
     unsigned facts;     /* enum fetch_flag */
@@ -37,6 +41,7 @@ int resource_relink(struct resource *r, const char *url, const char *headers);
 
 enum verdict {
     VERDICT_ACCEPT,  /* it begins at `from` */
+    VERDICT_WHOLE,   /* no part of it is to be had: to be asked once more, for all */
     VERDICT_RETRY,   /* not now */
     VERDICT_REFUSED, /* 401, 403, 404, 410: the link may be old */
     VERDICT_FAILED,  /* nothing to be had */

@@ -30,6 +30,7 @@ struct source {
     uint32_t id;
     int sock;
     uv_poll_t poll;
+    struct jar *jar;
     struct slot slots[STREAMS]; /* [0]: the root */
     bool is_blocked;            /* the worker's queue is full */
     bool is_reset_due;          /* READY is owed, with this epoch: */
@@ -227,7 +228,10 @@ static int make_stream(struct slot *slot, uint32_t id, const char *url, const ch
 {
     struct stream_ops ops = { on_stream_send, on_known,       on_failed, on_changed,
                               on_expired,     on_reconnected, slot };
-    return stream_new(slot->source->context, id, url, headers, &ops, &slot->stream);
+    int r = stream_new(slot->source->context, id, url, headers, &ops, &slot->stream);
+    if (r == 0)
+        slot->stream->resource.jar = slot->source->jar;
+    return r;
 }
 
 /* ---- from the worker ---- */
@@ -359,11 +363,14 @@ int source_new(const struct transfer_context *context, const struct fmsg *m, int
     s->id = m->id;
     for (unsigned i = 0; i < STREAMS; i++)
         s->slots[i].source = s;
-    int r = make_stream(&s->slots[0], 0, m->url, m->headers);
+    int r = jar_new(&s->jar);
+    if (r == 0)
+        r = make_stream(&s->slots[0], 0, m->url, m->headers);
     if (r == 0)
         r = uv_poll_init(context->loop, &s->poll, fd);
     if (r < 0) {
         stream_free(s->slots[0].stream);
+        jar_free(s->jar);
         free(s);
         return r;
     }
@@ -394,6 +401,7 @@ void source_free(struct source *s)
         return;
     for (unsigned i = 0; i < STREAMS; i++)
         close_slot(&s->slots[i]);
+    jar_free(s->jar);
     uv_close((uv_handle_t *)&s->poll, on_poll_closed);
 }
 

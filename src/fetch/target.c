@@ -101,6 +101,7 @@ static bool is_wanted(const char *line, bool with_credentials)
     static const char *const own[] = { "accept-encoding",
                                        "connection",
                                        "content-length",
+                                       "cookie",
                                        "expect",
                                        "host",
                                        "icy-metadata",
@@ -116,8 +117,43 @@ static bool is_wanted(const char *line, bool with_credentials)
                                        "upgrade",
                                        "if-unmodified-since",
                                        NULL };
-    static const char *const credentials[] = { "authorization", "cookie", NULL };
+    static const char *const credentials[] = { "authorization", NULL };
     return !is_in(line, own) && (with_credentials || !is_in(line, credentials));
+}
+
+/* Takes the next line of `*at`, as far as there is room for it. Returns its value, or NULL if it
+ * has none: curl would take such a header for one to be left out, and so do we. */
+static const char *take_header(const char **at, char line[HEADER_LINE_MAX + 1])
+{
+    size_t len = strcspn(*at, "\n");
+    size_t n = len < HEADER_LINE_MAX ? len : HEADER_LINE_MAX;
+    memcpy(line, *at, n);
+    line[n] = '\0';
+    *at += len + ((*at)[len] == '\n');
+    const char *value = strchr(line, ':');
+    if (!value)
+        return NULL;
+    value += 1 + strspn(value + 1, " ");
+    return *value ? value : NULL;
+}
+
+int target_read_cookies(const char *headers, char **ret_value)
+{
+    static const char *const name[] = { "cookie", NULL };
+    char line[HEADER_LINE_MAX + 1];
+    AUTO_FREE char *all = NULL;
+    while (*headers) {
+        const char *value = take_header(&headers, line);
+        if (!value || !is_in(line, name))
+            continue;
+        char *longer = NULL;
+        if (asprintf(&longer, "%s%s%s", all ? all : "", all ? "; " : "", value) < 0)
+            return -ENOMEM;
+        free(all);
+        all = longer;
+    }
+    *ret_value = TAKE_PTR(all);
+    return 0;
 }
 
 static int add_line(struct curl_slist **list, const char *line)
@@ -136,16 +172,8 @@ int target_make_headers(const char *headers, bool with_credentials, const char *
     char line[HEADER_LINE_MAX + 1];
     bool names_agent = false;
     int r = 0;
-    for (const char *at = headers; *at && r == 0;) {
-        size_t len = strcspn(at, "\n");
-        size_t n = len < HEADER_LINE_MAX ? len : HEADER_LINE_MAX;
-        memcpy(line, at, n);
-        line[n] = '\0';
-        at += len + (at[len] == '\n');
-        /* curl would take a header without a value for one to be left out: so do we. */
-        const char *value = strchr(line, ':');
-        if (!value || value[1 + strspn(value + 1, " ")] == '\0' ||
-            !is_wanted(line, with_credentials))
+    while (*headers && r == 0) {
+        if (!take_header(&headers, line) || !is_wanted(line, with_credentials))
             continue;
         names_agent = names_agent || strncasecmp(line, "user-agent:", 11) == 0;
         r = add_line(&list, line);

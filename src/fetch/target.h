@@ -29,9 +29,13 @@ int target_redirect(const char *url, const char *location, char **ret_url);
 bool target_is_same(const struct target *a, const struct target *b);
 
 /* curl's list of request headers: those in `headers` ("Name: value\n" each) that are the source's
- * business, without those that name its user unless `with_credentials`, and with `own` added.
- * Returns 0 or -ENOMEM. */
+ * business, without cookies, and without those that name its user unless `with_credentials`, and
+ * with `own` added. Returns 0 or -ENOMEM. */
 int target_make_headers(const char *headers, bool with_credentials, const char *const *own,
                         struct curl_slist **ret_list);
+
+/* The cookies in `headers`, as one value, the caller's; NULL if there are none. Returns 0 or
+ * -ENOMEM. */
+int target_read_cookies(const char *headers, char **ret_value);
 
 #endif

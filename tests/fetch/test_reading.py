@@ -303,8 +303,7 @@ def test_cookies_are_not_kept(server, fetch):
 
 
 @pytest.mark.parametrize("status, code", [(404, "not_found"), (410, "not_found"),
-                                          (403, "source_failed"), (401, "source_failed"),
-                                          (400, "source_failed")])
+                                          (401, "source_failed")])
 def test_refusals_at_first(server, fetch, status, code):
     server.add("/a", script=[dict(status=status)] * 9)
     failed = fetch.source(server.url("/a")).expect(FAILED, seconds=5)

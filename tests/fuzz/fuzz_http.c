@@ -112,6 +112,10 @@ static void take_text(const char *text)
         MUST(text_is_printable(t.host, strlen(t.host)));
     }
     free(url);
+    char *cookies = NULL;
+    MUST(target_read_cookies(text, &cookies) == 0);
+    MUST(!cookies || !strchr(cookies, '\n'));
+    free(cookies);
 }
 
 static void take_head(const uint8_t *data, size_t size, const char *text)

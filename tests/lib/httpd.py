@@ -45,7 +45,7 @@ class Resource:
         self.compress = False      # gzip, asked for or not
         self.rate = None           # [bytes/s]
         self.http10 = False        # answers HTTP/1.0, closes
-        self.redirect = None       # a Location, or a function of the request
+        self.redirect = None       # a Location, or a function of the request; None: none
         self.redirect_status = 302
         self.headers = {}
         self.icy = None            # interval of the metadata [bytes]
@@ -278,7 +278,8 @@ class Answer:
             return self.short(e["status"], e.get("headers", {}), e.get("body", b""))
         if r.redirect:
             target = r.redirect(self.request) if callable(r.redirect) else r.redirect
-            return self.short(r.redirect_status, {"Location": target})
+            if target:
+                return self.short(r.redirect_status, {**r.headers, "Location": target})
         return self.whole()
 
     def head(self, status, headers, version="HTTP/1.1"):

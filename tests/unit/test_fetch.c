@@ -273,6 +273,11 @@ static void judgements(void **state)
         { "500", 100, "", 50, "HTTP/1.1 500 x\n", VERDICT_RETRY, 0 },
         { "429", 100, "", 50, "HTTP/1.1 429 x\n", VERDICT_RETRY, 0 },
         { "400", 100, "", 50, "HTTP/1.1 400 x\n", VERDICT_FAILED, 0 },
+        { "first, 403", -2, "", 0, "HTTP/1.1 403 x\n", VERDICT_WHOLE, 0 },
+        { "first, 416", -2, "", 0, "HTTP/1.1 416 x\n", VERDICT_WHOLE, 0 },
+        { "first, 501", -2, "", 0, "HTTP/1.1 501 x\n", VERDICT_WHOLE, 0 },
+        { "first, empty", -2, "", 0, "HTTP/1.1 416 x\nContent-Range: bytes */0\n", VERDICT_END, 0 },
+        { "first, without a range", -2, "", -1, "HTTP/1.1 400 x\n", VERDICT_FAILED, 0 },
         { "304", 100, "", 50, "HTTP/1.1 304 x\n", VERDICT_FAILED, 0 },
         { "none", 100, "", 50, "", VERDICT_FAILED, 0 },
     };
@@ -417,6 +422,26 @@ static void request_headers(void **state)
     curl_slist_free_all(l);
 }
 
+static void cookies(void **state)
+{
+    static const struct {
+        const char *headers;
+        const char *want;
+    } rows[] = {
+        { "", NULL },
+        { "X: y\nCookie:\nSet-Cookie: a=1\n", NULL },
+        { "X: y\ncookie: a=1; b=2", "a=1; b=2" },
+        { "Cookie: a=1\nX: y\nCOOKIE:b=2\n", "a=1; b=2" },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++) {
+        char *value = NULL;
+        assert_int_equal(target_read_cookies(rows[i].headers, &value), 0);
+        ROW_TRUE(rows[i].headers, !value == !rows[i].want);
+        ROW_TRUE(rows[i].headers, !value || strcmp(value, rows[i].want) == 0);
+        free(value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +459,7 @@ int main(void)
         cmocka_unit_test(redirects),
         cmocka_unit_test(transfer_codings),
         cmocka_unit_test(request_headers),
+        cmocka_unit_test(cookies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
