@@ -115,6 +115,8 @@ struct play {
         int64_t next_pos; /* [samples at 48 kHz] of the next frame */
         uint32_t sequence;
         uint64_t frames; /* delivered */
+        uint64_t marks;  /* the connection that was told whose frames these are; 0: none was … */
+        int64_t origin;  /* … and where frame 0 would lie, by what it was told */
         uint64_t underruns;
         uint32_t n_stale[RING_LANES]; /* records of other renders, since the last one wanted */
     } rt;
@@ -142,7 +144,7 @@ struct play {
     bool displaced;     /* it took the place of one that was under way */
     struct wmsg_render render;
     uint32_t render_number; /* counts the renders that were asked for */
-    unsigned n_late;        /* in a row that came after the frame they were to begin with */
+    unsigned n_late;        /* of late: renders that came after the frame they were to begin with */
     int64_t changed_pos;    /* [samples at 48 kHz] where the last change began */
     float heard_gain;       /* of the frames being delivered; `volume` may be ahead of it */
     struct waiter *waiters;

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 enum {
+    MOVED_SAMPLES = AUDIO_FRAME_SAMPLES / 2, /* less is how containers round their times */
     DROUGHT_MS = 1000,    /* longer than any hitch on the way from a healthy source */
     FRAMES_AT_ONCE = 512, /* of one session in credit flow, before the others have their turn */
 };
@@ -17,7 +18,7 @@ void session_say(const struct session *s, const struct play *p, struct event *e,
 {
     e->channel = s->channel;
     e->play_id = p->id;
-    s->all->deps.event(e, answer, p->client.number, s->all->deps.arg);
+    post_event(s->all->post, e, answer, p->client.number);
 }
 
 /* Everybody who waits for what is in force now gets what the session has to say. */
@@ -25,7 +26,9 @@ static void answer_waiters(struct session *s, struct play *p)
 {
     struct waiter *w;
     while ((w = play_take_served(p)) != NULL) {
-        struct event e = { .type = EVENT_SEEKED, .position = play_position(p) };
+        struct event e = { .type = EVENT_SEEKED,
+                           .position = play_position(p),
+                           .sequence = p->rt.sequence };
         if (w->type == COMMAND_VOLUME)
             e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
         session_say(s, p, &e, &w->origin);
@@ -41,19 +44,31 @@ static void refuse_waiters(struct session *s, struct play *p, enum tutti_error c
         struct event e = {
             .type = EVENT_ERROR, .channel = s->channel, .error = code, .message = why
         };
-        s->all->deps.event(&e, &w->origin, 0, s->all->deps.arg);
+        post_event(s->all->post, &e, &w->origin, 0);
         free(w);
     }
 }
 
-/* The in-band end follows the play's last frame; it leaves before the event that says so. */
+/* rt: says in band whose frames follow, and from where, to a connection that has not been told. */
+static void mark_frames(struct session *s, struct play *p, int64_t origin)
+{
+    struct outlet *o = p->client.outlet;
+    p->rt.marks = o->marks;
+    p->rt.origin = origin;
+    if (o->marks != 0)
+        o->ops->mark(o, s->channel, p->rt.sequence, p->id, p->rt.next_pos);
+}
+
+/* The in-band end follows the play's last frame; like that it leaves before the event that says so.
+ */
 static void end_in_band(struct session *s, struct play *p)
 {
+    struct outlet *o = p->client.outlet;
     if (p->rt.frames == 0)
         return;
-    struct outlet *o = p->client.outlet;
+    if (p->rt.marks != o->marks)
+        mark_frames(s, p, p->rt.origin);
     o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
-    o->ops->flush(o);
 }
 
 static void end_play(struct session *s, struct play *p, struct event *e,
@@ -133,6 +148,7 @@ static void take_over(struct session *s, struct play *p)
         .is_live = p->is_live,
         .title = p->title,
         .passthrough = p->passthrough,
+        .seekable = p->seekable,
     };
     session_say(s, p, &e, &p->origin);
     play_tell_found(p);
@@ -171,6 +187,7 @@ static void on_visit(uv_idle_t *handle)
     struct sessions *ss = handle->data;
     struct session *s;
     unsigned n;
+    post_hold(ss->post);
     DL_COUNT2(ss->to_visit, s, n, next_to_visit);
     /* Who asks for another visit meanwhile has it when the loop comes round again. */
     for (; n > 0 && ss->to_visit; n--) {
@@ -187,6 +204,7 @@ static void on_visit(uv_idle_t *handle)
     }
     if (!ss->to_visit)
         (void)uv_idle_stop(handle);
+    post_release(ss->post);
 }
 
 /* The loop comes round to it at once; credit that arrives until then is spent in the same write. */
@@ -238,6 +256,10 @@ static bool deliver_frame(struct session *s)
     if (play_peek(p, &packet, &len) != PLAY_FRAME)
         return false;
     struct outlet *o = p->client.outlet;
+    int64_t origin = p->rt.next_pos - (int64_t)p->rt.frames * AUDIO_FRAME_SAMPLES;
+    int64_t moved = origin - p->rt.origin;
+    if (p->rt.marks != o->marks || moved > MOVED_SAMPLES || moved < -MOVED_SAMPLES)
+        mark_frames(s, p, origin);
     o->ops->frame(o, s->channel, p->rt.sequence, packet, len);
     play_took(p);
     s->all->frames_sent++;

@@ -17,6 +17,24 @@ static bool on_delivered(struct pacer_slot *slot, bool enough, void *arg)
     return session_delivered(s, enough);
 }
 
+static void on_begin(void *arg)
+{
+    struct sessions *ss = arg;
+    post_hold(ss->post);
+}
+
+static void on_flush(void *arg)
+{
+    struct sessions *ss = arg;
+    ss->deps.flush(ss->deps.arg);
+}
+
+static void on_done(void *arg)
+{
+    struct sessions *ss = arg;
+    post_release(ss->post);
+}
+
 int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions)
 {
     struct sessions *ss = calloc(1, sizeof *ss);
@@ -24,13 +42,19 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
         return -ENOMEM;
     ss->deps = *deps;
     struct player_ops ops = {
+        .begin = on_begin,
         .deliver = on_deliver,
-        .flush = deps->flush,
+        .flush = on_flush,
         .after = on_delivered,
-        .arg = deps->arg,
+        .done = on_done,
+        .arg = ss,
     };
-    int r = player_new(deps->loop, &ops, &ss->player);
+    struct post_ops post = { .flush = deps->flush, .say = deps->event, .arg = deps->arg };
+    int r = post_new(&post, &ss->post);
+    if (r == 0)
+        r = player_new(deps->loop, &ops, &ss->player);
     if (r < 0) {
+        post_free(ss->post);
         free(ss);
         return r;
     }
@@ -43,7 +67,9 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
 
 static void on_drought_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct sessions *ss = handle->data;
+    post_free(ss->post);
+    free(ss);
 }
 
 static void on_visit_closed(uv_handle_t *handle)
@@ -57,6 +83,7 @@ void sessions_free(struct sessions *ss)
     if (!ss)
         return;
     player_free(ss->player);
+    volumes_done(&ss->volumes);
     uv_close((uv_handle_t *)&ss->visit, on_visit_closed);
 }
 
@@ -118,6 +145,7 @@ bool sessions_have_plays_of(const struct sessions *ss, uint64_t client)
 void sessions_client_gone(struct sessions *ss, uint64_t client)
 {
     struct session *s, *tmp;
+    volumes_forget(&ss->volumes, client);
     FOR_EACH_SESSION(ss, s, tmp)
     {
         if (has_plays_of(s, client))
@@ -133,6 +161,11 @@ void sessions_shutdown(struct sessions *ss)
     {
         stop_plays_of(s, 0, STOP_SHUTDOWN);
     }
+}
+
+static struct session_info waiting_info(const struct play *p)
+{
+    return (struct session_info){ .play_id = p->id, .url = p->url };
 }
 
 static void show(const struct session *s, uint64_t client, session_info_fn fn, void *arg)
@@ -152,9 +185,19 @@ static void show(const struct session *s, uint64_t client, session_info_fn fn, v
         .lag = play_lag(p),
         .volume = p->volume,
         .passthrough = p->passes,
+        .seekable = !p->opened || p->seekable,
         .buffered = play_buffered(p),
         .underruns = p->rt.underruns,
     };
+    struct session_info pending, next;
+    if (s->current && s->pending) {
+        pending = waiting_info(s->pending);
+        info.pending = &pending;
+    }
+    if (s->next) {
+        next = waiting_info(s->next);
+        info.next = &next;
+    }
     fn(&info, arg);
 }
 

@@ -43,8 +43,9 @@ struct sessions_config {
     uint32_t complexity; /* 0 … 10 */
 };
 
-/* Says an event. `answer` is the command it answers, or NULL. `owner` is the client whose play it
- * is about; 0 when it concerns nobody but the commander. */
+/* Says an event, never before the frames of the pacer's pass that it comes from have left. `answer`
+ * is the command it answers, or NULL. `owner` is the client whose play it is about; 0 when it
+ * concerns nobody but the commander. */
 typedef void (*sessions_event_fn)(const struct event *e, const struct origin *answer,
                                   uint64_t owner, void *arg);
 
@@ -54,14 +55,14 @@ struct sessions_deps {
     struct locator *locator;
     struct sessions_config config;
     sessions_event_fn event;
-    player_flush_fn flush; /* everything handed to any outlet is to leave now */
+    player_pass_fn flush; /* everything handed to any outlet is to leave now */
     void *arg;
 };
 
 struct play_request {
     const char *play_id; /* NULL: one is made up */
     const char *url;
-    double volume;
+    double volume;    /* negative: the one that is kept for the channel */
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
     bool keep_owner; /* where something plays, whoever owns that owns this play too */
@@ -82,7 +83,9 @@ void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin 
 /* `play_id`: the play that is to end, while others of the channel go on and move up; NULL: all. */
 void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
                    const struct origin *origin);
-void sessions_volume(struct sessions *ss, uint64_t channel, double level,
+
+/* With `keep` the level is that of the channel: of what plays, what waits, and what comes later. */
+void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
                      const struct origin *origin);
 void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin);
 

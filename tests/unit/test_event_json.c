@@ -1,6 +1,6 @@
 /* Events as the exact lines that clients read, and the head of an audio frame. */
 #include "base/audio.h"
-#include "proto/event.h"
+#include "proto/event_json.h"
 #include "proto/frame.h"
 #include "unit.h"
 
@@ -16,11 +16,12 @@ static void exact_lines(void **state)
             .play_id = "p",
             .duration = { 180 * 48000 + 24, DURATION_EXACT },
             .title = "A \"title\"",
-            .passthrough = true },
+            .passthrough = true,
+            .seekable = true },
           NULL,
           "{\"type\":\"ready\",\"channel_id\":\"1\",\"play_id\":\"p\",\"duration\":180.001,"
           "\"duration_kind\":\"exact\",\"live\":false,\"position\":0.0,\"title\":\"A "
-          "\\\"title\\\"\",\"passthrough\":true}\n" },
+          "\\\"title\\\"\",\"passthrough\":true,\"seekable\":true}\n" },
         { { .type = EVENT_READY,
             .channel = UINT64_MAX,
             .play_id = "p",
@@ -30,7 +31,7 @@ static void exact_lines(void **state)
           "t",
           "{\"type\":\"ready\",\"channel_id\":\"18446744073709551615\",\"play_id\":\"p\","
           "\"duration\":null,\"duration_kind\":\"unknown\",\"live\":true,\"position\":1.0,"
-          "\"passthrough\":false,\"tag\":\"t\"}\n" },
+          "\"passthrough\":false,\"seekable\":false,\"tag\":\"t\"}\n" },
         { { .type = EVENT_DURATION,
             .channel = 1,
             .play_id = "p",
@@ -48,17 +49,18 @@ static void exact_lines(void **state)
         { { .type = EVENT_SEEKED,
             .channel = 1,
             .play_id = "p",
-            .position = INT64_C(37843200000000) },
+            .position = INT64_C(37843200000000),
+            .sequence = 77 },
           NULL,
-          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"position\":788400000.0}"
-          "\n" },
+          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"sequence\":77,"
+          "\"position\":788400000.0}\n" },
         { { .type = EVENT_SEEKED,
             .channel = 1,
             .play_id = "p",
             .position = INT64_C(36288000000000) + 5904 },
           NULL,
-          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"position\":756000000.123}"
-          "\n" },
+          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"sequence\":0,"
+          "\"position\":756000000.123}\n" },
         { { .type = EVENT_VOLUME, .channel = 1, .play_id = "p", .level = 0.1 },
           NULL,
           "{\"type\":\"volume\",\"channel_id\":\"1\",\"play_id\":\"p\",\"level\":0.1}\n" },
@@ -108,6 +110,10 @@ static void exact_lines(void **state)
           "t",
           "{\"type\":\"error\",\"code\":\"invalid_command\",\"message\":\"a\\\"b\\\\c\","
           "\"tag\":\"t\"}\n" },
+        { { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED },
+          NULL,
+          "{\"type\":\"error\",\"code\":\"client_replaced\","
+          "\"message\":\"another process has become this client\"}\n" },
         { { .type = EVENT_ERROR, .channel = 7, .error = TUTTI_E_NO_SESSION },
           NULL,
           "{\"type\":\"error\",\"channel_id\":\"7\",\"code\":\"no_session\","
@@ -115,7 +121,7 @@ static void exact_lines(void **state)
     };
     bool seen[EVENT_TYPE_COUNT] = { false };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
-        char *line = event_format(&rows[i].event, rows[i].tag);
+        char *line = event_json_line(&rows[i].event, rows[i].tag);
         assert_non_null(line);
         assert_string_equal(line, rows[i].line);
         free(line);
@@ -146,13 +152,13 @@ static void text_that_is_not_utf8(void **state)
                        "{\"type\":\"error\",\"channel_id\":\"1\",\"play_id\":\"p\","
                        "\"code\":\"extraction_failed\",\"message\":\"%s\"}\n",
                        rows[i].want);
-        char *line = event_format(&e, NULL);
+        char *line = event_json_line(&e, NULL);
         assert_non_null(line);
         assert_string_equal(line, want);
         free(line);
     }
     struct session_info info = { .play_id = "p", .state = "paused", .url = "/a", .title = "a\xe9" };
-    char *line = event_format_object(session_info_json(&info), NULL);
+    char *line = event_json_object_line(event_json_session(&info), NULL);
     assert_non_null(strstr(line, "\"title\":\"a?\""));
     free(line);
 }
@@ -173,25 +179,30 @@ static void a_session_of_status(void **state)
         .buffered = 240000,
         .underruns = 3,
     };
-    char *line = event_format_object(session_info_json(&info), NULL);
-    assert_string_equal(line,
-                        "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
-                        "\"url\":\"/a\",\"position\":1.5,\"duration\":null,"
-                        "\"duration_kind\":\"unknown\",\"live\":true,\"lag\":1.5,\"volume\":1.0,"
-                        "\"passthrough\":true,\"buffered\":5.0,\"underruns\":3}\n");
+    char *line = event_json_object_line(event_json_session(&info), NULL);
+    assert_string_equal(
+        line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
+              "\"url\":\"/a\",\"position\":1.5,\"duration\":null,"
+              "\"duration_kind\":\"unknown\",\"live\":true,\"lag\":1.5,\"volume\":1.0,"
+              "\"passthrough\":true,\"seekable\":false,\"buffered\":5.0,\"underruns\":3}\n");
     free(line);
+    struct session_info next = { .play_id = "n", .url = "/b" };
+    info.next = info.pending = &next;
+    info.seekable = true;
     info.title = "T";
     info.duration = (struct duration){ 96000, DURATION_EXACT };
     info.is_live = false;
     info.lag = -1;
-    line = event_format_object(session_info_json(&info), "x");
+    line = event_json_object_line(event_json_session(&info), "x");
     assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
                               "\"url\":\"/a\",\"title\":\"T\",\"position\":1.5,\"duration\":2.0,"
-                              "\"duration_kind\":\"exact\",\"live\":false,\"volume\":1.0,"
-                              "\"passthrough\":true,\"buffered\":5.0,"
+                              "\"duration_kind\":\"exact\",\"live\":false,"
+                              "\"volume\":1.0,\"passthrough\":true,\"seekable\":true,"
+                              "\"pending\":{\"play_id\":\"n\",\"url\":\"/b\"},"
+                              "\"next\":{\"play_id\":\"n\",\"url\":\"/b\"},\"buffered\":5.0,"
                               "\"underruns\":3,\"tag\":\"x\"}\n");
     free(line);
-    assert_null(event_format_object(NULL, "x"));
+    assert_null(event_json_object_line(NULL, "x"));
 }
 
 static void seconds(void **state)
@@ -202,7 +213,7 @@ static void seconds(void **state)
     } rows[] = { { 0, 0 },     { 23, 0 },     { 24, 0.001 }, { 48, 0.001 },    { 47999, 1.0 },
                  { 48000, 1 }, { 71, 0.001 }, { 73, 0.002 }, { -48000, -1.0 }, { 4800, 0.1 } };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
-        json_t *v = event_seconds(rows[i].samples);
+        json_t *v = event_json_seconds(rows[i].samples);
         assert_true(json_real_value(v) == rows[i].seconds);
         json_decref(v);
     }

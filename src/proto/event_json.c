@@ -1,4 +1,4 @@
-#include "proto/event.h"
+#include "proto/event_json.h"
 
 #include "base/audio.h"
 #include "base/cleanup.h"
@@ -30,7 +30,7 @@ static const char *const reason_names[STOP_REASON_COUNT] = {
     [STOP_SHUTDOWN] = "shutdown",
 };
 
-json_t *event_seconds(int64_t samples)
+json_t *event_json_seconds(int64_t samples)
 {
     return json_real(round(audio_seconds(samples) * 1000) / 1000);
 }
@@ -45,7 +45,7 @@ static json_t *channel_string(uint64_t channel)
 static void set_duration(json_t *o, const struct duration *d, bool is_live)
 {
     (void)json_object_set_new(o, "duration",
-                              d->samples < 0 ? json_null() : event_seconds(d->samples));
+                              d->samples < 0 ? json_null() : event_json_seconds(d->samples));
     (void)json_object_set_new(o, "duration_kind", json_string(duration_names[d->kind]));
     (void)json_object_set_new(o, "live", json_boolean(is_live));
 }
@@ -74,22 +74,26 @@ static void set_details(json_t *o, const struct event *e)
     switch (e->type) {
     case EVENT_READY:
         set_duration(o, &e->duration, e->is_live);
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         set_text(o, "title", e->title);
         (void)json_object_set_new(o, "passthrough", json_boolean(e->passthrough));
+        (void)json_object_set_new(o, "seekable", json_boolean(e->seekable));
         break;
     case EVENT_FINISHED:
         (void)json_object_set_new(o, "frames", json_integer((json_int_t)e->frames));
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_STOPPED:
         (void)json_object_set_new(o, "reason", json_string(reason_names[e->reason]));
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
+        break;
+    case EVENT_SEEKED:
+        (void)json_object_set_new(o, "sequence", json_integer((json_int_t)e->sequence));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_PAUSED:
     case EVENT_RESUMED:
-    case EVENT_SEEKED:
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_VOLUME:
         (void)json_object_set_new(o, "level", json_real(e->level));
@@ -113,7 +117,7 @@ static void set_details(json_t *o, const struct event *e)
     }
 }
 
-char *event_format_object(json_t *object, const char *tag)
+char *event_json_object_line(json_t *object, const char *tag)
 {
     if (!object)
         return NULL;
@@ -132,7 +136,7 @@ char *event_format_object(json_t *object, const char *tag)
     return longer;
 }
 
-char *event_format(const struct event *e, const char *tag)
+char *event_json_line(const struct event *e, const char *tag)
 {
     json_t *o = json_object();
     if (!o)
@@ -145,10 +149,20 @@ char *event_format(const struct event *e, const char *tag)
     else if (e->type != EVENT_ERROR && e->type != EVENT_WARNING)
         (void)json_object_set_new(o, "play_id", json_null());
     set_details(o, e);
-    return event_format_object(o, tag);
+    return event_json_object_line(o, tag);
 }
 
-json_t *session_info_json(const struct session_info *s)
+static void set_waiting(json_t *o, const char *key, const struct session_info *s)
+{
+    json_t *waiting = s ? json_object() : NULL;
+    if (!waiting)
+        return;
+    set_text(waiting, "play_id", s->play_id);
+    set_text(waiting, "url", s->url);
+    (void)json_object_set_new(o, key, waiting);
+}
+
+json_t *event_json_session(const struct session_info *s)
 {
     json_t *o = json_object();
     if (!o)
@@ -158,13 +172,16 @@ json_t *session_info_json(const struct session_info *s)
     set_text(o, "state", s->state);
     set_text(o, "url", s->url);
     set_text(o, "title", s->title);
-    (void)json_object_set_new(o, "position", event_seconds(s->position));
+    (void)json_object_set_new(o, "position", event_json_seconds(s->position));
     set_duration(o, &s->duration, s->is_live);
     if (s->lag >= 0)
-        (void)json_object_set_new(o, "lag", event_seconds(s->lag));
+        (void)json_object_set_new(o, "lag", event_json_seconds(s->lag));
     (void)json_object_set_new(o, "volume", json_real(s->volume));
     (void)json_object_set_new(o, "passthrough", json_boolean(s->passthrough));
-    (void)json_object_set_new(o, "buffered", event_seconds(s->buffered));
+    (void)json_object_set_new(o, "seekable", json_boolean(s->seekable));
+    set_waiting(o, "pending", s->pending);
+    set_waiting(o, "next", s->next);
+    (void)json_object_set_new(o, "buffered", event_json_seconds(s->buffered));
     (void)json_object_set_new(o, "underruns", json_integer((json_int_t)s->underruns));
     return o;
 }
