@@ -1,5 +1,9 @@
 #include "media/playlist.h"
 
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "media/xml_list.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,25 +44,6 @@ static const char *behind_mark(const char *text)
     return strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
 }
 
-enum playlist_kind playlist_kind(const char *text, const char *content_type)
-{
-    text = behind_mark(text);
-    text += strspn(text, " \t\r\n");
-    if (begins(text, "[playlist]"))
-        return PLAYLIST_PLS;
-    if (begins(text, "#EXTM3U")) {
-        if (strstr(text, "#EXT-X-STREAM-INF:"))
-            return PLAYLIST_VARIANTS;
-        if (strstr(text, "#EXT-X-TARGETDURATION:") || strstr(text, "#EXT-X-MEDIA-SEQUENCE:"))
-            return PLAYLIST_SEGMENTS;
-        return PLAYLIST_M3U;
-    }
-    /* Without its first line it is an M3U only if it is called one, or begins with a URL. */
-    if (strcasestr(content_type, "mpegurl") || begins(text, "http://") || begins(text, "https://"))
-        return PLAYLIST_M3U;
-    return PLAYLIST_NONE;
-}
-
 static bool has_scheme(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
@@ -87,34 +72,30 @@ static size_t kept_of(const char *base, const char *name)
     return path_end;
 }
 
-/* Blanks in a name are meant as such. */
-static void put_name(char *at, const char *name, size_t n)
+/* Blanks and letters beyond ASCII are meant as such. NULL if it is too long. */
+static char *encode(const char *name)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (name[i] == ' ')
-            at = stpcpy(at, "%20");
-        else
-            *at++ = name[i];
+    char *url = text_percent_encode(name, text_is_visible_ascii);
+    if (url && strlen(url) >= PLAYLIST_URL_MAX) {
+        free(url);
+        url = NULL;
     }
-    *at = '\0';
+    return url;
 }
 
 char *playlist_resolve(const char *base, const char *name)
 {
     if (has_scheme(name))
-        return is_http(name) && strlen(name) < PLAYLIST_URL_MAX ? strdup(name) : NULL;
+        return is_http(name) ? encode(name) : NULL;
     if (!is_http(base) || name[0] == '\0')
         return NULL;
     size_t kept = kept_of(base, name);
-    size_t n = strcspn(name, "#");
     bool needs_slash = name[0] != '/' && name[0] != '?' && base[kept - 1] != '/';
-    size_t size = kept + 3 * n + 2;
-    char *url = size <= PLAYLIST_URL_MAX ? malloc(size) : NULL;
-    if (url) {
-        char *at = url + snprintf(url, size, "%.*s%s", (int)kept, base, needs_slash ? "/" : "");
-        put_name(at, name, n);
-    }
-    return url;
+    AUTO_FREE char *url = NULL;
+    if (asprintf(&url, "%.*s%s%.*s", (int)kept, base, needs_slash ? "/" : "",
+                 (int)strcspn(name, "#"), name) < 0)
+        return NULL;
+    return encode(url);
 }
 
 static void add(const char *base, const char *name, char *urls[], size_t *n, size_t max)
@@ -128,7 +109,7 @@ static void read_m3u(const char *text, const char *base, char *urls[], size_t *n
 {
     char line[LINE_MAX_BYTES];
     while (take_line(&text, line)) {
-        if (line[0] != '\0' && line[0] != '#')
+        if (!strchr("#;", line[0])) /* or empty */
             add(base, line, urls, n, max);
     }
 }
@@ -138,9 +119,28 @@ static void read_pls(const char *text, const char *base, char *urls[], size_t *n
     char line[LINE_MAX_BYTES];
     while (take_line(&text, line)) {
         char *value = strchr(line, '=');
-        if (begins(line, "file") && value)
+        if ((begins(line, "file") || begins(line, "ref")) && value)
             add(base, value + 1 + strspn(value + 1, " \t"), urls, n, max);
     }
+}
+
+struct entries {
+    const char *base;
+    char **urls;
+    size_t *n;
+    size_t max;
+};
+
+static void take_entry(const char *name, void *arg)
+{
+    struct entries *e = arg;
+    add(e->base, name, e->urls, e->n, e->max);
+}
+
+static void read_xml(const char *text, const char *base, char *urls[], size_t *n, size_t max)
+{
+    struct entries e = { base, urls, n, max };
+    xml_list_read(text, strlen(text), take_entry, &e);
 }
 
 struct variant {
@@ -241,16 +241,18 @@ static void take_variants(const char *text, const char *base, char *urls[], size
     }
 }
 
-size_t playlist_urls(const char *text, enum playlist_kind kind, const char *base, char *urls[],
+size_t playlist_urls(const char *text, enum listing kind, const char *base, char *urls[],
                      size_t max)
 {
     size_t n = 0;
     text = behind_mark(text);
-    if (kind == PLAYLIST_VARIANTS)
+    if (kind == LISTING_VARIANTS)
         take_variants(text, base, urls, &n, max);
-    else if (kind == PLAYLIST_M3U)
+    else if (kind == LISTING_M3U)
         read_m3u(text, base, urls, &n, max);
-    else if (kind == PLAYLIST_PLS)
+    else if (kind == LISTING_PLS)
         read_pls(text, base, urls, &n, max);
+    else if (kind == LISTING_XML)
+        read_xml(text, base, urls, &n, max);
     return n;
 }
