@@ -66,6 +66,8 @@ static void run_phase(struct player *p, const struct pacer_due *due)
 {
     uint64_t delivered[PACER_CATCH_UP_MAX] = { 0 };
     struct pacer_slot *slot;
+    if (p->ops.begin)
+        p->ops.begin(p->ops.arg);
     while ((slot = pacer_next_slot(&p->rt.pacer)) != NULL) {
         unsigned n = p->ops.deliver(slot, due->n_frames, p->ops.arg);
         for (unsigned i = 0; i < n; i++)
@@ -75,6 +77,8 @@ static void run_phase(struct player *p, const struct pacer_due *due)
     count_lateness(p, due, clock_now_ns(), delivered);
     if (p->ops.after)
         run_after(p, due->phase);
+    if (p->ops.done)
+        p->ops.done(p->ops.arg);
 }
 
 static void on_timer(uv_poll_t *handle, int status, int events)

@@ -14,8 +14,8 @@ struct player;
 
 /* rt: delivers up to `n_frames` frames of the session that owns `slot`; returns how many it did. */
 typedef unsigned (*player_deliver_fn)(struct pacer_slot *slot, unsigned n_frames, void *arg);
-/* rt: everything delivered in this pass is to leave now. */
-typedef void (*player_flush_fn)(void *arg);
+/* rt: a pass begins; everything delivered in it is to leave now; it is over. */
+typedef void (*player_pass_fn)(void *arg);
 
 /* rt: the frames of the pass have left; what delivering them entails and can wait is done now.
  * Returns true if somebody was woken to work for it. `enough` says that this pass has woken as many
@@ -24,9 +24,11 @@ typedef void (*player_flush_fn)(void *arg);
 typedef bool (*player_after_fn)(struct pacer_slot *slot, bool enough, void *arg);
 
 struct player_ops {
+    player_pass_fn begin; /* may be NULL */
     player_deliver_fn deliver;
-    player_flush_fn flush;
+    player_pass_fn flush;
     player_after_fn after; /* may be NULL */
+    player_pass_fn done;   /* may be NULL; not rt: there is time until the next pass */
     void *arg;
 };
 

@@ -1,15 +1,13 @@
 /*
- * Events: a struct in, one JSON line out. The struct is what a session says; who hears it, and the
- * tag, is the server's business. See docs/protocol.md.
+ * Events: what is said of a channel, as a plain struct. Who hears it, and in which form it is
+ * written, is the business of those above: see proto/event_json.h. See docs/protocol.md.
  */
 #ifndef TUTTI_PROTO_EVENT_H
 #define TUTTI_PROTO_EVENT_H
 
 #include "base/errors.h"
 
-#include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum event_type {
@@ -64,16 +62,5 @@ struct session_info {
     int64_t buffered; /* [samples at 48 kHz] */
     uint64_t underruns;
 };
-
-/* All return a line with its newline, to be freed with free(), or NULL when out of memory.
- * `tag` may be NULL. */
-char *event_format(const struct event *e, const char *tag);
-char *event_format_object(json_t *object, const char *tag); /* steals `object`, which may be NULL */
-
-/* One entry of a `sessions` array. NULL when out of memory. */
-json_t *session_info_json(const struct session_info *s);
-
-/* Seconds, rounded to the millisecond. */
-json_t *event_seconds(int64_t samples);
 
 #endif

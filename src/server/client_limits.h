@@ -14,6 +14,9 @@ enum {
      * take so long in each. */
     LIMIT_TURN_US = 1000,
 
+    /* Lines to control connections may take so long in a turn of the loop. */
+    LIMIT_TELL_US = 50,
+
     /* Control connections: one is heard for so many lines before others are. */
     LIMIT_CONTROL_READ_BYTES = 16384, /* at once, and that wait for their turn */
     LIMIT_CONTROL_VISIT_LINES = 32,

@@ -1,7 +1,8 @@
 #include "server/control.h"
 
+#include "base/clock.h"
 #include "proto/command.h"
-#include "proto/event.h"
+#include "proto/event_json.h"
 #include "server/client_limits.h"
 
 #include <stdlib.h>
@@ -27,14 +28,47 @@ static void on_closed(uv_handle_t *handle)
     free(c);
 }
 
+/* ---- lines out ---- */
+
+static void on_idle(uv_idle_t *idle);
+
+/* The loop comes round at once, for as long as there is something to say or to hear. */
+static void start_idle(struct controls *all)
+{
+    (void)uv_idle_start(&all->idle, on_idle);
+}
+
+static void stop_idle_if_done(struct controls *all)
+{
+    if (!all->waiting && !all->telling)
+        (void)uv_idle_stop(&all->idle);
+}
+
 static void leave_waiting(struct control_conn *c)
 {
     if (!c->waits)
         return;
     c->waits = false;
     DL_DELETE(c->all->waiting, c);
-    if (!c->all->waiting)
-        (void)uv_idle_stop(&c->all->idle);
+    stop_idle_if_done(c->all);
+}
+
+static void leave_telling(struct control_conn *c)
+{
+    if (!c->tells)
+        return;
+    c->tells = false;
+    DL_DELETE2(c->all->telling, c, tell_prev, tell_next);
+    stop_idle_if_done(c->all);
+}
+
+/* What the socket takes at once of what has been said still leaves. */
+static void try_unsent(struct control_conn *c)
+{
+    uv_buf_t buf = uv_buf_init(buf_head(&c->unsent), (unsigned)buf_len(&c->unsent));
+    int n = c->is_writing || buf.len == 0 ? 0 : uv_try_write((uv_stream_t *)&c->pipe, &buf, 1);
+    if (n > 0)
+        buf_consume(&c->unsent, (size_t)n);
 }
 
 void control_close(struct control_conn *c)
@@ -43,12 +77,12 @@ void control_close(struct control_conn *c)
         return;
     c->closing = true;
     leave_waiting(c);
+    leave_telling(c);
+    try_unsent(c);
     HASH_DEL(c->all->by_number, c);
     uv_close((uv_handle_t *)&c->pipe, on_closed);
     c->all->ops.closed(c, c->all->ops.arg);
 }
-
-/* ---- lines out ---- */
 
 static void on_shut(uv_shutdown_t *request, int status)
 {
@@ -88,36 +122,56 @@ static void write_unsent(struct control_conn *c)
         control_close(c);
 }
 
+/* Tells the other side what has been said; what its socket does not take leaves when it can. */
+static void tell(struct control_conn *c)
+{
+    leave_telling(c);
+    try_unsent(c);
+    if (buf_len(&c->unsent) > 0 && !c->is_writing)
+        write_unsent(c);
+}
+
 static size_t unread_bytes(const struct control_conn *c)
 {
     return buf_len(&c->unsent) + uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
 }
 
-static void send_line(struct control_conn *c, const char *line)
+static void tell_soon(struct control_conn *c)
 {
-    size_t len = strlen(line), unread = unread_bytes(c);
-    if (unread > LIMIT_CONTROL_UNREAD_BYTES) {
+    if (c->tells || c->is_writing)
+        return;
+    c->tells = true;
+    DL_APPEND2(c->all->telling, c, tell_prev, tell_next);
+    start_idle(c->all);
+}
+
+void control_send(struct control_conn *c, const char *line, size_t len)
+{
+    if (c->closing)
+        return;
+    if (unread_bytes(c) > LIMIT_CONTROL_UNREAD_BYTES && c->tells)
+        tell(c); /* it had no occasion to read yet */
+    size_t unread = unread_bytes(c);
+    if (!c->closing && unread > LIMIT_CONTROL_UNREAD_BYTES) {
         complaints_log(&c->all->complaints, LOG_WARN, "server",
                        "a control connection leaves %zu bytes unread and is closed", unread);
         control_close(c);
-        return;
     }
-    uv_buf_t buf = uv_buf_init((char *)line, (unsigned)len);
-    int n = unread == 0 ? uv_try_write((uv_stream_t *)&c->pipe, &buf, 1) : 0;
-    size_t sent = n > 0 ? (size_t)n : 0;
-    if ((n < 0 && n != UV_EAGAIN) || buf_append(&c->unsent, line + sent, len - sent) < 0)
+    if (c->closing)
+        return;
+    if (!line || buf_append(&c->unsent, line, len) < 0)
         control_close(c);
-    else if (sent < len && !c->is_writing)
-        write_unsent(c);
+    else
+        tell_soon(c);
 }
 
-void control_send(struct control_conn *c, char *line)
+/* Few are told in a turn of the loop: a write is a system call that wakes somebody, and hundreds
+ * may watch, while the pacer waits for its turn. */
+static void tell_some(struct controls *all)
 {
-    if (!line)
-        control_close(c);
-    else if (!c->closing)
-        send_line(c, line);
-    free(line);
+    uint64_t end_ns = clock_now_ns() + LIMIT_TELL_US * NS_PER_US;
+    while (all->telling && clock_now_ns() < end_ns)
+        tell(all->telling);
 }
 
 /* ---- lines in ---- */
@@ -218,6 +272,7 @@ static void visit_first(struct controls *all)
 static void on_idle(uv_idle_t *idle)
 {
     struct controls *all = idle->data;
+    tell_some(all);
     while (all->waiting && !no_time_left(all))
         visit_first(all);
 }
@@ -227,7 +282,7 @@ static void wait_for_turn(struct control_conn *c)
     (void)uv_read_stop((uv_stream_t *)&c->pipe);
     DL_APPEND(c->all->waiting, c);
     c->waits = true;
-    (void)uv_idle_start(&c->all->idle, on_idle);
+    start_idle(c->all);
 }
 
 /* Without a buffer nothing is read, and libuv says UV_ENOBUFS. */
@@ -265,7 +320,7 @@ static void start_reading(struct control_conn *c)
 static void refuse(struct controls *all, int fd, const char *why)
 {
     struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_INTERNAL, .message = why };
-    char *line = event_format(&e, NULL);
+    char *line = event_json_line(&e, NULL);
     complaints_log(&all->complaints, LOG_WARN, "server", "a control connection is refused: %s",
                    why);
     if (line)
@@ -324,7 +379,8 @@ void controls_finish(struct controls *all)
         leave_waiting(c);
         (void)uv_read_stop((uv_stream_t *)&c->pipe);
         c->finishing = true;
-        if (!c->is_writing)
+        tell(c);
+        if (!c->is_writing && !c->closing)
             shut(c);
     }
 }

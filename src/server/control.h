@@ -36,6 +36,8 @@ struct control_conn {
     bool is_writing;
     bool finishing; /* it is closed when all is written */
     struct buf in_flight, unsent;
+    struct control_conn *tell_prev, *tell_next;
+    bool tells; /* in the list of those that have something to tell */
     uv_write_t write;
     uv_shutdown_t shutdown;
     struct line_buf {
@@ -62,7 +64,8 @@ struct controls {
     uint64_t last_number;
     struct complaints complaints;
     struct control_conn *waiting; /* utlist: those that have more to say than a turn allows */
-    uv_idle_t idle;               /* runs while somebody waits */
+    struct control_conn *telling; /* utlist: those that have something to tell */
+    uv_idle_t idle;               /* runs while somebody waits or has something to tell */
     struct turn turn;
 };
 
@@ -74,9 +77,10 @@ void control_accept(struct controls *all, int fd);
 
 struct control_conn *control_find(struct controls *all, uint64_t number);
 
-/* Sends a line (with its newline) and frees it; NULL is an event that memory did not suffice for,
- * after which the connection is closed. A connection that leaves too much unread is closed, too. */
-void control_send(struct control_conn *c, char *line);
+/* Sends a line (with its newline), which is copied: it leaves soon, in one write with those that
+ * follow. NULL is an event that memory did not suffice for, after which the connection is closed. A
+ * connection that leaves too much unread is closed, too. */
+void control_send(struct control_conn *c, const char *line, size_t len);
 
 void control_close(struct control_conn *c);
 

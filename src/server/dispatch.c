@@ -1,11 +1,13 @@
 #include "server/dispatch.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "proto/command.h"
-#include "proto/event.h"
+#include "proto/event_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- events out ---- */
@@ -23,25 +25,40 @@ static struct control_conn *commander_of(struct dispatch *d, const struct origin
     return c ? c : connection_of(d, answer->client);
 }
 
-void dispatch_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+/* Sends a line and frees it. */
+static void send_line(struct control_conn *c, char *line)
 {
-    struct dispatch *d = arg;
-    struct control_conn *commander = answer ? commander_of(d, answer) : NULL;
-    if (commander)
-        control_send(commander, event_format(e, answer->has_tag ? answer->tag : NULL));
-    if (owner == 0)
-        return;
-    struct control_conn *owners = connection_of(d, owner);
+    control_send(c, line, line ? strlen(line) : 0);
+    free(line);
+}
+
+/* Those who hear an event besides its commander all read the same line. */
+static void send_copies(struct dispatch *d, const struct event *e, struct control_conn *commander,
+                        struct control_conn *owners)
+{
+    AUTO_FREE char *line = event_json_line(e, NULL);
+    size_t len = line ? strlen(line) : 0;
     if (owners && owners != commander)
-        control_send(owners, event_format(e, NULL));
+        control_send(owners, line, len);
     if (d->n_watching == 0)
         return;
     struct control_conn *c, *tmp;
     HASH_ITER(hh, d->controls->by_number, c, tmp)
     {
         if (c->watching && c != commander && c != owners)
-            control_send(c, event_format(e, NULL));
+            control_send(c, line, len);
     }
+}
+
+void dispatch_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+{
+    struct dispatch *d = arg;
+    struct control_conn *commander = answer ? commander_of(d, answer) : NULL;
+    if (commander)
+        send_line(commander, event_json_line(e, answer->has_tag ? answer->tag : NULL));
+    struct control_conn *owners = owner != 0 ? connection_of(d, owner) : NULL;
+    if ((owners && owners != commander) || (owner != 0 && d->n_watching > 0))
+        send_copies(d, e, commander, owners);
 }
 
 struct id_copy {
@@ -85,14 +102,14 @@ static void answer_error(struct control_conn *c, const struct command *cmd, enum
         .error = code,
         .message = why,
     };
-    control_send(c, event_format(&e, cmd->has_tag ? cmd->tag : NULL));
+    send_line(c, event_json_line(&e, cmd->has_tag ? cmd->tag : NULL));
 }
 
 /* ---- answers that are not about one session ---- */
 
 static void add_session(const struct session_info *info, void *arg)
 {
-    (void)json_array_append_new(arg, session_info_json(info));
+    (void)json_array_append_new(arg, event_json_session(info));
 }
 
 static json_t *sessions_json(struct dispatch *d, uint64_t channel, uint64_t client)
@@ -108,7 +125,7 @@ static void answer_hello(struct dispatch *d, struct control_conn *c, const char 
     json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "type", "hello", "protocol", 1, "server",
                           "tutti/" TUTTI_VERSION, "client", c->client->id, "sessions",
                           sessions_json(d, 0, c->client->number));
-    control_send(c, event_format_object(o, tag));
+    send_line(c, event_json_object_line(o, tag));
 }
 
 static void answer_status(struct dispatch *d, struct control_conn *c, const struct command *cmd,
@@ -116,7 +133,7 @@ static void answer_status(struct dispatch *d, struct control_conn *c, const stru
 {
     json_t *o =
         json_pack("{s:s, s:o}", "type", "status", "sessions", sessions_json(d, cmd->channel, 0));
-    control_send(c, event_format_object(o, tag));
+    send_line(c, event_json_object_line(o, tag));
 }
 
 static json_t *lateness_json(const struct lateness *l)
@@ -144,7 +161,7 @@ static void answer_stats(struct dispatch *d, struct control_conn *c, const char 
         (json_int_t)audio_dropped(d->audio), "lateness_us",
         lateness_json(sessions_lateness(d->sessions)), "extractor", "running", (int)x.running,
         "queued", (int)x.queued, "hits", (json_int_t)x.hits, "misses", (json_int_t)x.misses);
-    control_send(c, event_format_object(o, tag));
+    send_line(c, event_json_object_line(o, tag));
 }
 
 /* ---- commands in ---- */
@@ -184,7 +201,7 @@ static void do_watch(struct dispatch *d, struct control_conn *c, const struct co
 {
     set_watching(d, c, cmd->on);
     json_t *o = json_pack("{s:s, s:b}", "type", "watching", "on", (int)cmd->on);
-    control_send(c, event_format_object(o, tag));
+    send_line(c, event_json_object_line(o, tag));
 }
 
 static void do_play(struct dispatch *d, struct control_conn *c, const struct command *cmd,

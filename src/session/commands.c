@@ -26,7 +26,7 @@ static void refuse(struct sessions *ss, uint64_t channel, const struct origin *o
         .message = why,
         .play_id = play_id,
     };
-    ss->deps.event(&e, origin, 0, ss->deps.arg);
+    post_event(ss->post, &e, origin, 0);
 }
 
 static void refuse_play(struct sessions *ss, uint64_t channel, const struct play_request *request,
@@ -175,7 +175,7 @@ void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
     if (!s || !stop_plays(s, play_id, origin)) {
         /* A play that was not ready has answered its own command; this one has its own answer. */
         struct event e = { .type = EVENT_STOPPED, .channel = channel, .reason = STOP_BY_COMMAND };
-        ss->deps.event(&e, origin, 0, ss->deps.arg);
+        post_event(ss->post, &e, origin, 0);
     }
 }
 

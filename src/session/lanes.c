@@ -11,8 +11,11 @@ static const int64_t pos_max = INT64_MAX / 4;
 
 enum {
     AWAIT_TRIES = 4,
-    LATE_MAX = 6,      /* then a change begins 64 frames ahead, or where the ring ends */
-    CHANGE_FRAMES = 3, /* at the least between two changes of volume while frames leave */
+    LATE_MAX = 6,        /* then a change begins 64 frames ahead, or where the ring ends */
+    CHANGE_FRAMES = 3,   /* at the least between two changes of volume while frames leave */
+    CALM_FRAMES = 25,    /* since the last change: the next one is made one step less ahead */
+    START_FRAMES = 8,    /* with so many in hand a seek is begun, as a play is … */
+    CUSHION_FRAMES = 25, /* … and with so many, which are made in one go, what plays goes on */
     STALE_RINGS = 16, /* a worker that has not heard of a render yet fills its ring once or twice */
 };
 
@@ -91,7 +94,6 @@ static void change_lane(struct play *p, const struct ring_record *first)
     p->rt.gen = p->render.gen;
     p->rt.next_pos = p->changed_pos = first->pos;
     p->heard_gain = p->render.gain;
-    p->n_late = 0;
     worker_wake(p->worker, p->rt.lane);
     if (p->ready && (float)p->volume != p->heard_gain)
         start_render(p, play_change_pos(p), true); /* it was changed again meanwhile */
@@ -113,6 +115,20 @@ static bool is_too_late(const struct play *p)
 {
     return p->render.exact && p->render.gain != p->render.gain_from &&
            p->rt.next_pos > p->render.pos;
+}
+
+/* While the pacer takes frames, a lane is not left for one that holds less, unless that is enough
+ * to go on with: where many workers render at once, the next of its frames may be long in coming.
+ * A source that comes no faster than it is heard never brings more than the old lane has. */
+static bool has_cushion(const struct play *p)
+{
+    struct ring_consumer *ring = worker_ring(p->worker);
+    struct ring_record newest;
+    uint32_t enough = p->render.exact ? CUSHION_FRAMES : START_FRAMES;
+    uint32_t left = p->left_lane ? 0 : ring_consumer_fill(p->rt.ring, p->rt.lane);
+    uint32_t fill = ring_consumer_fill(ring, p->render.lane);
+    return !is_running(p) || !p->ready || fill >= (left < enough ? left : enough) ||
+           (ring_newest(ring, p->render.lane, &newest) && (newest.flags & RING_END));
 }
 
 static int try_again(struct play *p)
@@ -148,6 +164,8 @@ static int try_change_lane(struct play *p)
         ring_pop(worker_ring(p->worker), p->render.lane);
         worker_wake(p->worker, p->render.lane);
     }
+    if (!has_cushion(p))
+        return 0;
     change_lane(p, &r);
     return 1;
 }
@@ -360,6 +378,13 @@ static bool has_nothing(const struct play *p)
                             ring_consumer_fill(p->rt.ring, p->rt.lane) == 0);
 }
 
+/* What made the last changes late may be over. */
+static void calm_down(struct play *p)
+{
+    int64_t since = (p->rt.next_pos - p->changed_pos) / AUDIO_FRAME_SAMPLES / CALM_FRAMES;
+    p->n_late = since < 0 || since >= p->n_late ? 0 : p->n_late - (unsigned)since;
+}
+
 bool play_set_volume(struct play *p, double volume)
 {
     bool changed = (float)volume != (float)p->volume;
@@ -371,6 +396,7 @@ bool play_set_volume(struct play *p, double volume)
     bool is_next = p->ready && has_nothing(p);
     if (p->ready && p->rendering && p->worker && !p->relic.drain && !is_next)
         return false;
+    calm_down(p);
     if (p->ready || p->rendering)
         play_render_anew(p);
     else

@@ -138,7 +138,7 @@ struct play {
     bool displaced;     /* it took the place of one that was under way */
     struct wmsg_render render;
     uint32_t render_number; /* counts the renders that were asked for */
-    unsigned n_late;        /* in a row that came after the frame they were to begin with */
+    unsigned n_late;        /* of late: renders that came after the frame they were to begin with */
     int64_t changed_pos;    /* [samples at 48 kHz] where the last change began */
     float heard_gain;       /* of the frames being delivered; `volume` may be ahead of it */
     struct waiter *waiters;

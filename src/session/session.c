@@ -17,7 +17,7 @@ void session_say(const struct session *s, const struct play *p, struct event *e,
 {
     e->channel = s->channel;
     e->play_id = p->id;
-    s->all->deps.event(e, answer, p->client.number, s->all->deps.arg);
+    post_event(s->all->post, e, answer, p->client.number);
 }
 
 /* Everybody who waits for what is in force now gets what the session has to say. */
@@ -41,19 +41,18 @@ static void refuse_waiters(struct session *s, struct play *p, enum tutti_error c
         struct event e = {
             .type = EVENT_ERROR, .channel = s->channel, .error = code, .message = why
         };
-        s->all->deps.event(&e, &w->origin, 0, s->all->deps.arg);
+        post_event(s->all->post, &e, &w->origin, 0);
         free(w);
     }
 }
 
-/* The in-band end follows the play's last frame; it leaves before the event that says so. */
+/* The in-band end follows the play's last frame; like that it leaves before the event that says so.
+ */
 static void end_in_band(struct session *s, struct play *p)
 {
-    if (p->rt.frames == 0)
-        return;
     struct outlet *o = p->client.outlet;
-    o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
-    o->ops->flush(o);
+    if (p->rt.frames > 0)
+        o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
 }
 
 static void end_play(struct session *s, struct play *p, struct event *e,
@@ -170,6 +169,7 @@ static void on_visit(uv_idle_t *handle)
     struct sessions *ss = handle->data;
     struct session *s;
     unsigned n;
+    post_hold(ss->post);
     DL_COUNT2(ss->to_visit, s, n, next_to_visit);
     /* Who asks for another visit meanwhile has it when the loop comes round again. */
     for (; n > 0 && ss->to_visit; n--) {
@@ -186,6 +186,7 @@ static void on_visit(uv_idle_t *handle)
     }
     if (!ss->to_visit)
         (void)uv_idle_stop(handle);
+    post_release(ss->post);
 }
 
 /* The loop comes round to it at once; credit that arrives until then is spent in the same write. */

@@ -7,6 +7,7 @@
 
 #include "base/complaints.h"
 #include "session/play.h"
+#include "session/post.h"
 #include "session/sessions.h"
 
 #include <uthash.h>
@@ -30,6 +31,7 @@ struct sessions {
     struct sessions_deps deps;
     struct session *by_channel; /* uthash */
     struct player *player;
+    struct post *post; /* everything that is said goes this way */
     /* Sessions that want to be looked at from the loop: a render that is there already, credit. */
     uv_idle_t visit;
     struct session *to_visit; /* utlist */

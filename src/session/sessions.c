@@ -17,6 +17,24 @@ static bool on_delivered(struct pacer_slot *slot, bool enough, void *arg)
     return session_delivered(s, enough);
 }
 
+static void on_begin(void *arg)
+{
+    struct sessions *ss = arg;
+    post_hold(ss->post);
+}
+
+static void on_flush(void *arg)
+{
+    struct sessions *ss = arg;
+    ss->deps.flush(ss->deps.arg);
+}
+
+static void on_done(void *arg)
+{
+    struct sessions *ss = arg;
+    post_release(ss->post);
+}
+
 int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions)
 {
     struct sessions *ss = calloc(1, sizeof *ss);
@@ -24,13 +42,19 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
         return -ENOMEM;
     ss->deps = *deps;
     struct player_ops ops = {
+        .begin = on_begin,
         .deliver = on_deliver,
-        .flush = deps->flush,
+        .flush = on_flush,
         .after = on_delivered,
-        .arg = deps->arg,
+        .done = on_done,
+        .arg = ss,
     };
-    int r = player_new(deps->loop, &ops, &ss->player);
+    struct post_ops post = { .flush = deps->flush, .say = deps->event, .arg = deps->arg };
+    int r = post_new(&post, &ss->post);
+    if (r == 0)
+        r = player_new(deps->loop, &ops, &ss->player);
     if (r < 0) {
+        post_free(ss->post);
         free(ss);
         return r;
     }
@@ -43,7 +67,9 @@ int sessions_new(const struct sessions_deps *deps, struct sessions **ret_session
 
 static void on_drought_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct sessions *ss = handle->data;
+    post_free(ss->post);
+    free(ss);
 }
 
 static void on_visit_closed(uv_handle_t *handle)

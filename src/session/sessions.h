@@ -43,8 +43,9 @@ struct sessions_config {
     uint32_t complexity; /* 0 … 10 */
 };
 
-/* Says an event. `answer` is the command it answers, or NULL. `owner` is the client whose play it
- * is about; 0 when it concerns nobody but the commander. */
+/* Says an event, never before the frames of the pacer's pass that it comes from have left. `answer`
+ * is the command it answers, or NULL. `owner` is the client whose play it is about; 0 when it
+ * concerns nobody but the commander. */
 typedef void (*sessions_event_fn)(const struct event *e, const struct origin *answer,
                                   uint64_t owner, void *arg);
 
@@ -54,7 +55,7 @@ struct sessions_deps {
     struct locator *locator;
     struct sessions_config config;
     sessions_event_fn event;
-    player_flush_fn flush; /* everything handed to any outlet is to leave now */
+    player_pass_fn flush; /* everything handed to any outlet is to leave now */
     void *arg;
 };
 

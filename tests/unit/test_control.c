@@ -89,7 +89,7 @@ static void turn(void)
 {
     do
         (void)uv_run(&f.loop, UV_RUN_NOWAIT);
-    while (f.controls.waiting);
+    while (f.controls.waiting || f.controls.telling);
 }
 
 /* Writes everything, in pieces of at most `piece`, the daemon reading in between. */
@@ -321,6 +321,13 @@ static char *make_line(size_t number)
     return line;
 }
 
+static void say_line(size_t number)
+{
+    char *line = make_line(number);
+    control_send(f.conn, line, strlen(line));
+    free(line);
+}
+
 /* Reads what there is; checks that the lines come in order and whole. */
 static void read_lines(size_t *n_bytes)
 {
@@ -342,7 +349,7 @@ static void a_slow_reader_gets_everything(void **state)
     size_t n_bytes = 0;
     for (size_t i = 0; i < 1000; i++) {
         assert_non_null(f.conn);
-        control_send(f.conn, make_line(i)); /* far more than the socket takes */
+        say_line(i); /* far more than the socket takes */
     }
     while (n_bytes < 1000 * 1000) {
         assert_int_equal(f.n_closed, 0);
@@ -356,7 +363,7 @@ static void one_that_never_reads_is_closed(void **state)
 {
     size_t sent = 0;
     while (f.conn && sent < 10000)
-        control_send(f.conn, make_line(sent++));
+        say_line(sent++);
     assert_int_equal(f.n_closed, 1);
     /* Not before it left more than the limit unread, and not long after. */
     assert_in_range(sent * 1000, LIMIT_CONTROL_UNREAD_BYTES,
@@ -370,7 +377,7 @@ static void short_lines_take_little_room(void **state)
     enum { LEN = sizeof line - 1, N = LIMIT_CONTROL_UNREAD_BYTES / LEN };
     struct mallinfo2 before = mallinfo2();
     for (int i = 0; i < N; i++)
-        control_send(f.conn, strdup(line));
+        control_send(f.conn, line, LEN);
     struct mallinfo2 after = mallinfo2();
     assert_int_equal(f.n_closed, 0);
     if (!sandbox_is_relaxed()) /* a sanitizer's malloc tells nothing */
@@ -384,15 +391,16 @@ static void short_lines_take_little_room(void **state)
             assert_int_equal(bytes[i], line[n_bytes % LEN]);
         turn();
     }
-    control_send(f.conn, make_line(0)); /* and life goes on */
+    say_line(0); /* and life goes on */
     n_bytes = 0;
+    turn();
     read_lines(&n_bytes);
     assert_int_equal(n_bytes, 1000);
 }
 
 static void no_memory_for_a_line(void **state)
 {
-    control_send(f.conn, NULL);
+    control_send(f.conn, NULL, 0);
     assert_int_equal(f.n_closed, 1);
 }
 
@@ -402,7 +410,7 @@ static void the_last_words_arrive(void **state)
     size_t n_bytes = 0;
     for (size_t i = 0; i < 500; i++) {
         assert_non_null(f.conn);
-        control_send(f.conn, make_line(i));
+        say_line(i);
     }
     controls_finish(&f.controls);
     while (f.n_closed == 0) {
@@ -414,6 +422,31 @@ static void the_last_words_arrive(void **state)
     char byte;
     turn();
     assert_int_equal(recv(f.sock, &byte, 1, 0), 0);
+}
+
+/* A line is copied and leaves when the loop comes round, not from within whatever says it: with
+ * all that were said until then, and in few turns of the loop to few. */
+static void lines_leave_from_the_loop(void **state)
+{
+    char bytes[64];
+    control_send(f.conn, "one\n", 4);
+    control_send(f.conn, "two\n", 4);
+    assert_int_equal(recv(f.sock, bytes, sizeof bytes, 0), -1);
+    (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+    assert_int_equal(recv(f.sock, bytes, sizeof bytes, 0), 8);
+    assert_memory_equal(bytes, "one\ntwo\n", 8);
+    assert_false(uv_is_active((uv_handle_t *)&f.controls.idle));
+}
+
+/* What a client is told last it is told, though the connection is closed in the same breath. */
+static void closed_with_a_line_unsent(void **state)
+{
+    char bytes[64];
+    control_send(f.conn, "farewell\n", 9);
+    control_close(f.conn);
+    turn();
+    assert_int_equal(recv(f.sock, bytes, sizeof bytes, 0), 9);
+    assert_int_equal(recv(f.sock, bytes, sizeof bytes, 0), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -435,6 +468,8 @@ int main(void)
         TEST(short_lines_take_little_room),
         TEST(no_memory_for_a_line),
         TEST(the_last_words_arrive),
+        TEST(lines_leave_from_the_loop),
+        TEST(closed_with_a_line_unsent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "proto/event.h"
+#include "proto/event_json.h"
 
 #include "base/audio.h"
 #include "base/cleanup.h"
@@ -24,7 +24,7 @@ static const char *const reason_names[STOP_REASON_COUNT] = {
     [STOP_SHUTDOWN] = "shutdown",
 };
 
-json_t *event_seconds(int64_t samples)
+json_t *event_json_seconds(int64_t samples)
 {
     return json_real(round(audio_seconds(samples) * 1000) / 1000);
 }
@@ -38,7 +38,7 @@ static json_t *channel_string(uint64_t channel)
 
 static json_t *duration_json(int64_t duration)
 {
-    return duration < 0 ? json_null() : event_seconds(duration);
+    return duration < 0 ? json_null() : event_json_seconds(duration);
 }
 
 /* A string of JSON is UTF-8. Where somebody has cut a sentence in the middle of a character, or
@@ -65,22 +65,22 @@ static void set_details(json_t *o, const struct event *e)
     switch (e->type) {
     case EVENT_READY:
         (void)json_object_set_new(o, "duration", duration_json(e->duration));
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         set_text(o, "title", e->title);
         (void)json_object_set_new(o, "passthrough", json_boolean(e->passthrough));
         break;
     case EVENT_FINISHED:
         (void)json_object_set_new(o, "frames", json_integer((json_int_t)e->frames));
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_STOPPED:
         (void)json_object_set_new(o, "reason", json_string(reason_names[e->reason]));
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_PAUSED:
     case EVENT_RESUMED:
     case EVENT_SEEKED:
-        (void)json_object_set_new(o, "position", event_seconds(e->position));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_VOLUME:
         (void)json_object_set_new(o, "level", json_real(e->level));
@@ -101,7 +101,7 @@ static void set_details(json_t *o, const struct event *e)
     }
 }
 
-char *event_format_object(json_t *object, const char *tag)
+char *event_json_object_line(json_t *object, const char *tag)
 {
     if (!object)
         return NULL;
@@ -120,7 +120,7 @@ char *event_format_object(json_t *object, const char *tag)
     return longer;
 }
 
-char *event_format(const struct event *e, const char *tag)
+char *event_json_line(const struct event *e, const char *tag)
 {
     json_t *o = json_object();
     if (!o)
@@ -133,10 +133,10 @@ char *event_format(const struct event *e, const char *tag)
     else if (e->type != EVENT_ERROR && e->type != EVENT_WARNING)
         (void)json_object_set_new(o, "play_id", json_null());
     set_details(o, e);
-    return event_format_object(o, tag);
+    return event_json_object_line(o, tag);
 }
 
-json_t *session_info_json(const struct session_info *s)
+json_t *event_json_session(const struct session_info *s)
 {
     json_t *o = json_object();
     if (!o)
@@ -146,11 +146,11 @@ json_t *session_info_json(const struct session_info *s)
     set_text(o, "state", s->state);
     set_text(o, "url", s->url);
     set_text(o, "title", s->title);
-    (void)json_object_set_new(o, "position", event_seconds(s->position));
+    (void)json_object_set_new(o, "position", event_json_seconds(s->position));
     (void)json_object_set_new(o, "duration", duration_json(s->duration));
     (void)json_object_set_new(o, "volume", json_real(s->volume));
     (void)json_object_set_new(o, "passthrough", json_boolean(s->passthrough));
-    (void)json_object_set_new(o, "buffered", event_seconds(s->buffered));
+    (void)json_object_set_new(o, "buffered", event_json_seconds(s->buffered));
     (void)json_object_set_new(o, "underruns", json_integer((json_int_t)s->underruns));
     return o;
 }

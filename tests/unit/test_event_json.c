@@ -1,6 +1,6 @@
 /* Events as the exact lines that clients read, and the head of an audio frame. */
 #include "base/audio.h"
-#include "proto/event.h"
+#include "proto/event_json.h"
 #include "proto/frame.h"
 #include "unit.h"
 
@@ -105,7 +105,7 @@ static void exact_lines(void **state)
     };
     bool seen[EVENT_TYPE_COUNT] = { false };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
-        char *line = event_format(&rows[i].event, rows[i].tag);
+        char *line = event_json_line(&rows[i].event, rows[i].tag);
         assert_non_null(line);
         assert_string_equal(line, rows[i].line);
         free(line);
@@ -136,13 +136,13 @@ static void text_that_is_not_utf8(void **state)
                        "{\"type\":\"error\",\"channel_id\":\"1\",\"play_id\":\"p\","
                        "\"code\":\"extraction_failed\",\"message\":\"%s\"}\n",
                        rows[i].want);
-        char *line = event_format(&e, NULL);
+        char *line = event_json_line(&e, NULL);
         assert_non_null(line);
         assert_string_equal(line, want);
         free(line);
     }
     struct session_info info = { .play_id = "p", .state = "paused", .url = "/a", .title = "a\xe9" };
-    char *line = event_format_object(session_info_json(&info), NULL);
+    char *line = event_json_object_line(event_json_session(&info), NULL);
     assert_non_null(strstr(line, "\"title\":\"a?\""));
     free(line);
 }
@@ -161,20 +161,20 @@ static void a_session_of_status(void **state)
         .buffered = 240000,
         .underruns = 3,
     };
-    char *line = event_format_object(session_info_json(&info), NULL);
+    char *line = event_json_object_line(event_json_session(&info), NULL);
     assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
                               "\"url\":\"/a\",\"position\":1.5,\"duration\":null,\"volume\":1.0,"
                               "\"passthrough\":true,\"buffered\":5.0,\"underruns\":3}\n");
     free(line);
     info.title = "T";
     info.duration = 96000;
-    line = event_format_object(session_info_json(&info), "x");
+    line = event_json_object_line(event_json_session(&info), "x");
     assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
                               "\"url\":\"/a\",\"title\":\"T\",\"position\":1.5,\"duration\":2.0,"
                               "\"volume\":1.0,\"passthrough\":true,\"buffered\":5.0,"
                               "\"underruns\":3,\"tag\":\"x\"}\n");
     free(line);
-    assert_null(event_format_object(NULL, "x"));
+    assert_null(event_json_object_line(NULL, "x"));
 }
 
 static void seconds(void **state)
@@ -185,7 +185,7 @@ static void seconds(void **state)
     } rows[] = { { 0, 0 },     { 23, 0 },     { 24, 0.001 }, { 48, 0.001 },    { 47999, 1.0 },
                  { 48000, 1 }, { 71, 0.001 }, { 73, 0.002 }, { -48000, -1.0 }, { 4800, 0.1 } };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
-        json_t *v = event_seconds(rows[i].samples);
+        json_t *v = event_json_seconds(rows[i].samples);
         assert_true(json_real_value(v) == rows[i].seconds);
         json_decref(v);
     }
