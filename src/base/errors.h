@@ -16,6 +16,7 @@
     X(DECODE_FAILED, "decode_failed", "there is no audio in this source that can be decoded") \
     X(NOT_SEEKABLE, "not_seekable", "this source cannot be seeked") \
     X(WORKER_CRASHED, "worker_crashed", "the worker for this channel died") \
+    X(CLIENT_REPLACED, "client_replaced", "another process has become this client") \
     X(SHUTTING_DOWN, "shutting_down", "the daemon is shutting down") \
     X(INTERNAL, "internal", "an internal error occurred")
 

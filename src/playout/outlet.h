@@ -22,6 +22,10 @@ struct outlet_ops {
     /* rt: takes a frame; it leaves at the next flush. packet_len 0 is the end marker. */
     void (*frame)(struct outlet *o, uint64_t channel, uint32_t sequence, const uint8_t *packet,
                   uint32_t packet_len);
+    /* rt: says whose frames follow from `sequence` on, and from which place [samples at 48 kHz]. Is
+     * called only where `marks` is not 0. */
+    void (*mark)(struct outlet *o, uint64_t channel, uint32_t sequence, const char *play_id,
+                 int64_t position);
     /* Credit flow: frames that may be sent to this channel now, 0 while the other side does not
      * read. */
     uint32_t (*credit)(struct outlet *o, uint64_t channel);
@@ -31,10 +35,11 @@ struct outlet_ops {
     void (*flush)(struct outlet *o);
 };
 
-/* Embedded in its owner, which changes `flow`; sessions only read it. */
+/* Embedded in its owner, which changes it; sessions only read it. */
 struct outlet {
     const struct outlet_ops *ops;
     enum outlet_flow flow;
+    uint64_t marks; /* numbers the connections that want marks; 0: this one wants none */
 };
 
 #endif

@@ -16,6 +16,10 @@ static int parse_attach(const json_t *o, struct attach_line *l)
     l->credit_flow = strcmp(flow, "credit") == 0;
     if (!l->credit_flow && strcmp(flow, "paced") != 0)
         return -EBADMSG;
+    const json_t *marks = json_object_get(o, "marks");
+    if (marks && !json_is_boolean(marks))
+        return -EBADMSG;
+    l->marks = json_is_true(marks);
     memcpy(l->client, client, strlen(client) + 1);
     return 0;
 }

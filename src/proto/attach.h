@@ -17,6 +17,7 @@ struct attach_line {
     /* attach */
     char client[ATTACH_CLIENT_MAX + 1];
     bool credit_flow;
+    bool marks; /* the daemon is to say in band whose frames follow */
     /* credit */
     uint64_t channel;
     uint32_t frames;

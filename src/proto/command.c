@@ -141,6 +141,7 @@ static void read_play(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
+    c->has_volume = json_object_get(r->object, "volume") != NULL;
     c->volume = read_level(r, "volume", false);
     c->position = read_position(r, false);
     c->paused = read_bool(r, "paused", false);
@@ -174,6 +175,7 @@ static void read_volume(struct reader *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->volume = read_level(r, "level", true);
+    c->keep = read_bool(r, "keep", false);
 }
 
 static void read_seek(struct reader *r, struct command *c)

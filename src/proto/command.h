@@ -34,14 +34,14 @@ enum command_type {
 
 struct command {
     enum command_type type;
-    bool has_tag, has_play_id;
+    bool has_tag, has_play_id, has_volume;
     char tag[COMMAND_TAG_MAX + 1];
     uint64_t channel;                      /* 0 where none was given (status) */
     char *url;                             /* play; owned */
     char play_id[COMMAND_PLAY_ID_MAX + 1]; /* play, stop */
     double volume;                         /* play, volume: 0 … 2 */
     int64_t position;                      /* play, seek: [samples at 48 kHz] */
-    bool paused, cut, next, keep_owner, on;
+    bool paused, cut, next, keep_owner, keep, on;
     char client[COMMAND_CLIENT_MAX + 1]; /* hello; empty where none was given */
 };
 

@@ -42,7 +42,9 @@ struct event {
     int64_t duration;        /* ready: [samples at 48 kHz]; −1 unknown */
     double level;            /* volume */
     uint64_t frames;         /* finished */
+    uint32_t sequence;       /* seeked: of the first frame of the new place */
     bool passthrough;        /* ready */
+    bool seekable;           /* ready */
     enum stop_reason reason; /* stopped */
     enum tutti_error error;  /* error */
     enum tutti_warning warning; /* warning */
@@ -59,7 +61,9 @@ struct session_info {
     int64_t duration;  /* [samples at 48 kHz]; −1 unknown */
     double volume;
     bool passthrough;
-    int64_t buffered; /* [samples at 48 kHz] */
+    bool seekable;
+    const struct session_info *pending, *next; /* play id and URL of what waits; NULL: none */
+    int64_t buffered;                          /* [samples at 48 kHz] */
     uint64_t underruns;
 };
 

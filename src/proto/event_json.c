@@ -68,6 +68,7 @@ static void set_details(json_t *o, const struct event *e)
         (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         set_text(o, "title", e->title);
         (void)json_object_set_new(o, "passthrough", json_boolean(e->passthrough));
+        (void)json_object_set_new(o, "seekable", json_boolean(e->seekable));
         break;
     case EVENT_FINISHED:
         (void)json_object_set_new(o, "frames", json_integer((json_int_t)e->frames));
@@ -77,9 +78,12 @@ static void set_details(json_t *o, const struct event *e)
         (void)json_object_set_new(o, "reason", json_string(reason_names[e->reason]));
         (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
+    case EVENT_SEEKED:
+        (void)json_object_set_new(o, "sequence", json_integer((json_int_t)e->sequence));
+        (void)json_object_set_new(o, "position", event_json_seconds(e->position));
+        break;
     case EVENT_PAUSED:
     case EVENT_RESUMED:
-    case EVENT_SEEKED:
         (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         break;
     case EVENT_VOLUME:
@@ -136,6 +140,16 @@ char *event_json_line(const struct event *e, const char *tag)
     return event_json_object_line(o, tag);
 }
 
+static void set_waiting(json_t *o, const char *key, const struct session_info *s)
+{
+    json_t *waiting = s ? json_object() : NULL;
+    if (!waiting)
+        return;
+    set_text(waiting, "play_id", s->play_id);
+    set_text(waiting, "url", s->url);
+    (void)json_object_set_new(o, key, waiting);
+}
+
 json_t *event_json_session(const struct session_info *s)
 {
     json_t *o = json_object();
@@ -150,6 +164,9 @@ json_t *event_json_session(const struct session_info *s)
     (void)json_object_set_new(o, "duration", duration_json(s->duration));
     (void)json_object_set_new(o, "volume", json_real(s->volume));
     (void)json_object_set_new(o, "passthrough", json_boolean(s->passthrough));
+    (void)json_object_set_new(o, "seekable", json_boolean(s->seekable));
+    set_waiting(o, "pending", s->pending);
+    set_waiting(o, "next", s->next);
     (void)json_object_set_new(o, "buffered", event_json_seconds(s->buffered));
     (void)json_object_set_new(o, "underruns", json_integer((json_int_t)s->underruns));
     return o;

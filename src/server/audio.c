@@ -181,7 +181,8 @@ static void enqueue(struct audio_conn *c, uint64_t client, const uint8_t *frame,
     uint64_t n_dropped = 0;
     int r = outqueue_add(c->rt.queue, frame, size, sent, !c->credit_flow, &n_dropped);
     /* The warning names a channel of which a frame was dropped, or else one that waits. */
-    if (n_dropped > 0 || c->rt.n_dropped == 0) {
+    bool names_channel = frame_channel(frame) != 0;
+    if (names_channel && (n_dropped > 0 || c->rt.n_dropped == 0)) {
         c->rt.dropped_client = client;
         c->rt.dropped_channel = frame_channel(frame);
     }
@@ -350,6 +351,16 @@ static void outlet_frame(struct outlet *o, uint64_t channel, uint32_t sequence,
     }
 }
 
+static void outlet_mark(struct outlet *o, uint64_t channel, uint32_t sequence, const char *play_id,
+                        int64_t position)
+{
+    const struct client *client = client_of(o);
+    uint8_t mark[FRAME_MARK_MAX];
+    if (client->audio)
+        put_frame(client->audio, client->number, 0, sequence, mark,
+                  frame_put_mark(mark, channel, position, play_id));
+}
+
 static uint32_t outlet_credit(struct outlet *o, uint64_t channel)
 {
     struct audio_conn *c = client_of(o)->audio;
@@ -372,6 +383,7 @@ static void outlet_flush(struct outlet *o)
 
 const struct outlet_ops audio_outlet_ops = {
     .frame = outlet_frame,
+    .mark = outlet_mark,
     .credit = outlet_credit,
     .spend = outlet_spend,
     .flush = outlet_flush,
@@ -419,6 +431,7 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
     audio_flush(c->all);
     if (c->closing)
         return;
+    client->outlet.marks = l->marks ? ++client->all->last_marks : 0;
     client_set_audio(client, c);
     update_unattached(c->all);
 }

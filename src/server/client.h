@@ -42,6 +42,7 @@ struct clients {
     struct audio *audio;
     uint64_t grace_ms;
     uint64_t last_number;
+    uint64_t last_marks; /* of the connections that wanted them */
     const struct outlet_ops *outlet_ops;
     struct client *by_id;
     struct client *by_number;

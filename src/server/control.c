@@ -369,6 +369,16 @@ void controls_init(struct controls *all, uv_loop_t *loop, const struct control_o
     all->idle.data = all;
 }
 
+void control_finish(struct control_conn *c)
+{
+    leave_waiting(c);
+    (void)uv_read_stop((uv_stream_t *)&c->pipe);
+    c->finishing = true;
+    tell(c);
+    if (!c->is_writing && !c->closing)
+        shut(c);
+}
+
 void controls_finish(struct controls *all)
 {
     struct control_conn *c, *tmp;
@@ -376,11 +386,6 @@ void controls_finish(struct controls *all)
         uv_close((uv_handle_t *)&all->idle, NULL);
     HASH_ITER(hh, all->by_number, c, tmp)
     {
-        leave_waiting(c);
-        (void)uv_read_stop((uv_stream_t *)&c->pipe);
-        c->finishing = true;
-        tell(c);
-        if (!c->is_writing && !c->closing)
-            shut(c);
+        control_finish(c);
     }
 }

@@ -84,6 +84,10 @@ void control_send(struct control_conn *c, const char *line, size_t len);
 
 void control_close(struct control_conn *c);
 
+/* Closes it once what was sent has left, or at once where it cannot. No line of it is heard any
+ * more. */
+void control_finish(struct control_conn *c);
+
 /* Closes every connection once what was sent has left, or at once where it cannot. No line is heard
  * any more. */
 void controls_finish(struct controls *all);

@@ -172,8 +172,10 @@ static void become(struct control_conn *c, struct client *client)
     struct client *before = c->client;
     struct control_conn *older = client->control;
     if (older) {
+        struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED };
         older->client = NULL;
-        control_close(older);
+        send_line(older, event_json_line(&e, NULL));
+        control_finish(older);
     }
     c->client = client;
     client_return(client, c);
@@ -210,7 +212,7 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
     struct play_request request = {
         .play_id = cmd->has_play_id ? cmd->play_id : NULL,
         .url = cmd->url,
-        .volume = cmd->volume,
+        .volume = cmd->has_volume ? cmd->volume : -1,
         .position = cmd->position,
         .paused = cmd->paused,
         .cut = cmd->cut,
@@ -246,7 +248,7 @@ static void do_command(struct dispatch *d, struct control_conn *c, const struct 
         sessions_stop(d->sessions, cmd->channel, cmd->has_play_id ? cmd->play_id : NULL, &origin);
         break;
     case COMMAND_VOLUME:
-        sessions_volume(d->sessions, cmd->channel, cmd->volume, &origin);
+        sessions_volume(d->sessions, cmd->channel, cmd->volume, cmd->keep, &origin);
         break;
     case COMMAND_SEEK:
         sessions_seek(d->sessions, cmd->channel, cmd->position, &origin);

@@ -13,7 +13,7 @@
 struct waiting {
     struct waiting *prev, *next;                 /* of the connection, in order */
     struct waiting *channel_prev, *channel_next; /* of its channel, in order */
-    struct channel *channel;                     /* NULL for end markers */
+    struct channel *channel;                     /* NULL for end markers and marks */
     size_t size;
     size_t sent;
     uint8_t bytes[];
@@ -175,7 +175,7 @@ static int add_to_channel(struct outqueue *q, struct waiting *w, bool may_drop, 
 int outqueue_add(struct outqueue *q, const uint8_t *frame, size_t size, size_t sent, bool may_drop,
                  uint64_t *n_dropped)
 {
-    bool is_marker = size == FRAME_HEAD_BYTES;
+    bool is_marker = size == FRAME_HEAD_BYTES || frame_channel(frame) == 0;
     if (is_marker && q->n_markers >= LIMIT_WAITING_MARKERS)
         return -ENOBUFS;
     struct waiting *w = calloc(1, sizeof *w + size);

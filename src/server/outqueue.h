@@ -1,8 +1,8 @@
 /*
  * The frames that an audio connection could not take at once, in order. So many of one channel
  * wait: beyond that the channel's oldest goes. So many bytes wait in all, of channels that have
- * long ended as well: beyond that the oldest of all goes. End markers are never dropped, nor is a
- * frame of which a part has left. The limits are in server/client_limits.h.
+ * long ended as well: beyond that the oldest of all goes. End markers and marks are never dropped,
+ * nor is a frame of which a part has left. The limits are in server/client_limits.h.
  */
 #ifndef TUTTI_SERVER_OUTQUEUE_H
 #define TUTTI_SERVER_OUTQUEUE_H

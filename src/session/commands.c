@@ -87,6 +87,8 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
     struct play_request owned = *request;
     if (request->keep_owner && !is_new)
         owned.client = session_target(s)->client;
+    if (request->volume < 0)
+        owned.volume = volumes_get(&ss->volumes, channel);
     struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, &owned) : NULL;
     char why[LOCATE_WHY_MAX] = "out of memory";
     enum tutti_error error = p ? play_start(p, why) : TUTTI_E_INTERNAL;
@@ -187,22 +189,50 @@ static void wait_or_refuse(struct session *s, struct play *p, enum command_type 
                "too many commands of this channel wait to take effect", NULL);
 }
 
-void sessions_volume(struct sessions *ss, uint64_t channel, double level,
-                     const struct origin *origin)
+/* What a worker has made of the next play already is made anew. */
+static void set_volume_of_next(struct session *s, double level)
 {
-    struct session *s = find(ss, channel);
-    if (!s) {
-        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+    struct play *next = s->next;
+    if (!next || next->volume == level)
         return;
-    }
+    if (next->host)
+        play_leave_host(next);
+    next->volume = level;
+    session_offer_next(s);
+}
+
+static void set_volume(struct session *s, double level, bool keep, const struct origin *origin)
+{
     struct play *p = session_target(s);
-    s->held_volume = p == s->pending && s->current;
-    if (play_set_volume(p, level)) {
+    bool covers = p == s->pending && s->current;
+    s->held_volume = covers && !keep;
+    bool in_force = play_set_volume(p, level);
+    if (keep && covers)
+        (void)play_set_volume(s->current, level);
+    if (keep)
+        set_volume_of_next(s, level);
+    if (in_force) {
         struct event e = { .type = EVENT_VOLUME, .level = level };
         session_say(s, p, &e, origin);
         return;
     }
     wait_or_refuse(s, p, COMMAND_VOLUME, level, origin);
+}
+
+void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
+                     const struct origin *origin)
+{
+    struct session *s = find(ss, channel);
+    if (keep && volumes_set(&ss->volumes, channel, origin->client, level) < 0) {
+        refuse(ss, channel, origin, TUTTI_E_INTERNAL, "out of memory", NULL);
+    } else if (s) {
+        set_volume(s, level, keep, origin);
+    } else if (keep) {
+        struct event e = { .type = EVENT_VOLUME, .channel = channel, .level = level };
+        post_event(ss->post, &e, origin, 0);
+    } else {
+        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+    }
 }
 
 void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin)

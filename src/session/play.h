@@ -111,6 +111,8 @@ struct play {
         int64_t next_pos; /* [samples at 48 kHz] of the next frame */
         uint32_t sequence;
         uint64_t frames; /* delivered */
+        uint64_t marks;  /* the connection that was told whose frames these are; 0: none was … */
+        int64_t origin;  /* … and where frame 0 would lie, by what it was told */
         uint64_t underruns;
         uint32_t n_stale[RING_LANES]; /* records of other renders, since the last one wanted */
     } rt;

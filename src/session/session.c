@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 enum {
+    MOVED_SAMPLES = AUDIO_FRAME_SAMPLES / 2, /* less is how containers round their times */
     DROUGHT_MS = 1000,    /* longer than any hitch on the way from a healthy source */
     FRAMES_AT_ONCE = 512, /* of one session in credit flow, before the others have their turn */
 };
@@ -25,7 +26,9 @@ static void answer_waiters(struct session *s, struct play *p)
 {
     struct waiter *w;
     while ((w = play_take_served(p)) != NULL) {
-        struct event e = { .type = EVENT_SEEKED, .position = play_position(p) };
+        struct event e = { .type = EVENT_SEEKED,
+                           .position = play_position(p),
+                           .sequence = p->rt.sequence };
         if (w->type == COMMAND_VOLUME)
             e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
         session_say(s, p, &e, &w->origin);
@@ -46,13 +49,26 @@ static void refuse_waiters(struct session *s, struct play *p, enum tutti_error c
     }
 }
 
+/* rt: says in band whose frames follow, and from where, to a connection that has not been told. */
+static void mark_frames(struct session *s, struct play *p, int64_t origin)
+{
+    struct outlet *o = p->client.outlet;
+    p->rt.marks = o->marks;
+    p->rt.origin = origin;
+    if (o->marks != 0)
+        o->ops->mark(o, s->channel, p->rt.sequence, p->id, p->rt.next_pos);
+}
+
 /* The in-band end follows the play's last frame; like that it leaves before the event that says so.
  */
 static void end_in_band(struct session *s, struct play *p)
 {
     struct outlet *o = p->client.outlet;
-    if (p->rt.frames > 0)
-        o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
+    if (p->rt.frames == 0)
+        return;
+    if (p->rt.marks != o->marks)
+        mark_frames(s, p, p->rt.origin);
+    o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
 }
 
 static void end_play(struct session *s, struct play *p, struct event *e,
@@ -131,6 +147,7 @@ static void take_over(struct session *s, struct play *p)
         .duration = p->duration,
         .title = p->title,
         .passthrough = p->passthrough,
+        .seekable = p->seekable,
     };
     session_say(s, p, &e, &p->origin);
     play_tell_found(p);
@@ -238,6 +255,10 @@ static bool deliver_frame(struct session *s)
     if (play_peek(p, &packet, &len) != PLAY_FRAME)
         return false;
     struct outlet *o = p->client.outlet;
+    int64_t origin = p->rt.next_pos - (int64_t)p->rt.frames * AUDIO_FRAME_SAMPLES;
+    int64_t moved = origin - p->rt.origin;
+    if (p->rt.marks != o->marks || moved > MOVED_SAMPLES || moved < -MOVED_SAMPLES)
+        mark_frames(s, p, origin);
     o->ops->frame(o, s->channel, p->rt.sequence, packet, len);
     play_took(p);
     s->all->frames_sent++;

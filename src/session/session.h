@@ -9,6 +9,7 @@
 #include "session/play.h"
 #include "session/post.h"
 #include "session/sessions.h"
+#include "session/volumes.h"
 
 #include <uthash.h>
 
@@ -30,6 +31,7 @@ struct session {
 struct sessions {
     struct sessions_deps deps;
     struct session *by_channel; /* uthash */
+    struct volumes volumes;
     struct player *player;
     struct post *post; /* everything that is said goes this way */
     /* Sessions that want to be looked at from the loop: a render that is there already, credit. */

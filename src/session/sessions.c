@@ -83,6 +83,7 @@ void sessions_free(struct sessions *ss)
     if (!ss)
         return;
     player_free(ss->player);
+    volumes_done(&ss->volumes);
     uv_close((uv_handle_t *)&ss->visit, on_visit_closed);
 }
 
@@ -144,6 +145,7 @@ bool sessions_have_plays_of(const struct sessions *ss, uint64_t client)
 void sessions_client_gone(struct sessions *ss, uint64_t client)
 {
     struct session *s, *tmp;
+    volumes_forget(&ss->volumes, client);
     FOR_EACH_SESSION(ss, s, tmp)
     {
         if (has_plays_of(s, client))
@@ -161,6 +163,11 @@ void sessions_shutdown(struct sessions *ss)
     }
 }
 
+static struct session_info waiting_info(const struct play *p)
+{
+    return (struct session_info){ .play_id = p->id, .url = p->url };
+}
+
 static void show(const struct session *s, uint64_t client, session_info_fn fn, void *arg)
 {
     const struct play *p = s->current ? s->current : s->pending;
@@ -176,9 +183,19 @@ static void show(const struct session *s, uint64_t client, session_info_fn fn, v
         .duration = p->duration,
         .volume = p->volume,
         .passthrough = p->passes,
+        .seekable = !p->opened || p->seekable,
         .buffered = play_buffered(p),
         .underruns = p->rt.underruns,
     };
+    struct session_info pending, next;
+    if (s->current && s->pending) {
+        pending = waiting_info(s->pending);
+        info.pending = &pending;
+    }
+    if (s->next) {
+        next = waiting_info(s->next);
+        info.next = &next;
+    }
     fn(&info, arg);
 }
 

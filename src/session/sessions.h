@@ -62,7 +62,7 @@ struct sessions_deps {
 struct play_request {
     const char *play_id; /* NULL: one is made up */
     const char *url;
-    double volume;
+    double volume;    /* negative: the one that is kept for the channel */
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
     bool keep_owner; /* where something plays, whoever owns that owns this play too */
@@ -83,7 +83,9 @@ void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin 
 /* `play_id`: the play that is to end, while others of the channel go on and move up; NULL: all. */
 void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
                    const struct origin *origin);
-void sessions_volume(struct sessions *ss, uint64_t channel, double level,
+
+/* With `keep` the level is that of the channel: of what plays, what waits, and what comes later. */
+void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
                      const struct origin *origin);
 void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin);
 

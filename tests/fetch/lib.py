@@ -3,6 +3,7 @@ sources' sockets (smsg), in the layouts of src/proto/fmsg.h and src/proto/smsg.h
 import array
 import os
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -22,10 +23,7 @@ RELINKABLE, RESUMED = 1, 2
 RANGES, LIVE, OPEN_ENDED = 1, 2, 4
 MEDIA, PLAYLIST, PAGE = range(3)
 
-ERRORS = ["ok", "invalid_command", "line_too_long", "pool_exhausted", "no_session",
-          "unsupported_url", "forbidden_url", "not_found", "extraction_failed",
-          "extraction_timeout", "source_failed", "decode_failed", "not_seekable",
-          "worker_crashed", "shutting_down", "internal"]
+ERRORS = ["ok", *re.findall(r'X\(\w+, "(\w+)", "', (ROOT / "src/base/errors.h").read_text())]
 
 DEADLINE = 30
 

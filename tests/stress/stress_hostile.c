@@ -279,7 +279,8 @@ static void command(const char *url)
         sessions_resume(f.sessions, channel, &origin);
         break;
     case 3:
-        sessions_volume(f.sessions, channel, hostile_below(&f.dice, 3), &origin);
+        sessions_volume(f.sessions, channel, hostile_below(&f.dice, 3), hostile_below(&f.dice, 2),
+                        &origin);
         break;
     case 4:
         sessions_seek(f.sessions, channel, hostile_below(&f.dice, 480000), &origin);

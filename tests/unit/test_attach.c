@@ -15,6 +15,10 @@ static void good_lines(void **state)
         { "{\"type\":\"attach\",\"client\":\"abc\",\"flow\":\"paced\"}", { .client = "abc" } },
         { "{\"type\":\"attach\",\"client\":\"" S64 "\",\"flow\":\"credit\",\"later\":1}",
           { .client = S64, .credit_flow = true } },
+        { "{\"type\":\"attach\",\"client\":\"abc\",\"flow\":\"paced\",\"marks\":true}",
+          { .client = "abc", .marks = true } },
+        { "{\"type\":\"attach\",\"client\":\"abc\",\"flow\":\"paced\",\"marks\":false}",
+          { .client = "abc" } },
         { "{\"type\":\"credit\",\"channel_id\":\"18446744073709551615\",\"frames\":1}",
           { .is_credit = true, .channel = UINT64_MAX, .frames = 1 } },
         { " {\"frames\":1073741824,\"channel_id\":\"1\",\"type\":\"credit\"}\r",
@@ -34,6 +38,7 @@ static void good_lines(void **state)
         ROW_TRUE(rows[i].line, attach_parse(rows[i].line, strlen(rows[i].line), &l) == 0);
         ROW_TRUE(rows[i].line, l.is_credit == want->is_credit);
         ROW_TRUE(rows[i].line, l.credit_flow == want->credit_flow);
+        ROW_TRUE(rows[i].line, l.marks == want->marks);
         ROW_TRUE(rows[i].line, strcmp(l.client, want->client) == 0);
         ROW_TRUE(rows[i].line, l.channel == want->channel && l.frames == want->frames);
     }
@@ -48,6 +53,7 @@ static void bad_lines(void **state)
         "{}",
         "null",
         "{\"type\":7}",
+        "{\"type\":\"attach\",\"client\":\"abc\",\"flow\":\"paced\",\"marks\":1}",
         "{\"type\":\"detach\",\"client\":\"a\",\"flow\":\"paced\"}",
         "{\"type\":\"attach\"}",
         "{\"type\":\"attach\",\"client\":\"a\"}",

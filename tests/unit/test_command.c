@@ -17,7 +17,7 @@ static const struct {
     const char *tag, *play_id, *client, *url;
     double volume;
     int64_t position;
-    bool paused, cut, next, keep_owner, on;
+    bool paused, cut, next, keep_owner, keep, on;
 } good[] = {
     { .line = "{\"type\":\"hello\"}", .type = COMMAND_HELLO },
     { .line = "{\"type\":\"hello\",\"client\":\"0123abc\",\"tag\":\"t\"}",
@@ -57,6 +57,11 @@ static const struct {
       .type = COMMAND_STOP,
       .channel = 1,
       .play_id = "p" },
+    { .line = "{\"type\":\"volume\",\"channel_id\":\"1\",\"level\":0.1,\"keep\":true}",
+      .type = COMMAND_VOLUME,
+      .channel = 1,
+      .volume = 0.1,
+      .keep = true },
     { .line = "{\"type\":\"volume\",\"channel_id\":\"1\",\"level\":0.5}",
       .type = COMMAND_VOLUME,
       .channel = 1,
@@ -111,7 +116,8 @@ static void every_command(void **state)
         ROW_TRUE(line, c.position == good[i].position);
         ROW_TRUE(line, c.paused == good[i].paused && c.cut == good[i].cut);
         ROW_TRUE(line, c.next == good[i].next && c.on == good[i].on);
-        ROW_TRUE(line, c.keep_owner == good[i].keep_owner);
+        ROW_TRUE(line, c.keep_owner == good[i].keep_owner && c.keep == good[i].keep);
+        ROW_TRUE(line, c.type != COMMAND_PLAY || c.has_volume == (strstr(line, "volume") != NULL));
         seen[c.type] = true;
         command_done(&c);
     }
@@ -159,6 +165,8 @@ static const struct {
     { "{\"type\":\"" S64 "\"}", "unknown command \"" S16 },
     { "{\"type\":\"pause\"}", "\"channel_id\" is missing" },
     { "{\"type\":\"resume\"}", "\"channel_id\" is missing" },
+    { "{\"type\":\"stop\"," CHANNEL ",\"play_id\":1}", "\"play_id\" must be" },
+    { "{\"type\":\"volume\"," CHANNEL ",\"level\":1,\"keep\":1}", "\"keep\" must be" },
     { "{\"type\":\"stop\"}", "\"channel_id\" is missing" },
     { "{\"type\":\"volume\",\"level\":1}", "\"channel_id\" is missing" },
     { "{\"type\":\"seek\",\"position\":1}", "\"channel_id\" is missing" },

@@ -16,10 +16,12 @@ static void exact_lines(void **state)
             .play_id = "p",
             .duration = 180 * 48000 + 24,
             .title = "A \"title\"",
-            .passthrough = true },
+            .passthrough = true,
+            .seekable = true },
           NULL,
           "{\"type\":\"ready\",\"channel_id\":\"1\",\"play_id\":\"p\",\"duration\":180.001,"
-          "\"position\":0.0,\"title\":\"A \\\"title\\\"\",\"passthrough\":true}\n" },
+          "\"position\":0.0,\"title\":\"A \\\"title\\\"\",\"passthrough\":true,"
+          "\"seekable\":true}\n" },
         { { .type = EVENT_READY,
             .channel = UINT64_MAX,
             .play_id = "p",
@@ -27,7 +29,8 @@ static void exact_lines(void **state)
             .position = 48000 },
           "t",
           "{\"type\":\"ready\",\"channel_id\":\"18446744073709551615\",\"play_id\":\"p\","
-          "\"duration\":null,\"position\":1.0,\"passthrough\":false,\"tag\":\"t\"}\n" },
+          "\"duration\":null,\"position\":1.0,\"passthrough\":false,\"seekable\":false,"
+          "\"tag\":\"t\"}\n" },
         { { .type = EVENT_PAUSED, .channel = 1, .play_id = "p", .position = 960 },
           "",
           "{\"type\":\"paused\",\"channel_id\":\"1\",\"play_id\":\"p\",\"position\":0.02,"
@@ -38,17 +41,18 @@ static void exact_lines(void **state)
         { { .type = EVENT_SEEKED,
             .channel = 1,
             .play_id = "p",
-            .position = INT64_C(37843200000000) },
+            .position = INT64_C(37843200000000),
+            .sequence = 77 },
           NULL,
-          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"position\":788400000.0}"
-          "\n" },
+          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"sequence\":77,"
+          "\"position\":788400000.0}\n" },
         { { .type = EVENT_SEEKED,
             .channel = 1,
             .play_id = "p",
             .position = INT64_C(36288000000000) + 5904 },
           NULL,
-          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"position\":756000000.123}"
-          "\n" },
+          "{\"type\":\"seeked\",\"channel_id\":\"1\",\"play_id\":\"p\",\"sequence\":0,"
+          "\"position\":756000000.123}\n" },
         { { .type = EVENT_VOLUME, .channel = 1, .play_id = "p", .level = 0.1 },
           NULL,
           "{\"type\":\"volume\",\"channel_id\":\"1\",\"play_id\":\"p\",\"level\":0.1}\n" },
@@ -98,6 +102,10 @@ static void exact_lines(void **state)
           "t",
           "{\"type\":\"error\",\"code\":\"invalid_command\",\"message\":\"a\\\"b\\\\c\","
           "\"tag\":\"t\"}\n" },
+        { { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED },
+          NULL,
+          "{\"type\":\"error\",\"code\":\"client_replaced\","
+          "\"message\":\"another process has become this client\"}\n" },
         { { .type = EVENT_ERROR, .channel = 7, .error = TUTTI_E_NO_SESSION },
           NULL,
           "{\"type\":\"error\",\"channel_id\":\"7\",\"code\":\"no_session\","
@@ -164,14 +172,20 @@ static void a_session_of_status(void **state)
     char *line = event_json_object_line(event_json_session(&info), NULL);
     assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
                               "\"url\":\"/a\",\"position\":1.5,\"duration\":null,\"volume\":1.0,"
-                              "\"passthrough\":true,\"buffered\":5.0,\"underruns\":3}\n");
+                              "\"passthrough\":true,\"seekable\":false,\"buffered\":5.0,"
+                              "\"underruns\":3}\n");
     free(line);
+    struct session_info next = { .play_id = "n", .url = "/b" };
+    info.next = info.pending = &next;
+    info.seekable = true;
     info.title = "T";
     info.duration = 96000;
     line = event_json_object_line(event_json_session(&info), "x");
     assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
                               "\"url\":\"/a\",\"title\":\"T\",\"position\":1.5,\"duration\":2.0,"
-                              "\"volume\":1.0,\"passthrough\":true,\"buffered\":5.0,"
+                              "\"volume\":1.0,\"passthrough\":true,\"seekable\":true,"
+                              "\"pending\":{\"play_id\":\"n\",\"url\":\"/b\"},"
+                              "\"next\":{\"play_id\":\"n\",\"url\":\"/b\"},\"buffered\":5.0,"
                               "\"underruns\":3,\"tag\":\"x\"}\n");
     free(line);
     assert_null(event_json_object_line(NULL, "x"));

@@ -188,6 +188,23 @@ static void end_markers_are_never_dropped(void **state)
     outqueue_free(q);
 }
 
+/* They are of channel 0, whatever channel they are about. */
+static void marks_are_never_dropped(void **state)
+{
+    struct outqueue *q = new_queue();
+    uint8_t bytes[100 * FRAME_BYTES];
+    struct seen seen[100];
+    unsigned marks = 0;
+    for (uint32_t i = 0; i < 60; i++)
+        (void)add(q, i % 2, i, 0, false, true);
+    size_t n = parse(bytes, drain(q, bytes, sizeof bytes, 1000), seen, 100);
+    for (size_t i = 0; i < n; i++)
+        marks += seen[i].channel == 0;
+    assert_int_equal(marks, 30);
+    assert_int_equal(n, 30 + LIMIT_WAITING_CHANNEL_FRAMES);
+    outqueue_free(q);
+}
+
 static void end_markers_are_counted(void **state)
 {
     struct outqueue *q = new_queue();
@@ -353,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_frame_that_has_begun_is_kept),
         cmocka_unit_test(a_frame_begun_later_is_kept),
         cmocka_unit_test(end_markers_are_never_dropped),
+        cmocka_unit_test(marks_are_never_dropped),
         cmocka_unit_test(end_markers_are_counted),
         cmocka_unit_test(without_leave_to_drop),
         cmocka_unit_test(a_channel_is_empty_again_after_sending),

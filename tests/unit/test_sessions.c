@@ -156,7 +156,7 @@ static void commands_without_a_session(void **state)
     struct origin o = from("t");
     sessions_pause(f.sessions, 1, &o);
     sessions_resume(f.sessions, 1, &o);
-    sessions_volume(f.sessions, 1, 1, &o);
+    sessions_volume(f.sessions, 1, 1, false, &o);
     sessions_seek(f.sessions, 1, 0, &o);
     sessions_stop(f.sessions, 1, NULL, &o); /* this one is answered like any other */
     EXPECT("error 1 - no_session t", "error 1 - no_session t", "error 1 - no_session t",
@@ -213,12 +213,58 @@ static void seats_run_out(void **state)
     assert_int_equal(count_sessions(0, 0), 0);
 }
 
+static void note_volume(const struct session_info *info, void *arg)
+{
+    *(double *)arg = info->volume;
+}
+
+static double volume_of(uint64_t channel)
+{
+    double volume = -1;
+    sessions_list(f.sessions, channel, 0, note_volume, &volume);
+    return volume;
+}
+
+static void play_at(const char *id, double volume)
+{
+    struct play_request request = { .play_id = id,
+                                    .url = tree_path(&f.tree, "music/song.mp3"),
+                                    .volume = volume,
+                                    .origin = from(id),
+                                    .client = { .number = 7, .outlet = &f.outlet } };
+    sessions_play(f.sessions, 1, &request);
+}
+
+static void a_kept_volume_is_the_channels(void **state)
+{
+    struct origin o = from("t");
+    o.client = 7;
+    sessions_volume(f.sessions, 1, 0.25, true, &o); /* nothing plays yet */
+    play_at("a", -1);
+    EXPECT("volume 1 -  t");
+    assert_true(volume_of(1) == 0.25);
+    play_at("b", 2); /* says its own */
+    assert_true(volume_of(1) == 2);
+    sessions_volume(f.sessions, 1, 0.5, false, &o); /* is of that play */
+    play_at("c", -1);
+    assert_true(volume_of(1) == 0.25);
+    sessions_volume(f.sessions, 1, 0.75, true, &o);
+    assert_true(volume_of(1) == 0.75);
+    f.n_said = 0;
+    sessions_client_gone(f.sessions, 7);
+    EXPECT("stopped 1 c client_gone c");
+    play_at("d", -1);
+    assert_true(volume_of(1) == 1);
+    sessions_stop(f.sessions, 1, NULL, &o);
+    f.n_said = 0;
+}
+
 static void commands_hold_for_a_play_that_is_not_ready(void **state)
 {
     struct origin o = from("t");
     play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
     sessions_pause(f.sessions, 1, &o);
-    sessions_volume(f.sessions, 1, 0.5, &o);
+    sessions_volume(f.sessions, 1, 0.5, false, &o);
     EXPECT("paused 1 a  t", "volume 1 a  t");
     sessions_seek(f.sessions, 1, 48000, &o); /* is answered when it is in force, or never */
     sessions_stop(f.sessions, 1, NULL, &o);
@@ -288,6 +334,7 @@ int main(void)
         TEST(plays_refused_by_the_roots),
         TEST(no_worker_can_be_made),
         TEST(seats_run_out),
+        TEST(a_kept_volume_is_the_channels),
         TEST(commands_hold_for_a_play_that_is_not_ready),
         TEST(the_next_one_has_one_place),
         TEST(one_play_is_stopped),

@@ -19,12 +19,26 @@ class Frame(NamedTuple):
     at: float
 
 
+class Mark(NamedTuple):
+    """What the daemon says in band of the frames that follow."""
+    channel: int
+    sequence: int
+    play_id: str
+    position: int  # samples
+
+    @classmethod
+    def read(cls, frame):
+        channel, position = struct.unpack_from(">QQ", frame.data)
+        return cls(channel, frame.sequence, frame.data[16:].decode(), position)
+
+
 class Run:
     """The frames of one play as they were delivered."""
 
     def __init__(self):
         self.frames = []
         self.end = None  # the end marker
+        self.marks = []
 
     @property
     def packets(self):
@@ -45,7 +59,7 @@ class Run:
 class Audio:
     """A reader thread takes what comes, except while hold() says to leave it."""
 
-    def __init__(self, daemon, client=None, flow=None):
+    def __init__(self, daemon, client=None, flow=None, **options):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(DEADLINE)
         self.sock.connect(daemon.audio if hasattr(daemon, "audio") else str(daemon))
@@ -59,7 +73,7 @@ class Audio:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         if client is not None:
-            self.attach(client, flow)
+            self.attach(client, flow, **options)
 
     def _read(self):
         self.sock.settimeout(None)
@@ -97,10 +111,13 @@ class Audio:
 
     def _take(self, frame):
         self.frames.append(frame)
-        runs = self.runs.setdefault(frame.channel, [])
+        mark = Mark.read(frame) if frame.channel == 0 and frame.data else None
+        runs = self.runs.setdefault(mark.channel if mark else frame.channel, [])
         if not runs or runs[-1].end is not None:
             runs.append(Run())
-        if frame.data:
+        if mark:
+            runs[-1].marks.append(mark)
+        elif frame.data:
             runs[-1].frames.append(frame)
         else:
             runs[-1].end = frame
@@ -110,9 +127,9 @@ class Audio:
     def send(self, **message):
         self.sock.sendall(json.dumps(message).encode() + b"\n")
 
-    def attach(self, client, flow):
+    def attach(self, client, flow, **options):
         """Attach and wait for the confirmation, which comes before any frame."""
-        self.send(type="attach", client=client, flow=flow)
+        self.send(type="attach", client=client, flow=flow, **options)
         self.wait_for(lambda: self.frames, "confirmation of the attachment")
         first = self.frames[0]
         assert (first.channel, first.sequence, first.data) == (0, 0, b""), first
@@ -169,7 +186,7 @@ class Audio:
         assert self.broken is None, self.broken
         with self._news:
             for frame in self.frames:
-                assert frame.channel != 0 or (frame.sequence, frame.data) == (0, b""), frame
+                assert frame.channel != 0 or frame.data or frame.sequence == 0, frame
             for channel, runs in self.runs.items():
                 assert channel == 0 or all(run.frames for run in runs), (
                     f"an end marker without a frame in {channel}")

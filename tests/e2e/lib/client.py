@@ -34,10 +34,10 @@ class Played:
 
 
 class Client:
-    def __init__(self, daemon, flow="credit"):
+    def __init__(self, daemon, flow="credit", **options):
         self.daemon = daemon
         self.control = Control(daemon)
-        self.audio = Audio(daemon, self.control.client, flow) if flow else None
+        self.audio = Audio(daemon, self.control.client, flow, **options) if flow else None
         self.flow = flow
 
     def start(self, url, channel=None, credit=0, **fields):
