@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "media/variants.h"
 #include "media/xml_list.h"
 
 #include <ctype.h>
@@ -11,10 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { VARIANTS_MAX = 64, LINE_MAX_BYTES = PLAYLIST_URL_MAX };
-
-/* Takes one line, without blanks around it. Returns false at the end of the text. */
-static bool take_line(const char **at, char line[LINE_MAX_BYTES])
+bool playlist_take_line(const char **at, char line[PLAYLIST_URL_MAX])
 {
     if (**at == '\0')
         return false;
@@ -27,7 +25,7 @@ static bool take_line(const char **at, char line[LINE_MAX_BYTES])
     }
     while (n > 0 && isspace((unsigned char)p[n - 1]))
         n--;
-    if (n >= LINE_MAX_BYTES)
+    if (n >= PLAYLIST_URL_MAX)
         n = 0; /* no URL of ours is that long */
     memcpy(line, p, n);
     line[n] = '\0';
@@ -107,8 +105,8 @@ static void add(const char *base, const char *name, char *urls[], size_t *n, siz
 
 static void read_m3u(const char *text, const char *base, char *urls[], size_t *n, size_t max)
 {
-    char line[LINE_MAX_BYTES];
-    while (take_line(&text, line)) {
+    char line[PLAYLIST_URL_MAX];
+    while (playlist_take_line(&text, line)) {
         if (!strchr("#;", line[0])) /* or empty */
             add(base, line, urls, n, max);
     }
@@ -116,8 +114,8 @@ static void read_m3u(const char *text, const char *base, char *urls[], size_t *n
 
 static void read_pls(const char *text, const char *base, char *urls[], size_t *n, size_t max)
 {
-    char line[LINE_MAX_BYTES];
-    while (take_line(&text, line)) {
+    char line[PLAYLIST_URL_MAX];
+    while (playlist_take_line(&text, line)) {
         char *value = strchr(line, '=');
         if ((begins(line, "file") || begins(line, "ref")) && value)
             add(base, value + 1 + strspn(value + 1, " \t"), urls, n, max);
@@ -143,111 +141,13 @@ static void read_xml(const char *text, const char *base, char *urls[], size_t *n
     xml_list_read(text, strlen(text), take_entry, &e);
 }
 
-struct variant {
-    long bandwidth;
-    bool sound_only;
-    char *url;
-};
-
-static bool attribute(const char *line, const char *name, char *value, size_t size)
-{
-    size_t len = strlen(name);
-    for (const char *p = strstr(line, name); p; p = strstr(p + 1, name)) {
-        if ((p[-1] != ',' && p[-1] != ':') || p[len] != '=')
-            continue;
-        const char *from = p + len + 1;
-        size_t n = *from == '"' ? strcspn(from + 1, "\"") : strcspn(from, ",");
-        from += *from == '"';
-        (void)snprintf(value, size, "%.*s", (int)n, from);
-        return true;
-    }
-    return false;
-}
-
-/* An audio rendition is named beside the variants; one without a URL lies inside them. */
-static void take_rendition(const char *line, const char *base, struct variant *v, size_t *n)
-{
-    char value[LINE_MAX_BYTES];
-    if (!attribute(line, "TYPE", value, sizeof value) || strcmp(value, "AUDIO") != 0)
-        return;
-    bool preferred = attribute(line, "DEFAULT", value, sizeof value) && begins(value, "YES");
-    if (!attribute(line, "URI", value, sizeof value))
-        return;
-    char *url = playlist_resolve(base, value);
-    if (url)
-        v[(*n)++] = (struct variant){ .bandwidth = preferred, .sound_only = true, .url = url };
-}
-
-static bool has_picture(const char *line)
-{
-    char value[512];
-    if (attribute(line, "RESOLUTION", value, sizeof value))
-        return true;
-    if (!attribute(line, "CODECS", value, sizeof value))
-        return false;
-    static const char *const pictures[] = { "avc", "hvc", "hev", "vp0", "vp8", "vp9", "av01" };
-    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {
-        if (strstr(value, pictures[i]))
-            return true;
-    }
-    return false;
-}
-
-static int by_preference(const void *a, const void *b)
-{
-    const struct variant *x = a;
-    const struct variant *y = b;
-    if (x->sound_only != y->sound_only)
-        return x->sound_only ? -1 : 1;
-    long d = x->sound_only ? y->bandwidth - x->bandwidth : x->bandwidth - y->bandwidth;
-    return d > 0 ? 1 : d < 0 ? -1 : 0;
-}
-
-static size_t read_variants(const char *text, const char *base, struct variant *v)
-{
-    char line[LINE_MAX_BYTES];
-    char value[32];
-    struct variant next = { 0 };
-    bool named = false;
-    size_t n = 0;
-    while (n < VARIANTS_MAX && take_line(&text, line)) {
-        if (begins(line, "#EXT-X-MEDIA:")) {
-            take_rendition(line, base, v, &n);
-        } else if (begins(line, "#EXT-X-STREAM-INF:")) {
-            named = true;
-            next.sound_only = !has_picture(line);
-            next.bandwidth =
-                attribute(line, "BANDWIDTH", value, sizeof value) ? strtol(value, NULL, 10) : 0;
-        } else if (named && line[0] != '\0' && line[0] != '#') {
-            named = false;
-            next.url = playlist_resolve(base, line);
-            if (next.url)
-                v[n++] = next;
-        }
-    }
-    return n;
-}
-
-static void take_variants(const char *text, const char *base, char *urls[], size_t *n, size_t max)
-{
-    struct variant v[VARIANTS_MAX];
-    size_t n_variants = read_variants(text, base, v);
-    qsort(v, n_variants, sizeof v[0], by_preference);
-    for (size_t i = 0; i < n_variants; i++) {
-        if (*n < max)
-            urls[(*n)++] = v[i].url;
-        else
-            free(v[i].url);
-    }
-}
-
 size_t playlist_urls(const char *text, enum listing kind, const char *base, char *urls[],
                      size_t max)
 {
     size_t n = 0;
     text = behind_mark(text);
     if (kind == LISTING_VARIANTS)
-        take_variants(text, base, urls, &n, max);
+        n = variants_urls(text, base, urls, max);
     else if (kind == LISTING_M3U)
         read_m3u(text, base, urls, &n, max);
     else if (kind == LISTING_PLS)

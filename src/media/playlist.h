@@ -7,6 +7,7 @@
 
 #include "base/listing.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -20,6 +21,10 @@ enum {
  * before the rest; then the smallest, since their pictures are thrown away. Returns how many. */
 size_t playlist_urls(const char *text, enum listing kind, const char *base, char *urls[],
                      size_t max);
+
+/* Takes the next line of a text, without blanks around it; one that is too long is empty. Returns
+ * false at its end. */
+bool playlist_take_line(const char **at, char line[PLAYLIST_URL_MAX]);
 
 /* Resolves `name` as found in a document at `base`. Returns it, allocated; NULL if it is not http
  * or https, too long, or memory is out. */

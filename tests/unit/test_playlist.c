@@ -152,33 +152,12 @@ static void test_xml_is_bounded(void **state)
     free(text);
 }
 
-static void test_variants_by_sound(void **state)
-{
-    check_urls(
-        "#EXTM3U\n"
-        "#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=1x1,CODECS=\"avc1.1,mp4a.40.2\"\nbig\n"
-        "#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS=\"mp4a.40.2\"\nlow\n"
-        "#EXT-X-STREAM-INF:CODECS=\"mp4a.40.2\",BANDWIDTH=128000\nhigh\n"
-        "#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=1x1\nsmall\n",
-        (const char *const[]){ "http://h/d/high", "http://h/d/low", "http://h/d/small",
-                               "http://h/d/big" },
-        4);
-    check_urls("#EXTM3U\n"
-               "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x,y\",URI=\"other\"\n"
-               "#EXT-X-MEDIA:TYPE=AUDIO,DEFAULT=YES,URI=\"sound\"\n"
-               "#EXT-X-MEDIA:TYPE=SUBTITLES,URI=\"text\"\n"
-               "#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.1\",AUDIO=\"a\"\nseen\n",
-               (const char *const[]){ "http://h/d/sound", "http://h/d/other", "http://h/d/seen" },
-               3);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_resolved),    cmocka_unit_test(test_lists),
         cmocka_unit_test(test_lists_as_they_are),     cmocka_unit_test(test_xml),
         cmocka_unit_test(test_no_entity_is_expanded), cmocka_unit_test(test_xml_is_bounded),
-        cmocka_unit_test(test_variants_by_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
