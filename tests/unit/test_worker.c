@@ -460,7 +460,12 @@ static void what_is_expected_of_it(void **state)
     assert_int_equal(worker_render(f.worker, &render), 0);
     assert_false(worker_pulse(f.worker).may_rest || worker_pulse(f.worker).has_begun);
     worker_close(f.worker);
-    assert_true(worker_pulse(f.worker).may_rest); /* the pool has patience of its own */
+    struct watch_pulse closing = worker_pulse(f.worker);
+    assert_true(!closing.may_rest && closing.task == WATCH_ANSWER);
+    say(WMSG_TITLE, PLAY); /* it does all but what it was told */
+    assert_int_equal(worker_pulse(f.worker).progress, closing.progress);
+    say(WMSG_IDLE, 0);
+    assert_true(worker_pulse(f.worker).may_rest);
     ring_producer_done(&producer);
 }
 
