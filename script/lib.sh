@@ -67,7 +67,26 @@ build_in() {
     if [ ${#new[@]} -gt 0 ]; then printf '%s\n' "${new[@]}" >>"$known"; fi
     # Configuring anew, where files of meson's have changed, is talkative.
     quietly ninja -C "$dir" build.ninja
-    ninja -C "$dir" -j "$(jobs_wanted)" --quiet
+    # On a terminal ninja shows by itself how far it is.
+    if [ -t 1 ]; then
+        ninja -C "$dir" -j "$(jobs_wanted)"
+    else
+        ninja -C "$dir" -j "$(jobs_wanted)" | tenths
+    fi
+}
+
+# Passes on what ninja has to say, and of its steps a line every tenth of the way.
+tenths() {
+    awk '
+        /^\[[0-9]+\/[0-9]+\]/ {
+            split(substr($1, 2), n, /[\/\]]/)
+            tenth = int(10 * n[1] / n[2])
+            if (tenth > told) { printf "== built %d of %d\n", n[1], n[2]; fflush() }
+            told = tenth > told ? tenth : told
+            next
+        }
+        /^ninja: (Entering directory|no work to do)/ { next }
+        { print; fflush() }'
 }
 
 # Runs a command whose output matters only when it fails.

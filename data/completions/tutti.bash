@@ -4,7 +4,7 @@ _tutti() {
     local cur prev words cword
     _init_completion -s || return
 
-    local commands='play pause resume stop volume seek status stats top watch'
+    local commands='play pause resume stop next volume seek status stats top watch'
     local common='--runtime-dir --control --audio --help'
     case $prev in
     --runtime-dir)
@@ -38,8 +38,8 @@ _tutti() {
         mapfile -t COMPREPLY < <(compgen -W "$commands $common --version" -- "$cur")
         return
         ;;
-    play) own='--channel --volume --position --out --realtime --wait --private' ;;
-    pause | resume | stop | volume | seek | watch) own='--channel' ;;
+    play) own='--channel --volume --position --out --next --realtime --wait --private' ;;
+    pause | resume | stop | next | volume | seek | watch) own='--channel' ;;
     status) own='--channel --json' ;;
     stats) own='--json' ;;
     top) own='--delay' ;;

@@ -16,6 +16,10 @@ enum {
     PATHS_ERROR_BYTES = 256,
 };
 
+/* Where the daemon is that an installed systemd unit starts: a client for whom nothing was said
+ * looks there when there is none at paths_resolve's. */
+#define PATHS_SYSTEM_DIR "/run/tutti"
+
 /* What the user asked for: command line, TUTTI_… environment and configuration file, already merged
  * by the caller. NULL where nothing was said. */
 struct paths_given {

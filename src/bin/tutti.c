@@ -15,6 +15,7 @@ static const struct {
     { "pause", pause_main, "silence a channel, and keep its place" },
     { "resume", resume_main, "let a paused channel go on" },
     { "stop", stop_main, "end what a channel plays" },
+    { "next", next_main, "end the track, and go on with the next one" },
     { "volume", volume_main, "set how loud a channel is" },
     { "seek", seek_main, "go to another place in the track" },
     { "status", status_main, "show what plays" },
@@ -42,6 +43,7 @@ static void print_help(FILE *out)
                 "The daemon's sockets are looked for in --runtime-dir, $TUTTI_RUNTIME_DIR,\n"
                 "$RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/tutti or /tmp/tutti-UID, the first that is\n"
                 "set; --control, $TUTTI_CONTROL, --audio and $TUTTI_AUDIO name them one by one.\n"
+                "Where none was named and none runs, the system's daemon in /run/tutti is taken.\n"
                 "\n"
                 "Exit status: 0 done, 1 the daemon answered with an error, 100 bad usage, 111 the\n"
                 "system refused something or no daemon is running.\n"

@@ -7,6 +7,7 @@ int play_main(int argc, char **argv);
 int pause_main(int argc, char **argv);
 int resume_main(int argc, char **argv);
 int stop_main(int argc, char **argv);
+int next_main(int argc, char **argv);
 int volume_main(int argc, char **argv);
 int seek_main(int argc, char **argv);
 int status_main(int argc, char **argv);

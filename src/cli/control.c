@@ -1,4 +1,4 @@
-/* The subcommands that say one thing to the daemon, and `watch`, which only listens. */
+/* The subcommands that say something to the daemon, and `watch`, which only listens. */
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,17 @@
 
 #define OPTIONS_HELP "\nOptions:\n" CHANNEL_HELP OPTIONS_COMMON_HELP
 
+enum { TITLE_COLUMNS = 200 };
+
 /* One of these subcommands. */
 struct control {
     const char *type;   /* of the command on the wire */
     const char *name;   /* for messages */
     const char *field;  /* that takes the argument, or NULL */
+    const char *now;    /* the field of `status` that a change starts from */
+    double most;        /* that the field can be */
     const char *wanted; /* what the argument is */
-    int (*parse)(const char *text, double *ret);
+    int (*parse)(const char *text, struct amount *ret);
     const char *help;
 };
 
@@ -31,9 +36,10 @@ static const struct option control_options[] = {
 };
 
 /* Returns -1 to go on, or an exit code. */
-static int parse(const struct control *c, struct options *o, double *ret_value, int argc,
+static int parse(const struct control *c, struct options *o, struct amount *ret_amount, int argc,
                  char **argv)
 {
+    const char *word = c->parse ? options_take_negative(&argc, argv) : NULL;
     int opt;
     while ((opt = getopt_long(argc, argv, "c:h", control_options, NULL)) != -1) {
         int code = options_take(o, opt, c->help);
@@ -41,24 +47,27 @@ static int parse(const struct control *c, struct options *o, double *ret_value, 
             return code;
     }
     if (c->parse) {
-        if (optind >= argc)
+        if (!word && optind < argc)
+            word = argv[optind++];
+        if (!word)
             return options_usage(o, "%s is missing", c->wanted);
-        if (c->parse(argv[optind], ret_value) < 0)
-            return options_usage(o, "this is not %s: %s", c->wanted, argv[optind]);
-        optind++;
+        if (c->parse(word, ret_amount) < 0)
+            return options_usage(o, "this is not %s: %s", c->wanted, word);
     }
     return options_no_more(o, argc, argv);
 }
 
-/* Without --channel it is the only one that plays. Returns -1 and its id, or an exit code. */
-static int find_channel(const struct options *o, struct client *client, char ret[24])
+/* Finds the session that is meant: without --channel the only one there is. Returns -1, or an exit
+ * code. */
+static int find_session(const struct options *o, struct client *client, json_t **ret_session)
 {
-    if (o->channel != 0) {
-        (void)snprintf(ret, 24, "%" PRIu64, o->channel);
-        return -1;
-    }
+    char channel[24];
     json_auto_t *status = NULL;
-    int err = client_ask(client, json_pack("{s:s}", "type", "status"), &status);
+    json_t *question = json_pack("{s:s}", "type", "status");
+    (void)snprintf(channel, sizeof channel, "%" PRIu64, o->channel);
+    if (question && o->channel != 0)
+        (void)json_object_set_new(question, "channel_id", json_string(channel));
+    int err = client_ask(client, question, &status);
     if (err < 0)
         return options_lost(err);
     const json_t *sessions = json_object_get(status, "sessions");
@@ -69,7 +78,7 @@ static int find_channel(const struct options *o, struct client *client, char ret
     if (json_array_size(sessions) > 1)
         return options_usage(o, "several channels play: name one with --channel "
                                 "('tutti status' lists them)");
-    (void)snprintf(ret, 24, "%s", event_text(json_array_get(sessions, 0), "channel_id", "0"));
+    *ret_session = json_incref(json_array_get(sessions, 0));
     return -1;
 }
 
@@ -89,11 +98,40 @@ static int report(const char *channel, const json_t *answer)
     return CLI_OK;
 }
 
+/* What the amount comes to in this session. Returns -1, or an exit code. */
+static int resolve(const struct control *c, const struct amount *amount, const json_t *session,
+                   double *ret_value)
+{
+    double value = amount->value;
+    if (amount->kind == AMOUNT_CHANGE) {
+        value += event_number(session, c->now, 0);
+        value = value < 0 ? 0 : value > c->most ? c->most : value;
+    } else if (amount->kind == AMOUNT_SHARE) {
+        double whole = event_number(session, "duration", -1);
+        if (whole < 0) {
+            (void)fputs("tutti: nobody knows how long this is: name a time\n", stderr);
+            return CLI_FAILED;
+        }
+        value *= whole;
+    }
+    *ret_value = value;
+    return -1;
+}
+
 static int tell(const struct control *c, const struct options *o, struct client *client,
-                double value)
+                const struct amount *amount)
 {
     char channel[24];
-    int code = find_channel(o, client, channel);
+    json_auto_t *session = NULL;
+    double value = amount->value;
+    int code = -1;
+    (void)snprintf(channel, sizeof channel, "%" PRIu64, o->channel);
+    if (o->channel == 0 || amount->kind != AMOUNT_PLAIN) {
+        code = find_session(o, client, &session);
+        if (code < 0)
+            code = resolve(c, amount, session, &value);
+        (void)snprintf(channel, sizeof channel, "%s", event_text(session, "channel_id", "0"));
+    }
     if (code >= 0)
         return code;
     json_t *command = json_pack("{s:s, s:s}", "type", c->type, "channel_id", channel);
@@ -108,14 +146,14 @@ static int control_main(const struct control *c, int argc, char **argv)
 {
     struct options o;
     struct client *client;
-    double value = 0;
+    struct amount amount = { .kind = AMOUNT_PLAIN };
     options_init(&o, c->name);
-    int code = parse(c, &o, &value, argc, argv);
+    int code = parse(c, &o, &amount, argc, argv);
     if (code < 0)
         code = options_open(&o, &client);
     if (code >= 0)
         return code;
-    code = tell(c, &o, client, value);
+    code = tell(c, &o, client, &amount);
     client_free(client);
     return options_flush(code);
 }
@@ -159,10 +197,13 @@ int volume_main(int argc, char **argv)
         .type = "volume",
         .name = "tutti volume",
         .field = "level",
+        .now = "volume",
+        .most = 2,
         .wanted = "a volume from 0 to 2, or 0% to 200%",
-        .parse = options_parse_volume,
+        .parse = options_parse_level,
         .help = "Usage: tutti volume [OPTION]... LEVEL\n\nSets how loud a channel is. LEVEL is 0 "
-                "to 2, or 0% to 200%.\n" OPTIONS_HELP,
+                "to 2, or 0% to 200%; with + or -\nbefore it, so much louder or softer than "
+                "now.\n" OPTIONS_HELP,
     };
     return control_main(&c, argc, argv);
 }
@@ -173,12 +214,73 @@ int seek_main(int argc, char **argv)
         .type = "seek",
         .name = "tutti seek",
         .field = "position",
-        .wanted = "a position (seconds or [H:]MM:SS)",
-        .parse = options_parse_time,
-        .help = "Usage: tutti seek [OPTION]... TIME\n\nGoes to another place in what a channel "
-                "plays. TIME is seconds or [H:]MM:SS.\n" OPTIONS_HELP,
+        .now = "position",
+        .most = HUGE_VAL,
+        .wanted = "a place (seconds, [H:]MM:SS, +SECONDS, -SECONDS or PERCENT%)",
+        .parse = options_parse_place,
+        .help = "Usage: tutti seek [OPTION]... PLACE\n\nGoes to another place in what a channel "
+                "plays: a time in seconds or [H:]MM:SS,\nsuch a time from where it is (+5, -1:30), "
+                "or a part of the whole (50%).\n" OPTIONS_HELP,
     };
     return control_main(&c, argc, argv);
+}
+
+/* A title may come from the network: no cursor is moved by it. */
+static void report_track(const char *channel, const char *what, const json_t *session)
+{
+    (void)printf("channel %s: %s ", channel, what);
+    format_fit(stdout, event_text(session, "title", event_text(session, "url", "?")), TITLE_COLUMNS,
+               false);
+    (void)putchar('\n');
+}
+
+static int skip(const struct options *o, struct client *client)
+{
+    json_auto_t *before = NULL;
+    int code = find_session(o, client, &before);
+    if (code >= 0)
+        return code;
+    const char *channel = event_text(before, "channel_id", "0");
+    json_auto_t *answer = NULL;
+    json_auto_t *status = NULL;
+    int err = client_ask(client,
+                         json_pack("{s:s, s:s, s:s}", "type", "stop", "channel_id", channel,
+                                   "play_id", event_text(before, "play_id", "")),
+                         &answer);
+    if (err == 0)
+        err = client_ask(client, json_pack("{s:s, s:s}", "type", "status", "channel_id", channel),
+                         &status);
+    if (err < 0)
+        return options_lost(err);
+    if (event_is(answer, "error"))
+        return options_refused(answer);
+    report_track(channel, "skipped", before);
+    const json_t *now = json_array_get(json_object_get(status, "sessions"), 0);
+    if (now)
+        report_track(channel, "next is", now);
+    else
+        (void)printf("channel %s: nothing was placed behind it\n", channel);
+    return CLI_OK;
+}
+
+int next_main(int argc, char **argv)
+{
+    static const struct control c = {
+        .help = "Usage: tutti next [OPTION]...\n\nEnds what a channel plays, and goes on with what "
+                "is placed behind it\n(see 'tutti play --next').\n" OPTIONS_HELP,
+    };
+    struct options o;
+    struct client *client;
+    struct amount unused;
+    options_init(&o, "tutti next");
+    int code = parse(&c, &o, &unused, argc, argv);
+    if (code < 0)
+        code = options_open(&o, &client);
+    if (code >= 0)
+        return code;
+    code = skip(&o, client);
+    client_free(client);
+    return options_flush(code);
 }
 
 static const char watch_help[] =
@@ -216,7 +318,7 @@ int watch_main(int argc, char **argv)
     static const struct control c = { .help = watch_help };
     struct options o;
     struct client *client;
-    double unused;
+    struct amount unused;
     char channel[24];
     options_init(&o, "tutti watch");
     int code = parse(&c, &o, &unused, argc, argv);

@@ -79,13 +79,15 @@ static void run_child(char **argv, int ready_fd, pid_t parent)
     _exit(127);
 }
 
-static int spawn(struct daemon *d, char *const *roots, size_t n_roots, int ready_fd)
+static int spawn(struct daemon *d, const struct daemon_rights *rights, int ready_fd)
 {
     static char runtime_dir[] = "--runtime-dir", log_level[] = "--log-level", error[] = "error",
-                media_root[] = "--media-root"; /* execvp's vector is of char *, not const */
+                media_root[] = "--media-root",
+                allow_host[] = "--allow-host"; /* execvp's vector is of char *, not const */
     char program[PATH_MAX];
     find_program(program);
-    AUTO_FREE char **argv = calloc(FIXED_ARGS + 2 * n_roots, sizeof *argv);
+    AUTO_FREE char **argv =
+        calloc(FIXED_ARGS + 2 * (rights->n_roots + rights->n_hosts), sizeof *argv);
     if (!argv)
         return -ENOMEM;
     size_t n = 0;
@@ -94,9 +96,13 @@ static int spawn(struct daemon *d, char *const *roots, size_t n_roots, int ready
     argv[n++] = d->dir;
     argv[n++] = log_level;
     argv[n++] = error;
-    for (size_t i = 0; i < n_roots; i++) {
+    for (size_t i = 0; i < rights->n_roots; i++) {
         argv[n++] = media_root;
-        argv[n++] = roots[i];
+        argv[n++] = rights->roots[i];
+    }
+    for (size_t i = 0; i < rights->n_hosts; i++) {
+        argv[n++] = allow_host;
+        argv[n++] = rights->hosts[i];
     }
     pid_t parent = getpid();
     d->pid = fork();
@@ -156,7 +162,7 @@ static int wait_ready(struct daemon *d, int fd, int signal_fd)
     return err;
 }
 
-int daemon_start(char *const *media_roots, size_t n_roots, int signal_fd, struct daemon **ret)
+int daemon_start(const struct daemon_rights *rights, int signal_fd, struct daemon **ret)
 {
     struct daemon *d = calloc(1, sizeof *d);
     int pipe_fds[2] = { -1, -1 };
@@ -172,7 +178,7 @@ int daemon_start(char *const *media_roots, size_t n_roots, int signal_fd, struct
     }
     (void)snprintf(d->control, sizeof d->control, "%s/control.sock", d->dir);
     (void)snprintf(d->audio, sizeof d->audio, "%s/audio.sock", d->dir);
-    int err = spawn(d, media_roots, n_roots, pipe_fds[1]);
+    int err = spawn(d, rights, pipe_fds[1]);
     (void)close(pipe_fds[1]);
     if (err < 0)
         (void)fprintf(stderr, "tutti: cannot start a private daemon: %s\n", strerror(-err));

@@ -2,15 +2,15 @@
 #ifndef TUTTI_CLI_DAEMON_H
 #define TUTTI_CLI_DAEMON_H
 
-#include <stddef.h>
+#include "cli/rights.h"
 
 struct daemon;
 
 /* Finds `tuttid` beside this program, else in PATH; starts it in a new temporary runtime directory,
- * with the media roots given, and waits until it is ready. `signal_fd` (see signals.h) cuts the
+ * with the rights given, and waits until it is ready. `signal_fd` (see signals.h) cuts the
  * wait short. Returns 0 and a daemon for daemon_stop, or negative errno after printing why to
  * standard error (-EINTR: a signal came, nothing is printed); then nothing is left behind. */
-int daemon_start(char *const *media_roots, size_t n_roots, int signal_fd, struct daemon **ret);
+int daemon_start(const struct daemon_rights *rights, int signal_fd, struct daemon **ret);
 
 /* The sockets that it announced. */
 const char *daemon_control(const struct daemon *d);

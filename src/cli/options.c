@@ -129,6 +129,61 @@ int options_parse_time(const char *text, double *ret_seconds)
     return -EINVAL;
 }
 
+int options_parse_place(const char *text, struct amount *ret)
+{
+    const char *end;
+    struct amount a = { .kind = AMOUNT_PLAIN };
+    bool back = text[0] == '-';
+    if (back || text[0] == '+') {
+        a.kind = AMOUNT_CHANGE;
+        text++;
+    } else if (parse_decimal(text, &end, &a.value) == 0 && strcmp(end, "%") == 0) {
+        a.kind = AMOUNT_SHARE;
+        a.value /= 100;
+        if (a.value > 1)
+            return -EINVAL;
+        *ret = a;
+        return 0;
+    }
+    if (options_parse_time(text, &a.value) < 0)
+        return -EINVAL;
+    if (back)
+        a.value = -a.value;
+    *ret = a;
+    return 0;
+}
+
+int options_parse_level(const char *text, struct amount *ret)
+{
+    bool down = text[0] == '-';
+    bool change = down || text[0] == '+';
+    struct amount a = { .kind = change ? AMOUNT_CHANGE : AMOUNT_PLAIN };
+    if (options_parse_volume(text + change, &a.value) < 0)
+        return -EINVAL;
+    if (down)
+        a.value = -a.value;
+    *ret = a;
+    return 0;
+}
+
+const char *options_take_negative(int *argc, char **argv)
+{
+    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *word = argv[i];
+        if (word[0] != '-' || !(isdigit((unsigned char)word[1]) || word[1] == '.'))
+            continue;
+        memmove(argv + i, argv + i + 1, (size_t)(*argc - i) * sizeof *argv);
+        --*argc;
+        return word;
+    }
+    return NULL;
+}
+
+bool options_names_daemon(const struct options *o)
+{
+    return o->given.runtime_dir || o->given.control || o->given.audio;
+}
+
 int options_paths(const struct options *o, struct paths *ret)
 {
     char error[PATHS_ERROR_BYTES];
@@ -143,24 +198,36 @@ int options_paths(const struct options *o, struct paths *ret)
     return -1;
 }
 
+static bool is_absent(int err)
+{
+    return err == -ENOENT || err == -ECONNREFUSED;
+}
+
+int options_reach(const struct options *o, struct paths *paths, struct client **ret)
+{
+    static const struct paths_given at_system = { .runtime_dir = PATHS_SYSTEM_DIR };
+    static const struct paths_env no_env = { 0 };
+    char error[PATHS_ERROR_BYTES];
+    struct paths system_paths;
+    int err = client_open(paths->control, ret);
+    if (!is_absent(err) || options_names_daemon(o) ||
+        paths_resolve(&at_system, &no_env, &system_paths, error) < 0)
+        return err;
+    int system_err = client_open(system_paths.control, ret);
+    if (is_absent(system_err))
+        return err;
+    *paths = system_paths;
+    return system_err;
+}
+
 int options_open(const struct options *o, struct client **ret)
 {
     struct paths paths;
     int code = options_paths(o, &paths);
     if (code >= 0)
         return code;
-    int err = client_open(paths.control, ret);
+    int err = options_reach(o, &paths, ret);
     return err < 0 ? options_explain(&paths, err) : -1;
-}
-
-static void suggest_system_daemon(const struct paths *paths)
-{
-    static const char system_control[] = "/run/tutti/control.sock";
-    if (strcmp(paths->control, system_control) != 0 && access(system_control, F_OK) == 0)
-        (void)fputs("The system's daemon seems to run: try --runtime-dir /run/tutti.\n", stderr);
-    else
-        (void)fputs("Start one with 'tuttid', or say where it is with --runtime-dir DIR.\n",
-                    stderr);
 }
 
 int options_explain(const struct paths *paths, int err)
@@ -168,8 +235,10 @@ int options_explain(const struct paths *paths, int err)
     switch (err) {
     case -ENOENT:
     case -ECONNREFUSED:
-        (void)fprintf(stderr, "tutti: no daemon is running at %s\n", paths->control);
-        suggest_system_daemon(paths);
+        (void)fprintf(stderr,
+                      "tutti: no daemon is running at %s\n"
+                      "Start one with 'tuttid', or say where it is with --runtime-dir DIR.\n",
+                      paths->control);
         break;
     case -EACCES:
     case -EPERM:

@@ -62,8 +62,30 @@ int options_no_more(const struct options *o, int argc, char **argv);
 int options_parse_volume(const char *text, double *ret_level);
 int options_parse_time(const char *text, double *ret_seconds);
 
+/* A value that may hang on what is so now. */
+struct amount {
+    enum { AMOUNT_PLAIN, AMOUNT_CHANGE, AMOUNT_SHARE } kind;
+    double value; /* a share: 0…1 of the whole */
+};
+
+/* A place: as a time, "+5" and "-1:30" from where it is, or "50%" of the length. A level: as a
+ * volume, or "+10%" and "-0.1" from what it is. Both return 0 or -EINVAL. */
+int options_parse_place(const char *text, struct amount *ret);
+int options_parse_level(const char *text, struct amount *ret);
+
+/* "-5" is an argument, not options: takes the first one of its kind out of argv, which getopt_long
+ * has not seen yet. Returns it, or NULL. What stands behind "--" stays. */
+const char *options_take_negative(int *argc, char **argv);
+
 /* Decides where the daemon should be. Returns -1 to go on, or an exit code. */
 int options_paths(const struct options *o, struct paths *ret);
+
+/* Whether somebody said which daemon it should be: no other will do. */
+bool options_names_daemon(const struct options *o);
+
+/* Connects to the daemon at *paths, which options_paths made; where there is none and none was
+ * named, to the system's, whose paths are then put there. Returns as client_open. */
+int options_reach(const struct options *o, struct paths *paths, struct client **ret);
 
 /* Connects to the running daemon, or explains why that failed. Returns -1 and a client to be freed
  * with client_free, or an exit code. */

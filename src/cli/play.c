@@ -4,12 +4,14 @@
 #include "cli/format.h"
 #include "cli/options.h"
 #include "cli/player.h"
+#include "cli/rights.h"
 #include "cli/signals.h"
 #include "cli/source.h"
 
-#include <libgen.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 static const char help[] =
@@ -19,8 +21,10 @@ static const char help[] =
     "http(s) URL, or a search term for yt-dlp such as ytsearch:'some song'.\n"
     "\n"
     "Where it is heard:\n"
-    "  With a daemon running, the frames go to the bot that listens on its audio socket.\n"
-    "  If none has come after five seconds, they go unheard (see --wait).\n"
+    "  With a daemon running, it plays in the channel of the bot that plays there, which\n"
+    "  keeps the channel and goes on hearing it. Where no bot plays, the frames go to those\n"
+    "  that listen on the audio socket; if none has come after five seconds, they go\n"
+    "  unheard (see --wait).\n"
     "  With --out they go to a file or a pipe instead, and no bot hears them.\n"
     "  Without a daemon, a private one is started for as long as it takes. Nobody listens\n"
     "  to it: use --out, for example to hear the file on this machine:\n"
@@ -30,35 +34,38 @@ static const char help[] =
     "      tutti play --out FILE.ogg FILE\n"
     "\n"
     "Options:\n"
-    "  -c, --channel ID    the channel to play in (default: 1)\n"
-    "  -v, --volume LEVEL  0 to 2, or 0% to 200% (default: 1)\n"
+    "  -c, --channel ID    the channel to play in (default: 1; with --out, one of its own)\n"
+    "      --next          behind what the channel plays, instead of at once\n"
+    "  -v, --volume LEVEL  0 to 2, or 0% to 200%\n"
     "  -p, --position TIME start of the first FILE: seconds or [H:]MM:SS\n"
     "  -o, --out FILE.ogg  write Ogg Opus to a file; - is standard output\n"
     "      --realtime      with --out: at the speed of playing, as a bot would hear it\n"
     "      --wait          wait for a bot to listen, however long it takes\n"
     "      --private       start a private daemon although one is running; it may read\n"
-    "                      the directories of the FILEs named\n" OPTIONS_COMMON_HELP "\n"
+    "                      the directories of the FILEs named, and reach their "
+    "hosts\n" OPTIONS_COMMON_HELP "\n"
     "Exit status: 0 played or stopped, 1 a FILE could not be played, 100 bad usage,\n"
-    "111 the system refused something. Ctrl-C stops the play; a file that was being\n"
-    "written is complete up to there.\n";
+    "111 the system refused something. Ctrl-C stops what this command plays, and nothing\n"
+    "else; a file that was being written is complete up to there.\n";
 
 enum {
     OPT_REALTIME = OPT_OWN,
     OPT_WAIT,
     OPT_PRIVATE,
+    OPT_NEXT,
     FILE_WINDOW = 500, /* [frames] of credit: 10 s, twice the daemon's own buffer */
     PIPE_WINDOW = 50,  /* 1 s: what is heard follows a command soon */
 };
 
 struct play_options {
     struct options common;
-    double volume;
+    double volume; /* negative: none was given */
     double position;
     const char *out; /* or NULL */
     bool realtime;
     bool wait;
     bool private;
-    bool named; /* the user said which daemon: no other will do */
+    bool next;
     char **files;
     size_t n_files;
 };
@@ -100,6 +107,9 @@ static int take_own(struct play_options *o, int opt)
     case OPT_PRIVATE:
         o->private = true;
         return -1;
+    case OPT_NEXT:
+        o->next = true;
+        return -1;
     default:
         return options_take(&o->common, opt, help);
     }
@@ -122,7 +132,10 @@ static int check(struct play_options *o)
     if (o->wait && (o->out || o->private))
         return options_usage(&o->common, "--wait is for a bot that listens: it goes neither with "
                                          "--out nor with --private");
-    if (o->private && o->named)
+    if (o->next && (o->out || o->private))
+        return options_usage(&o->common, "--next is for what a channel plays: it goes neither "
+                                         "with --out nor with --private");
+    if (o->private && options_names_daemon(&o->common))
         return options_usage(&o->common, "--private goes with no other daemon's path");
     if (o->out && o->out[0] == '\0')
         return options_usage(&o->common, "the name of the output is empty");
@@ -141,22 +154,24 @@ static int check(struct play_options *o)
 static int parse(struct play_options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "channel", required_argument, NULL, 'c' },     { "volume", required_argument, NULL, 'v' },
-        { "position", required_argument, NULL, 'p' },    { "out", required_argument, NULL, 'o' },
-        { "realtime", no_argument, NULL, OPT_REALTIME }, { "wait", no_argument, NULL, OPT_WAIT },
-        { "private", no_argument, NULL, OPT_PRIVATE },   OPTIONS_COMMON,
+        { "channel", required_argument, NULL, 'c' },
+        { "volume", required_argument, NULL, 'v' },
+        { "position", required_argument, NULL, 'p' },
+        { "out", required_argument, NULL, 'o' },
+        { "realtime", no_argument, NULL, OPT_REALTIME },
+        { "wait", no_argument, NULL, OPT_WAIT },
+        { "private", no_argument, NULL, OPT_PRIVATE },
+        { "next", no_argument, NULL, OPT_NEXT },
+        OPTIONS_COMMON,
     };
-    *o = (struct play_options){ .volume = 1 };
+    *o = (struct play_options){ .volume = -1 };
     options_init(&o->common, "tutti play");
-    o->common.channel = 1;
     int opt;
     while ((opt = getopt_long(argc, argv, "c:v:p:o:h", longs, NULL)) != -1) {
         int code = take_own(o, opt);
         if (code >= 0)
             return code;
     }
-    const struct paths_given *given = &o->common.given;
-    o->named = given->runtime_dir || given->control || given->audio;
     o->files = argv + optind;
     o->n_files = (size_t)(argc - optind);
     return check(o);
@@ -184,44 +199,22 @@ static int canonical_names(struct playing *p)
     return -1;
 }
 
-/* The directories of the local files, each once. */
-static size_t collect_roots(const struct playing *p, char **roots)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->options.n_files; i++) {
-        if (source_is_remote(p->options.files[i]))
-            continue;
-        char *copy = strdup(p->urls[i]);
-        char *root = copy ? strdup(dirname(copy)) : NULL;
-        free(copy);
-        for (size_t k = 0; root && k < n; k++) {
-            if (strcmp(root, roots[k]) == 0) {
-                free(root);
-                root = NULL;
-            }
-        }
-        if (root)
-            roots[n++] = root;
-    }
-    return n;
-}
-
 static int start_private(struct playing *p)
 {
     int code = canonical_names(p);
     if (code >= 0)
         return code;
-    AUTO_FREE char **roots = calloc(p->options.n_files, sizeof *roots);
-    if (!roots)
-        return say_missing("a private daemon", -ENOMEM);
-    size_t n_roots = collect_roots(p, roots);
-    int err = daemon_start(roots, n_roots, p->signal_fd, &p->daemon);
-    for (size_t i = 0; i < n_roots; i++)
-        free(roots[i]);
+    struct daemon_rights rights;
+    int err = rights_collect(p->options.files, p->urls, p->options.n_files, &rights);
+    if (err == 0)
+        err = daemon_start(&rights, p->signal_fd, &p->daemon);
+    rights_done(&rights);
     if (err == -EINTR)
         p->signal = signals_take(p->signal_fd);
     if (err < 0)
         return CLI_SYSTEM;
+    if (p->options.common.channel == 0)
+        p->options.common.channel = 1;
     (void)snprintf(p->paths.control, sizeof p->paths.control, "%s", daemon_control(p->daemon));
     (void)snprintf(p->paths.audio, sizeof p->paths.audio, "%s", daemon_audio(p->daemon));
     err = client_open(p->paths.control, &p->client);
@@ -234,22 +227,58 @@ static int start_private(struct playing *p)
     return -1;
 }
 
-/* The daemon that is running, or a private one when none is and none was asked for by name. */
-static int connect_daemon(struct playing *p)
+/* Frames of another's channel are not taken away from it: a recording has a channel of its own. */
+static int choose_channel(struct playing *p)
 {
-    if (p->options.private)
-        return start_private(p);
-    int code = options_paths(&p->options.common, &p->paths);
-    if (code >= 0)
-        return code;
-    int err = client_open(p->paths.control, &p->client);
-    if ((err == -ENOENT || err == -ECONNREFUSED) && !p->options.named)
-        return start_private(p);
+    struct options *o = &p->options.common;
+    if (o->channel == 0 && !p->options.out)
+        o->channel = 1;
+    if (o->channel == 0 && getrandom(&o->channel, sizeof o->channel, 0) < 0)
+        return say_missing("a channel for the recording", -errno);
+    if (!p->options.out)
+        return -1;
+    char channel[24];
+    json_auto_t *status = NULL;
+    (void)snprintf(channel, sizeof channel, "%" PRIu64, o->channel);
+    int err = client_ask(p->client,
+                         json_pack("{s:s, s:s}", "type", "status", "channel_id", channel), &status);
     if (err < 0)
-        return options_explain(&p->paths, err);
+        return options_lost(err);
+    if (json_array_size(json_object_get(status, "sessions")) == 0)
+        return -1;
+    (void)fprintf(stderr,
+                  "tutti: channel %s plays already, and --out would take its frames away: leave "
+                  "--channel out, or name another\n",
+                  channel);
+    return CLI_FAILED;
+}
+
+static int use_running(struct playing *p)
+{
+    int err = 0;
     for (size_t i = 0; i < p->options.n_files && err == 0; i++)
         err = source_url(p->options.files[i], &p->urls[i]);
-    return err < 0 ? say_missing("the files' names", err) : -1;
+    return err < 0 ? say_missing("the working directory", err) : choose_channel(p);
+}
+
+/* The daemon that is running, or a private one when none is and none was asked for. */
+static int connect_daemon(struct playing *p)
+{
+    const struct play_options *o = &p->options;
+    if (o->private)
+        return start_private(p);
+    int code = options_paths(&o->common, &p->paths);
+    if (code >= 0)
+        return code;
+    int err = options_reach(&o->common, &p->paths, &p->client);
+    if (err == 0)
+        return use_running(p);
+    bool wanted = o->next || options_names_daemon(&o->common);
+    /* The system's may be for others: it was not asked for. */
+    bool is_other = strcmp(p->paths.dir, PATHS_SYSTEM_DIR) == 0;
+    if (!wanted && (err == -ENOENT || err == -ECONNREFUSED || is_other))
+        return start_private(p);
+    return options_explain(&p->paths, err);
 }
 
 /* With --out the frames come here, by credit unless they are to come in real time. A private daemon
@@ -298,11 +327,11 @@ static int play(struct playing *p)
         .channel = o->common.channel,
         .volume = o->volume,
         .position = o->position,
+        .next = o->next,
+        .keep_owner = !o->out && !p->daemon,
+        .own_daemon = p->daemon != NULL,
         .items = p->items,
         .n_items = o->n_files,
-        .forbidden_hint = p->daemon ? NULL
-                                    : "The running daemon may not read there (see its "
-                                      "--media-root); --private starts one that may.",
     };
     int code = player_run(&setup, &p->signal);
     if (p->record && record_lost(p->record) > 0)

@@ -36,6 +36,8 @@ struct player {
     bool ended;       /* the recording has its end */
     /* status */
     char status_tag[CLIENT_TAG_BYTES]; /* of the question under way, or "" */
+    char owner_tag[CLIENT_TAG_BYTES];  /* of the question whose the channel is, or "" */
+    bool said_waiting;                 /* for its turn */
     uint64_t status_ns;                /* when the next one is due */
     struct hold hold;
     /* audio */
@@ -54,16 +56,22 @@ static const struct player_item *item_of(const struct player *p, const struct pl
     return &p->setup->items[play - p->list.plays];
 }
 
-/* Ends everything in good order, once. */
+/* Ends everything in good order, once: the plays of this list, the last one first, so that none
+ * moves up, and none of anybody else's. */
 static void ask_stop(struct player *p, uint64_t now_ns)
 {
     p->list.closed = true;
     if (p->stop_ns != 0)
         return;
     p->stop_ns = now_ns + STOP_MS * NS_PER_MS;
-    if (playlist_current(&p->list))
-        (void)client_send(p->setup->client,
-                          json_pack("{s:s, s:s}", "type", "stop", "channel_id", p->channel), NULL);
+    for (size_t i = p->list.n_placed; i-- > 0;) {
+        const struct play *play = &p->list.plays[i];
+        if (play->state != PLAY_ENDED)
+            (void)client_send(p->setup->client,
+                              json_pack("{s:s, s:s, s:s}", "type", "stop", "channel_id", p->channel,
+                                        "play_id", play->id),
+                              NULL);
+    }
 }
 
 static void fail_record(struct player *p, int err)
@@ -87,12 +95,13 @@ static int place(struct player *p)
     if (!play)
         return 0;
     bool first = p->list.n_placed == 0;
-    json_t *command =
-        json_pack("{s:s, s:s, s:s, s:s, s:f, s:f}", "type", "play", "channel_id", p->channel, "url",
-                  item_of(p, play)->url, "play_id", play->id, "volume", p->setup->volume,
-                  "position", first ? p->setup->position : 0.0);
-    if (command && !first)
-        (void)json_object_set_new(command, "next", json_true());
+    const struct player_setup *s = p->setup;
+    json_t *command = json_pack("{s:s, s:s, s:s, s:s, s:f, s:b, s:b}", "type", "play", "channel_id",
+                                p->channel, "url", item_of(p, play)->url, "play_id", play->id,
+                                "position", first ? s->position : 0.0, "next", !first || s->next,
+                                "keep_owner", (int)s->keep_owner);
+    if (command && s->volume >= 0)
+        (void)json_object_set_new(command, "volume", json_real(s->volume));
     playlist_placed(&p->list);
     return client_send(p->setup->client, command, NULL);
 }
@@ -130,8 +139,8 @@ static int on_play_event(struct player *p, struct play *play, const json_t *even
     if (playlist_take(&p->list, play, event)) {
         int code = say_end(p->setup->progress, item_of(p, play)->name, play, event);
         p->code = code > p->code ? code : p->code;
-        if (p->setup->forbidden_hint && strcmp(event_text(event, "code", ""), "forbidden_url") == 0)
-            (void)fprintf(stderr, "%s\n", p->setup->forbidden_hint);
+        if (!p->setup->own_daemon)
+            say_hint(item_of(p, play)->name, event);
         p->n_delivered += play->frames > 0;
         p->audio_ns = clock_now_ns();
     } else {
@@ -156,14 +165,47 @@ static void listen_instead(struct player *p)
     progress_say(s->progress, "note: no bot listens to the daemon: this plays on unheard");
 }
 
+static void say_waits(struct player *p)
+{
+    progress_say(p->setup->progress, "note: nobody listens: the daemon waits here until a bot "
+                                     "connects to its audio socket");
+}
+
 static void notice_hold(struct player *p, double position, const char *state, uint64_t now_ns)
 {
     enum hold_news news = hold_look(&p->hold, position, strcmp(state, "streaming") == 0, now_ns);
     if (news == HOLD_UNHEARD && p->setup->audio_path)
-        listen_instead(p);
+        (void)client_send(p->setup->client, json_pack("{s:s}", "type", "hello"), p->owner_tag);
     else if (news != HOLD_NONE)
-        progress_say(p->setup->progress, "note: nobody listens: the daemon waits here until a bot "
-                                         "connects to its audio socket");
+        say_waits(p);
+}
+
+/* Frames come here only if the channel is this client's own: a bot that has it takes them when it
+ * likes. */
+static void on_owner(struct player *p, const json_t *hello)
+{
+    size_t i;
+    json_t *session;
+    p->owner_tag[0] = '\0';
+    json_array_foreach(json_object_get(hello, "sessions"), i, session)
+    {
+        if (strcmp(event_text(session, "channel_id", ""), p->channel) == 0) {
+            listen_instead(p);
+            return;
+        }
+    }
+    say_waits(p);
+}
+
+/* Somebody else's play is heard, behind which ours is to come. */
+static void notice_turn(struct player *p, const json_t *session)
+{
+    const struct play *play = playlist_current(&p->list);
+    if (!p->setup->next || p->said_waiting || !session || !play || play->state != PLAY_PLACED)
+        return;
+    p->said_waiting = true;
+    progress_say(p->setup->progress, "waiting for the end of %s",
+                 event_text(session, "title", event_text(session, "url", "what plays")));
 }
 
 static void on_status(struct player *p, const json_t *event)
@@ -171,6 +213,8 @@ static void on_status(struct player *p, const json_t *event)
     p->status_tag[0] = '\0';
     const json_t *session = json_array_get(json_object_get(event, "sessions"), 0);
     struct play *play = playlist_find(&p->list, event_text(session, "play_id", ""));
+    if (!play)
+        notice_turn(p, session);
     if (!play || play != playlist_current(&p->list))
         return;
     play->position = event_number(session, "position", play->position);
@@ -196,9 +240,11 @@ static int on_control(struct player *p)
         struct play *play = playlist_find(&p->list, event_text(event, "play_id", ""));
         if (p->status_tag[0] != '\0' && strcmp(event_text(event, "tag", ""), p->status_tag) == 0)
             on_status(p, event);
+        else if (p->owner_tag[0] != '\0' && strcmp(event_text(event, "tag", ""), p->owner_tag) == 0)
+            on_owner(p, event);
         else if (play)
             n = on_play_event(p, play, event);
-        else if (event_is(event, "error") && p->stop_ns == 0)
+        else if (event_is(event, "error") && p->stop_ns == 0 && !event_text(event, "play_id", NULL))
             p->code = options_refused(event);
         if (n < 0)
             return n;
@@ -372,6 +418,9 @@ int player_run(const struct player_setup *setup, int *ret_signal)
     int err = playlist_init(&p.list, setup->n_items, salt);
     for (size_t i = 0; err == 0 && i < setup->n_items; i++)
         p.list.plays[i].pre_skip = setup->items[i].pre_skip;
+    /* What becomes of a play that another client owns is told to those who watch. */
+    if (err == 0 && setup->keep_owner)
+        err = client_send(setup->client, json_pack("{s:s, s:b}", "type", "watch", "on", 1), NULL);
     if (err == 0)
         err = run(&p);
     end_record(&p);

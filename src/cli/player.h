@@ -31,11 +31,13 @@ struct player_setup {
     bool credit_flow;
     unsigned window; /* [frames] of credit */
     uint64_t channel;
-    double volume;
+    bool next;       /* the first item goes behind what the channel plays */
+    bool keep_owner; /* the bot that has the channel keeps it, and hears this */
+    bool own_daemon; /* it is private */
+    double volume;   /* negative: as the daemon has it */
     double position; /* [s] where the first item starts */
     const struct player_item *items;
     size_t n_items;
-    const char *forbidden_hint; /* what to try when the daemon may not read a file, or NULL */
 };
 
 /* Plays all. Returns an exit code (see options.h) after printing what went wrong. When a signal

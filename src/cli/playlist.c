@@ -83,6 +83,16 @@ static void take_ready(struct play *play, const json_t *event)
     set_title(play, event);
 }
 
+/* Whether a play that was placed after this one may still be heard. */
+static bool has_follower(const struct playlist *l, const struct play *play)
+{
+    for (const struct play *later = play + 1; later < l->plays + l->n_placed; later++) {
+        if (later->state != PLAY_ENDED)
+            return true;
+    }
+    return false;
+}
+
 bool playlist_take(struct playlist *l, struct play *play, const json_t *event)
 {
     if (play->state == PLAY_ENDED)
@@ -98,8 +108,9 @@ bool playlist_take(struct playlist *l, struct play *play, const json_t *event)
         play->frames = (int64_t)event_number(event, "frames", 0);
         play->state = PLAY_ENDED;
     } else if (event_is(event, "stopped") || event_is(event, "error")) {
-        /* A broken item is passed over; somebody's stop is meant for the whole list. */
-        l->closed = l->closed || event_is(event, "stopped");
+        /* A broken item is passed over, and so is one from which somebody skips to the next; a stop
+         * that leaves nothing is meant for the whole list. */
+        l->closed = l->closed || (event_is(event, "stopped") && !has_follower(l, play));
         play->complete = false;
         play->state = PLAY_ENDED;
     }

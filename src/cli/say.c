@@ -1,10 +1,13 @@
 #include "cli/say.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/format.h"
 #include "cli/options.h"
+#include "cli/source.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -45,6 +48,25 @@ int say_end(struct progress *p, const char *name, const struct play *play, const
     const char *reason = event_text(event, "reason", "?");
     progress_say(p, "stopped %s at %s (%s)", title, format_time(play->position, at), reason);
     return strcmp(reason, "shutdown") == 0 ? CLI_SYSTEM : CLI_OK;
+}
+
+void say_hint(const char *name, const json_t *event)
+{
+    AUTO_FREE char *path = NULL;
+    if (!event_is(event, "error") || strcmp(event_text(event, "code", ""), "forbidden_url") != 0)
+        return;
+    if (source_is_remote(name)) {
+        (void)fputs("Its address is private: --private starts a daemon that may reach it.\n",
+                    stderr);
+        return;
+    }
+    int err = source_canonical(name, &path);
+    if (err == -ENOENT || err == -ENOTDIR)
+        (void)fprintf(stderr, "There is no file %s.\n", name);
+    else
+        (void)fputs("The running daemon may not read there (see its --media-root); --private "
+                    "starts one that may.\n",
+                    stderr);
 }
 
 void say_news(struct progress *p, const char *name, const struct play *play, const json_t *event)

@@ -14,6 +14,9 @@ void say_playing(struct progress *p, const char *name, const struct play *play);
  * alone would mean. */
 int say_end(struct progress *p, const char *name, const struct play *play, const json_t *event);
 
+/* What to try, if anything can be, when the event is a running daemon's refusal of `name`. */
+void say_hint(const char *name, const json_t *event);
+
 /* For the events on the way. */
 void say_news(struct progress *p, const char *name, const struct play *play, const json_t *event);
 

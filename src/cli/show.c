@@ -11,7 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHANNEL_COLUMNS = 20, STATE_COLUMNS = 10, BAR_COLUMNS = 16, WIDEST = 1000 };
+enum {
+    CHANNEL_COLUMNS = 20,
+    STATE_COLUMNS = 10,
+    POSITION_COLUMNS = 30,
+    BAR_COLUMNS = 16,
+    FIGURE_COLUMNS = 6,
+    VOLUME_COLUMNS = 4,
+    TITLE_COLUMNS = 24, /* at least, where figures can give way */
+    WIDEST = 1000,
+};
 
 static const char status_help[] =
     "Usage: tutti status [OPTION]...\n"
@@ -43,36 +52,120 @@ static int by_channel(const void *a, const void *b)
     return strcmp(x, y);
 }
 
-static void show_heading(FILE *out, int columns, const char *eol)
+/* What fits. A bar and figures that are rarely looked at give way to the title. */
+struct layout {
+    int channel, state, position; /* [columns] of the widest */
+    bool has_bar, has_buffer, has_underruns;
+};
+
+/* One line of the table. */
+struct row {
+    const char *channel, *state, *title;
+    char position[64], buffer[16], underruns[16], volume[16];
+    double fraction; /* of the track that is over; negative: unknown */
+    bool is_heading;
+};
+
+static const struct row heading = {
+    .channel = "CHANNEL",
+    .state = "STATE",
+    .title = "TITLE",
+    .position = "POSITION",
+    .buffer = "BUFFER",
+    .underruns = "UNDERR",
+    .volume = "VOL",
+    .is_heading = true,
+};
+
+static void make_row(const json_t *session, struct row *ret)
 {
-    char line[128];
-    (void)snprintf(line, sizeof line, "%-*s %-*s %-*s %17s %6s %6s %4s  %s", CHANNEL_COLUMNS,
-                   "CHANNEL", STATE_COLUMNS, "STATE", BAR_COLUMNS, "POSITION", "", "BUFFER",
-                   "UNDERR", "VOL", "TITLE");
-    format_fit(out, line, columns, false);
-    (void)fputs(eol, out);
+    char at[FORMAT_TIME_BYTES], of[FORMAT_TIME_BYTES];
+    double position = event_number(session, "position", 0);
+    double duration = event_number(session, "duration", -1);
+    *ret = (struct row){
+        .channel = event_text(session, "channel_id", "?"),
+        .state = event_text(session, "state", "?"),
+        .title = event_text(session, "title", event_text(session, "url", "")),
+        .fraction = duration > 0 ? position / duration : -1,
+    };
+    (void)snprintf(ret->position, sizeof ret->position, "%s / %s", format_time(position, at),
+                   format_time(duration, of));
+    (void)snprintf(ret->buffer, sizeof ret->buffer, "%.1fs", event_number(session, "buffered", 0));
+    (void)snprintf(ret->underruns, sizeof ret->underruns, "%.0f",
+                   event_number(session, "underruns", 0));
+    (void)snprintf(ret->volume, sizeof ret->volume, "%.0f%%",
+                   100 * event_number(session, "volume", 1));
 }
 
-static void show_session(FILE *out, const json_t *s, int columns, const char *eol)
+static void widen(int *columns, const char *text, int most)
 {
-    char at[FORMAT_TIME_BYTES], of[FORMAT_TIME_BYTES], places[64], figures[64];
-    double position = event_number(s, "position", 0);
-    double duration = event_number(s, "duration", -1);
-    (void)snprintf(places, sizeof places, "%s / %s", format_time(position, at),
-                   format_time(duration, of));
-    int n = snprintf(figures, sizeof figures, " %17.17s %5.1fs %6.0f %3.0f%%  ", places,
-                     event_number(s, "buffered", 0), event_number(s, "underruns", 0),
-                     100 * event_number(s, "volume", 1));
-    int used = CHANNEL_COLUMNS + 1 + STATE_COLUMNS + 1 + BAR_COLUMNS;
-    format_fit(out, event_text(s, "channel_id", "?"), CHANNEL_COLUMNS, true);
-    (void)fputc(' ', out);
-    format_fit(out, event_text(s, "state", "?"), STATE_COLUMNS, true);
-    (void)fputc(' ', out);
-    format_bar(out, duration > 0 ? position / duration : -1, BAR_COLUMNS);
-    format_fit(out, figures, columns - used, false);
-    if (columns > used + n)
-        format_fit(out, event_text(s, "title", event_text(s, "url", "")), columns - used - n,
-                   false);
+    int len = (int)strlen(text);
+    if (len > *columns)
+        *columns = len < most ? len : most;
+}
+
+static int used_by(const struct layout *l)
+{
+    return l->channel + 1 + l->state + 1 + l->position + 1 + VOLUME_COLUMNS + 2 +
+           (l->has_bar ? BAR_COLUMNS + 1 : 0) + (l->has_buffer ? FIGURE_COLUMNS + 1 : 0) +
+           (l->has_underruns ? FIGURE_COLUMNS + 1 : 0);
+}
+
+static struct layout lay_out(const json_t *const *sessions, size_t n, int columns)
+{
+    struct layout l = { .has_bar = true, .has_buffer = true, .has_underruns = true };
+    struct row row = heading;
+    for (size_t i = 0; i <= n; i++) {
+        widen(&l.channel, row.channel, CHANNEL_COLUMNS);
+        widen(&l.state, row.state, STATE_COLUMNS);
+        widen(&l.position, row.position, POSITION_COLUMNS);
+        if (i < n)
+            make_row(sessions[i], &row);
+    }
+    bool *const optional[] = { &l.has_bar, &l.has_underruns, &l.has_buffer };
+    for (size_t i = 0; i < 3 && columns - used_by(&l) < TITLE_COLUMNS; i++)
+        *optional[i] = false;
+    return l;
+}
+
+/* Prints a cell and the blanks behind it, as far as the line reaches. */
+static void put(FILE *out, int *left, const char *text, int columns, int gap)
+{
+    int n = columns < *left ? columns : *left;
+    format_fit(out, text, n, true);
+    *left -= n;
+    n = gap < *left ? gap : *left;
+    (void)fprintf(out, "%*s", n, "");
+    *left -= n;
+}
+
+static void put_right(FILE *out, int *left, const char *text, int columns, int gap)
+{
+    char cell[64];
+    (void)snprintf(cell, sizeof cell, "%*s", columns, text);
+    put(out, left, cell, columns, gap);
+}
+
+static void show_row(FILE *out, const struct layout *l, const struct row *r, int columns,
+                     const char *eol)
+{
+    int left = columns;
+    put(out, &left, r->channel, l->channel, 1);
+    put(out, &left, r->state, l->state, 1);
+    if (l->has_bar && r->is_heading) {
+        put(out, &left, "", BAR_COLUMNS, 1);
+    } else if (l->has_bar) {
+        format_bar(out, r->fraction, BAR_COLUMNS);
+        left -= BAR_COLUMNS;
+        put(out, &left, "", 0, 1);
+    }
+    put_right(out, &left, r->position, l->position, 1);
+    if (l->has_buffer)
+        put_right(out, &left, r->buffer, FIGURE_COLUMNS, 1);
+    if (l->has_underruns)
+        put_right(out, &left, r->underruns, FIGURE_COLUMNS, 1);
+    put_right(out, &left, r->volume, VOLUME_COLUMNS, 2);
+    format_fit(out, r->title, left, false);
     (void)fputs(eol, out);
 }
 
@@ -93,9 +186,13 @@ int show_sessions(FILE *out, const json_t *status, int columns, int rows, const 
     /* Of what does not fit, the last line says how much it is. */
     if (rows > 0 && n + 1 > (size_t)rows)
         n_shown = rows > 2 ? (size_t)rows - 2 : 0;
-    show_heading(out, columns, eol);
-    for (size_t i = 0; i < n_shown; i++)
-        show_session(out, sorted[i], columns, eol);
+    struct layout layout = lay_out(sorted, n_shown, columns);
+    struct row row;
+    show_row(out, &layout, &heading, columns, eol);
+    for (size_t i = 0; i < n_shown; i++) {
+        make_row(sorted[i], &row);
+        show_row(out, &layout, &row, columns, eol);
+    }
     free(sorted);
     if (n_shown == n)
         return (int)n + 1;

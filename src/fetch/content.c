@@ -5,6 +5,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static int begin_unpacking(struct transfer *t)
+{
+    t->is_encoded = true;
+    if (!t->inflate)
+        return inflate_new(&t->inflate);
+    inflate_restart(t->inflate);
+    return 0;
+}
+
 int content_begin(struct transfer *t, const struct response *r)
 {
     t->has_icy =
@@ -15,14 +24,10 @@ int content_begin(struct transfer *t, const struct response *r)
         return -ENOMEM;
     if (t->has_icy)
         icy_init(t->icy, (size_t)r->icy_interval);
-    t->is_encoded = r->is_encoded;
+    t->is_encoded = false;
     t->n_inflated = 0;
-    if (!t->is_encoded)
-        return 0;
-    if (!t->inflate)
-        return inflate_new(&t->inflate);
-    inflate_restart(t->inflate);
-    return 0;
+    enum coding coding = t->resource->is_seen ? t->resource->coding : r->coding;
+    return coding == CODING_GZIP ? begin_unpacking(t) : 0;
 }
 
 void content_done(struct transfer *t)
@@ -73,6 +78,8 @@ static int take_encoded(struct transfer *t, const uint8_t *bytes, size_t len)
     size_t left = len - done;
     while (!is_full(t)) {
         ssize_t n = inflate_some(t->inflate, &next, &left, out, sizeof out);
+        if (inflate_look(t->inflate) != INFLATE_UNSEEN)
+            resource_see(t->resource, inflate_look(t->inflate) == INFLATE_PACKED);
         if (n == 0)
             t->n_inflated -= done;
         if (n == 0)
@@ -85,8 +92,18 @@ static int take_encoded(struct transfer *t, const uint8_t *bytes, size_t len)
     return 0;
 }
 
+/* Some servers have packed files and do not say so. */
+static bool may_be_packed(const struct transfer *t, const uint8_t *bytes, size_t len)
+{
+    const struct resource *r = t->resource;
+    return !t->is_encoded && !r->is_seen && r->coding == CODING_NONE && t->at == 0 && len > 0 &&
+           bytes[0] == INFLATE_GZIP_BYTE;
+}
+
 int content_take(struct transfer *t, const uint8_t *bytes, size_t len)
 {
+    if (may_be_packed(t, bytes, len) && begin_unpacking(t) < 0)
+        return -ENOMEM;
     if (t->is_encoded)
         return take_encoded(t, bytes, len);
     if (is_full(t))

@@ -10,7 +10,7 @@
 
 int resource_init(struct resource *r, const char *url, const char *headers)
 {
-    *r = (struct resource){ .end = -1, .length = -1 };
+    *r = (struct resource){ .end = -1, .length = -1, .sent_length = -1 };
     return resource_relink(r, url, headers);
 }
 
@@ -69,7 +69,7 @@ static bool are_validators_equal(const char *a, const char *b)
 
 static bool is_same(const struct resource *r, const struct response *a)
 {
-    int64_t total = response_total(a);
+    int64_t total = r->is_encoded ? -1 : response_total(a);
     if (!r->is_known || r->facts & FETCH_LIVE)
         return true;
     if (total >= 0 && r->length >= 0 && total != r->length)
@@ -81,6 +81,7 @@ static void judge_body(const struct resource *r, const struct response *a, int64
                        struct judgement *j)
 {
     bool partial = a->status == 206;
+    bool is_packed = r->is_seen ? r->is_encoded : a->coding == CODING_GZIP;
     j->from = partial ? a->range_from : 0;
     if (partial && j->from < 0)
         j->from = asked > 0 ? asked : 0;
@@ -88,12 +89,9 @@ static void judge_body(const struct resource *r, const struct response *a, int64
         j->from = asked > 0 ? asked : 0;
     if (!is_same(r, a)) {
         j->verdict = VERDICT_CHANGED;
-    } else if (partial && (j->from > (asked > 0 ? asked : 0) || (a->is_encoded && j->from > 0))) {
+    } else if (partial && (j->from > (asked > 0 ? asked : 0) || (is_packed && j->from > 0))) {
         j->verdict = VERDICT_FAILED;
         (void)snprintf(j->why, sizeof j->why, "the server sent other bytes than were asked for");
-    } else if (a->is_unreadable) {
-        j->verdict = VERDICT_FAILED;
-        (void)snprintf(j->why, sizeof j->why, "it is in an encoding that was not asked for");
     }
 }
 
@@ -174,6 +172,16 @@ static void copy_text(char *dst, size_t size, const char *s)
     (void)snprintf(dst, size, "%s", s);
 }
 
+/* A file with titles in it is not as long as what its server counts, either. */
+static void settle_facts(struct resource *r)
+{
+    bool live = r->facts & FETCH_LIVE;
+    r->is_encoded = r->is_titled || r->coding == CODING_GZIP;
+    r->length = r->is_encoded ? -1 : r->sent_length;
+    bool ranges = r->gives_parts && !live && !r->is_encoded && !r->is_unranged;
+    r->facts = (r->facts & ~(unsigned)FETCH_RANGES) | (ranges ? FETCH_RANGES : 0);
+}
+
 void resource_learn(struct resource *r, const struct response *a)
 {
     if (!r->validator[0])
@@ -181,18 +189,24 @@ void resource_learn(struct resource *r, const struct response *a)
     if (r->is_known)
         return;
     r->is_known = true;
-    r->is_encoded = a->is_encoded;
-    r->length = response_total(a);
-    bool live = r->wants_icy && a->is_icy && r->length < 0;
-    if (!live && r->wants_icy && a->icy_interval > 0) {
-        /* A file with titles in it: the bytes that the server counts are not those of the audio. */
-        r->is_encoded = true;
-        r->length = -1;
-    }
-    bool ranges =
-        (a->status == 206 || a->accepts_ranges) && !live && !r->is_encoded && !r->is_unranged;
-    r->facts = (live ? FETCH_LIVE : 0) | (ranges ? FETCH_RANGES : 0) |
-               (resource_is_open_ended(a) && !live ? FETCH_OPEN_ENDED : 0);
+    r->coding = a->coding;
+    r->sent_length = response_total(a);
+    bool unknown = a->coding == CODING_GZIP || r->sent_length < 0;
+    bool live = r->wants_icy && a->is_icy && unknown;
+    r->is_titled = !live && r->wants_icy && a->icy_interval > 0;
+    r->gives_parts = a->status == 206 || a->accepts_ranges;
+    r->facts =
+        (live ? FETCH_LIVE : 0) | (resource_is_open_ended(a) && !live ? FETCH_OPEN_ENDED : 0);
+    settle_facts(r);
     copy_text(r->content_type, sizeof r->content_type, a->content_type);
     copy_text(r->name, sizeof r->name, a->icy_name);
+}
+
+void resource_see(struct resource *r, bool is_packed)
+{
+    if (r->is_seen)
+        return;
+    r->is_seen = true;
+    r->coding = is_packed ? CODING_GZIP : CODING_NONE;
+    settle_facts(r);
 }

@@ -23,7 +23,12 @@ struct resource {
     bool is_unranged;   /* its server refuses whoever asks for a part: it is asked for all */
     bool is_known;      /* an answer was accepted: the rest holds */
     bool is_encoded;    /* compressed or mixed with titles: bytes of it cannot be asked for */
-    unsigned facts;     /* enum fetch_flag */
+    bool is_titled;     /* a file with titles in it */
+    bool is_seen;       /* its first bytes have told whether it is compressed */
+    bool gives_parts;
+    enum coding coding;  /* as its server says, until its bytes have told */
+    unsigned facts;      /* enum fetch_flag */
+    int64_t sent_length; /* [bytes] in the form in which it is sent; −1: unknown */
     enum fetch_kind kind;
     int64_t length; /* [bytes]; −1: unknown */
     char validator[FETCH_VALIDATOR_MAX + 1];
@@ -64,6 +69,10 @@ void resource_judge(const struct resource *r, const struct response *answer, int
 
 /* Takes the facts from the first answer that was accepted. */
 void resource_learn(struct resource *r, const struct response *answer);
+
+/* What its first bytes have told, whatever its server says: whether it comes compressed. The first
+ * time counts. */
+void resource_see(struct resource *r, bool is_packed);
 
 /* The byte behind the last one that is wanted, or −1. */
 int64_t resource_end(const struct resource *r);

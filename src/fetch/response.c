@@ -78,17 +78,20 @@ static bool is_word(const char *word, size_t len, const char *const *words)
     return false;
 }
 
-/* Content-Encoding: nothing was asked for, but some servers have their files in one form only. */
+/* Content-Encoding: nothing was asked for, but some servers have their files in one form only.
+ * Words that name no packing (aws-chunked, utf-8, binary, …) say nothing about the bytes. */
 static void take_encoding(struct response *r, const char *value)
 {
-    static const char *const none[] = { "identity", "none", NULL };
     static const char *const known[] = { "gzip", "x-gzip", "deflate", NULL };
+    /* https://www.iana.org/assignments/http-parameters */
+    static const char *const others[] = { "br",  "zstd", "compress",  "x-compress",   "dcb",
+                                          "dcz", "exi",  "aes128gcm", "pack200-gzip", NULL };
     for (const char *at = value + strspn(value, ", \t"); *at; at += strspn(at, ", \t")) {
         size_t len = strcspn(at, ", \t");
-        if (!is_word(at, len, none)) {
-            r->is_unreadable = r->is_unreadable || r->is_encoded || !is_word(at, len, known);
-            r->is_encoded = true;
-        }
+        if (is_word(at, len, others))
+            r->coding = CODING_OTHER;
+        else if (is_word(at, len, known))
+            r->coding = r->coding == CODING_NONE ? CODING_GZIP : CODING_OTHER;
         at += len;
     }
 }
@@ -170,8 +173,6 @@ const char *response_validator(const struct response *r)
 
 int64_t response_total(const struct response *r)
 {
-    if (r->is_encoded)
-        return -1;
     if (r->status == 206 || r->status == 416)
         return r->range_total;
     /* Where both are there, chunks count. */

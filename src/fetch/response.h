@@ -8,14 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum coding {
+    CODING_NONE,
+    CODING_GZIP, /* or deflate: lengths and ranges are of the packed form */
+    CODING_OTHER /* that we cannot undo, or several one upon the other */
+};
+
 struct response {
     unsigned status;
     bool is_http1;          /* its body may end with the connection; or it is older */
     bool accepts_ranges;    /* Accept-Ranges: bytes */
-    bool is_encoded;        /* gzip or deflate: lengths and ranges are of the encoded form */
-    bool is_unreadable;     /* another encoding, or several one upon the other */
     bool is_chunked;        /* a Transfer-Encoding */
     bool is_icy;            /* a header of an internet radio */
+    enum coding coding;     /* Content-Encoding, if its words are to be believed */
     int64_t content_length; /* [bytes]; −1: not said */
     int64_t range_from;     /* [bytes] Content-Range: the first one; −1: not said */
     int64_t range_total;    /* [bytes] Content-Range: of the whole; −1: not said */
@@ -40,7 +45,7 @@ bool response_is_transfer_coded(const char *line, size_t len);
 /* What tells one version of a resource from another: the ETag, else Last-Modified, else "". */
 const char *response_validator(const struct response *r);
 
-/* The length of the whole resource, or −1. */
+/* The length of the whole resource in the form in which it is sent, or −1. */
 int64_t response_total(const struct response *r);
 
 #endif

@@ -1,84 +1,54 @@
 #include "fetch/sniff.h"
 
-#include <ctype.h>
-#include <stdbool.h>
+#include "base/listing.h"
+
+#include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
-static bool is_type(const char *type, const char *what)
+enum fetch_kind sniff_kind(const char *type, const char *url, const void *bytes, size_t len)
 {
-    size_t n = strlen(what);
-    return strncasecmp(type, what, n) == 0 &&
-           (type[n] == '\0' || strchr("; \t,", type[n]) || what[n - 1] == '/');
-}
-
-static bool is_one_of(const char *type, const char *const *list)
-{
-    for (; *list; list++) {
-        if (is_type(type, *list))
-            return true;
-    }
-    return false;
-}
-
-/* Skips a byte order mark and white space. */
-static void skip_blank(const char **s, size_t *len)
-{
-    if (*len >= 3 && memcmp(*s, "\xef\xbb\xbf", 3) == 0) {
-        *s += 3;
-        *len -= 3;
-    }
-    while (*len > 0 && isspace((unsigned char)**s)) {
-        (*s)++;
-        (*len)--;
-    }
-}
-
-static bool begins(const char *s, size_t len, const char *what)
-{
-    size_t n = strlen(what);
-    return len >= n && strncasecmp(s, what, n) == 0;
-}
-
-static bool looks_like_playlist(const char *s, size_t len)
-{
-    return begins(s, len, "#EXTM3U") || begins(s, len, "[playlist]");
-}
-
-static bool looks_like_page(const char *s, size_t len)
-{
-    static const char *const marks[] = { "<!doctype html", "<html", "<head", "<body", "<script",
-                                         "<title",         "<meta", "<!--",  NULL };
-    for (size_t i = 0; marks[i]; i++) {
-        if (begins(s, len, marks[i]))
-            return true;
-    }
-    /* XHTML */
-    return begins(s, len, "<?xml") && memmem(s, len, "<html", 5) != NULL;
-}
-
-enum fetch_kind sniff_kind(const char *type, const void *bytes, size_t len)
-{
-    static const char *const playlists[] = { "application/vnd.apple.mpegurl",
-                                             "application/x-mpegurl",
-                                             "application/mpegurl",
-                                             "audio/mpegurl",
-                                             "audio/x-mpegurl",
-                                             "audio/x-scpls",
-                                             "application/pls+xml",
-                                             NULL };
-    static const char *const media[] = { "audio/", "video/", "application/ogg", NULL };
     static const char *const pages[] = { "text/html", "application/xhtml+xml", NULL };
-    const char *s = bytes;
-    skip_blank(&s, &len);
-    if (looks_like_playlist(s, len))
-        return FETCH_PLAYLIST;
-    if (is_one_of(type, media) && !is_one_of(type, playlists))
-        return FETCH_MEDIA;
-    if (looks_like_page(s, len))
+    switch (listing_of(bytes, len, type, url)) {
+    case LISTING_PAGE:
         return FETCH_PAGE;
-    /* A playlist may be a bare list of names, told by its type alone; but it is text. */
-    if (is_one_of(type, playlists))
-        return memchr(s, '\0', len) ? FETCH_MEDIA : FETCH_PLAYLIST;
-    return is_one_of(type, pages) ? FETCH_PAGE : FETCH_MEDIA;
+    case LISTING_NONE:
+        return listing_type_is(type, pages) && !listing_is_binary(bytes, len) ? FETCH_PAGE
+                                                                              : FETCH_MEDIA;
+    default:
+        return FETCH_PLAYLIST;
+    }
+}
+
+/* The 11 bits that an MPEG audio or ADTS frame begins with, and a layer that there is. */
+static bool is_frame(const uint8_t *p, size_t len)
+{
+    return len >= 2 && p[0] == 0xff && (p[1] & 0xe0) == 0xe0 &&
+           ((p[1] & 0x06) != 0 || (p[1] & 0xf6) == 0xf0);
+}
+
+static bool is_transport_stream(const uint8_t *p, size_t len)
+{
+    return len > 188 && p[0] == 0x47 && p[188] == 0x47;
+}
+
+bool sniff_is_plain(const void *bytes, size_t len)
+{
+    static const struct {
+        uint8_t at, n;
+        const char *mark;
+    } marks[] = {
+        { 0, 3, "ID3" },  { 0, 4, "OggS" },  { 0, 4, "fLaC" },
+        { 0, 4, "RIFF" }, { 0, 4, "FORM" },  { 4, 4, "ftyp" },
+        { 0, 4, "caff" }, { 0, 4, ".snd" },  { 0, 4, "\x1a\x45\xdf\xa3" },
+        { 0, 3, "FLV" },  { 0, 5, "#!AMR" }, { 0, 4, "\x30\x26\xb2\x75" },
+        { 0, 4, "wvPK" }, { 0, 4, "MPCK" },  { 0, 4, "MAC " },
+        { 0, 4, "TTA1" },
+    };
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (len >= (size_t)marks[i].at + marks[i].n &&
+            memcmp((const char *)bytes + marks[i].at, marks[i].mark, marks[i].n) == 0)
+            return true;
+    }
+    return is_frame(bytes, len) || is_transport_stream(bytes, len) ||
+           listing_of(bytes, len, "", "") != LISTING_NONE;
 }

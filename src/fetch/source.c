@@ -342,8 +342,10 @@ static void resume_root(struct stream *root, const struct fmsg *m)
 {
     struct resource *r = &root->resource;
     r->is_known = true;
-    r->length = m->source.length;
+    r->length = r->sent_length = m->source.length;
     r->facts = m->source.facts;
+    r->gives_parts = r->facts & FETCH_RANGES;
+    r->is_unranged = !r->gives_parts; /* it may come packed */
     r->kind = (enum fetch_kind)m->source.kind;
     (void)snprintf(r->validator, sizeof r->validator, "%s", m->validator);
     (void)snprintf(r->content_type, sizeof r->content_type, "%s", m->content_type);

@@ -39,8 +39,10 @@ static void note_change(struct stream *s)
  * in the time in which others are given up. */
 static void tell_known(struct stream *s, const struct transfer *t)
 {
+    static const struct judgement packed = { .code = TUTTI_E_SOURCE_FAILED,
+                                             .why = "it is in an encoding that was not asked for" };
     struct window const *w = &t->window;
-    if (s->is_known_told || !s->resource.is_known)
+    if (s->is_known_told || s->is_failed || !s->resource.is_known)
         return;
     bool enough = window_len(w) >= SNIFF_BYTES || w->begin > 0 || t->state == OVER;
     /* A trickling radio need not be waited for once it has shown something. */
@@ -53,7 +55,13 @@ static void tell_known(struct stream *s, const struct transfer *t)
     size_t n_iov = 1;
     size_t n = window_view(w, w->begin, sizeof bytes, &iov, &n_iov);
     memcpy(bytes, n > 0 ? iov.iov_base : bytes, n);
-    s->resource.kind = sniff_kind(s->resource.content_type, bytes, w->begin > 0 ? 0 : n);
+    n = w->begin > 0 ? 0 : n;
+    if (s->resource.coding == CODING_OTHER && !sniff_is_plain(bytes, n)) {
+        fail(s, &packed);
+        return;
+    }
+    const char *url = s->resource.base ? s->resource.base : s->resource.url;
+    s->resource.kind = sniff_kind(s->resource.content_type, url, bytes, n);
     s->is_known_told = true;
     s->ops.known(s, s->ops.arg);
 }
@@ -316,8 +324,8 @@ void stream_begin_again(struct stream *s)
 {
     struct transfer *t = s->transfer[s->current];
     stream_forget_read(s);
-    if (s->resource.is_known && s->resource.facts & FETCH_LIVE && !s->is_failed &&
-        !transfer_covers(t, 0))
+    bool has_begun = t->pos > 0 || !transfer_covers(t, 0);
+    if (s->resource.is_known && s->resource.facts & FETCH_LIVE && !s->is_failed && has_begun)
         transfer_place(t, 0);
 }
 

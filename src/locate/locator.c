@@ -21,6 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NAMED_BYTES = 180 }; /* of a file's path in a sentence: there is room for what is wrong */
+
 struct locator {
     struct locator_config config;
 };
@@ -125,6 +127,17 @@ static void open_file(uv_work_t *work)
     q->error = roots_open(q->owner->config.roots, q->what, &q->fd, q->why);
 }
 
+/* Names the file before what is wrong with it; of a long path, its end. */
+static void name_file(struct locate_request *q)
+{
+    char why[LOCATE_WHY_MAX], line[2 * LOCATE_WHY_MAX];
+    size_t len = strlen(q->what);
+    size_t skip = len > NAMED_BYTES ? len - NAMED_BYTES : 0;
+    memcpy(why, q->why, sizeof why);
+    (void)snprintf(line, sizeof line, "%s%s: %s", skip > 0 ? "..." : "", q->what + skip, why);
+    (void)text_sanitise(q->why, sizeof q->why, line);
+}
+
 static void on_opened(uv_work_t *work, int status)
 {
     struct locate_request *q = work->data;
@@ -133,6 +146,7 @@ static void on_opened(uv_work_t *work, int status)
         q->fd = -1;
         q->fn(TUTTI_OK, "", &found, q->arg);
     } else if (!q->cancelled && status == 0) {
+        name_file(q);
         q->fn(q->error, q->why, NULL, q->arg);
     }
     if (q->fd >= 0)

@@ -40,8 +40,8 @@ static char *read_text(const struct follow *f, const struct follow_place *place,
     return TAKE_PTR(text);
 }
 
-static int follow_entries(struct follow *f, const char *text, enum playlist_kind kind,
-                          const char *base, unsigned depth, struct follow_place *ret, bool *ret_hls)
+static int follow_entries(struct follow *f, const char *text, enum listing kind, const char *base,
+                          unsigned depth, struct follow_place *ret, bool *ret_hls)
 {
     char *urls[PLAYLIST_ENTRIES_MAX];
     size_t n = playlist_urls(text, kind, base, urls, PLAYLIST_ENTRIES_MAX);
@@ -65,9 +65,9 @@ static int follow_place(struct follow *f, unsigned depth, struct follow_place *r
     AUTO_FREE char *text = read_text(f, ret, &r);
     if (!text)
         return r;
-    enum playlist_kind kind = playlist_kind(text, type);
-    *ret_hls = kind == PLAYLIST_SEGMENTS;
-    if (kind == PLAYLIST_NONE || kind == PLAYLIST_SEGMENTS)
+    enum listing kind = listing_of(text, strlen(text), type, base);
+    *ret_hls = kind == LISTING_SEGMENTS;
+    if (kind == LISTING_NONE || kind == LISTING_PAGE || kind == LISTING_SEGMENTS)
         return 0;
     if (depth == DEPTH_MAX)
         return -EBADMSG;

@@ -1,5 +1,6 @@
 #include "media/packets_parts.h"
 
+#include "base/cleanup.h"
 #include "media/opus_head.h"
 
 #include <libavcodec/avcodec.h>
@@ -56,6 +57,22 @@ void packets_lose_place(struct packets *p)
     leave_neighbours(p);
 }
 
+/* What is known before anything was decoded. Headers that are broken leave Vorbis without a clock:
+ * its decoder will not take them either. Returns 0 or -ENOMEM. */
+static int take_facts(struct packets *p)
+{
+    const AVCodecParameters *par = p->demux->par;
+    p->codec = codec_of(par->codec_id);
+    p->times = p->demux->times;
+    p->rate = par->sample_rate;
+    p->survey = (struct survey){ 0 };
+    vorbis_clock_free(TAKE_PTR(p->clock));
+    if (par->codec_id != AV_CODEC_ID_VORBIS)
+        return 0;
+    int r = vorbis_clock_new(par->extradata, par->extradata_size, &p->clock);
+    return r == -ENOMEM ? r : 0;
+}
+
 int packets_open(struct packets *p)
 {
     int r = p->demux ? demux_rewind(p->demux) : demux_open(p->source, &p->demux);
@@ -73,17 +90,7 @@ int packets_open(struct packets *p)
     p->at_end = false;
     p->fresh = true;
     leave_neighbours(p);
-    return 0;
-}
-
-/* Headers that are broken leave Vorbis without a clock: its decoder will not take them either. */
-static int make_clock(struct packets *p)
-{
-    const AVCodecParameters *par = p->demux->par;
-    if (par->codec_id != AV_CODEC_ID_VORBIS)
-        return 0;
-    int r = vorbis_clock_new(par->extradata, par->extradata_size, &p->clock);
-    return r == -ENOMEM ? r : 0;
+    return p->calibrated ? 0 : take_facts(p);
 }
 
 int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
@@ -97,20 +104,23 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
     p->capacity = 64;
     p->kept = calloc(p->capacity, sizeof *p->kept);
     int r = p->kept ? packets_open(p) : -ENOMEM;
-    if (r == 0)
-        r = make_clock(p);
     if (r < 0) {
         packets_free(p);
         return r;
     }
-    p->codec = codec_of(p->demux->par->codec_id);
-    p->times = p->demux->times;
-    p->rate = p->demux->par->sample_rate;
     const AVCodecDescriptor *desc = avcodec_descriptor_get(p->demux->par->codec_id);
     p->lossless = desc && (desc->props & AV_CODEC_PROP_LOSSLESS) != 0 &&
                   (desc->props & AV_CODEC_PROP_LOSSY) == 0;
     *ret = p;
     return 0;
+}
+
+int packets_join_again(struct packets *p)
+{
+    packets_drop_all(p);
+    source_join_again(p->source);
+    p->calibrated = false;
+    return packets_open(p);
 }
 
 void packets_free(struct packets *p)

@@ -17,22 +17,18 @@
 #include <utlist.h>
 
 enum {
-    CLOSE_PATIENCE_MS = 5000,
     SHUTDOWN_PATIENCE_MS = 1000,
     HOUSEKEEPING_MS = 1000,
     DEATHS_A_SECOND = 10, /* that are made up for without delay, for ever */
     SCARCE_PAUSE_MS = 500,
     STILLBORN_MAX = 4,
-    SPAWN_S = 5,
 };
 
 struct member {
     struct member *prev, *next;
     struct worker *worker;
     struct pool *pool;
-    uint64_t closing_since_ms;
     struct watch watch;
-    unsigned spawning; /* checks of the watchdog until its pid is known */
 };
 
 struct pool_job {
@@ -61,9 +57,11 @@ struct pool {
     uv_timer_t held;      /* jobs are held back until the gate opens, or they are due */
     uv_timer_t housekeeping;
     uv_timer_t watchdog;
-    struct watch_limits limits;
-    unsigned turn;   /* of the watchdog */
-    uv_idle_t serve; /* runs jobs from the loop, never from inside a caller */
+    struct watch_limits limits[WATCH_TASK_COUNT];
+    struct watch zygote_watch;
+    uint32_t n_spawned; /* answers of the zygote */
+    unsigned turn;      /* of the watchdog */
+    uv_idle_t serve;    /* runs jobs from the loop, never from inside a caller */
     bool shutting_down;
     unsigned open_handles;
     void (*done)(void *arg);
@@ -101,13 +99,6 @@ static unsigned count_in(const struct pool *p, enum worker_state state)
 static unsigned count_coming(const struct pool *p)
 {
     return count_in(p, WORKER_SPAWNING) + count_in(p, WORKER_CLOSING);
-}
-
-static struct member *member_of(struct pool *p, const struct worker *w)
-{
-    struct member *m;
-    DL_SEARCH_SCALAR(p->workers, m, worker, w);
-    return m;
 }
 
 /* Forgets a worker: its socket is closed, which ends the process if it still runs. */
@@ -184,6 +175,7 @@ static void on_spawned(uint32_t id, int32_t result, void *arg)
 {
     struct pool *p = arg;
     struct member *m;
+    p->n_spawned++;
     DL_FOREACH(p->workers, m)
     {
         if (worker_id(m->worker) != id)
@@ -344,11 +336,7 @@ static void on_housekeeping(uv_timer_t *timer)
     bool more = false;
     DL_FOREACH_SAFE(p->workers, m, tmp)
     {
-        if (is_in(m, WORKER_CLOSING)) {
-            if (now_ms - m->closing_since_ms >= CLOSE_PATIENCE_MS)
-                worker_kill(m->worker, "it did not close its play");
-            more = true;
-        } else if (is_in(m, WORKER_IDLE) && idle > p->config.warm) {
+        if (is_in(m, WORKER_IDLE) && idle > p->config.warm) {
             if (now_ms - worker_idle_since_ms(m->worker) >= p->config.idle_ms) {
                 idle--;
                 drop_member(p, m);
@@ -361,11 +349,40 @@ static void on_housekeeping(uv_timer_t *timer)
         (void)uv_timer_stop(timer);
 }
 
-static void watch_spawning(struct pool *p, struct member *m)
+/* Returns NULL, or why the process is to be ended. */
+static const char *watch_process(struct pool *p, struct watch *w, pid_t pid,
+                                 const struct watch_pulse *pulse)
 {
-    unsigned slower = p->config.slower;
-    if (++m->spawning == slower * SPAWN_S * 1000 / WATCH_INTERVAL_MS)
-        zygote_kick(p->zygote); /* its death is told, and with it goes this member */
+    struct watch_time time = { 0 };
+    if (watch_wants_time(w, pulse, p->turn + (unsigned)pid))
+        time = watch_ask(pid);
+    return watch_judge(w, pulse, &time, &p->limits[pulse->task]);
+}
+
+static bool awaits_pid(const struct pool *p)
+{
+    const struct member *m;
+    DL_FOREACH(p->workers, m)
+    {
+        if (worker_pid(m->worker) <= 0)
+            return true;
+    }
+    return false;
+}
+
+/* The death of one that is kicked is told, and with it go those who wait for it. */
+static void watch_zygote(struct pool *p)
+{
+    struct watch_pulse pulse = {
+        .task = WATCH_ANSWER,
+        .progress = p->n_spawned,
+        .may_rest = !awaits_pid(p),
+    };
+    pid_t pid = zygote_pid(p->zygote);
+    if (pid > 0 && !watch_process(p, &p->zygote_watch, pid, &pulse))
+        return;
+    p->zygote_watch = (struct watch){ 0 };
+    zygote_kick(p->zygote);
 }
 
 /* worker_kill takes effect from the loop, so that the list stays as it is. */
@@ -374,17 +391,14 @@ static void on_watch(uv_timer_t *timer)
     struct pool *p = timer->data;
     struct member *m;
     p->turn++;
+    watch_zygote(p);
     DL_FOREACH(p->workers, m)
     {
         pid_t pid = worker_pid(m->worker);
-        if (pid <= 0) {
-            watch_spawning(p, m);
+        if (pid <= 0)
             continue;
-        }
         struct watch_pulse pulse = worker_pulse(m->worker);
-        bool timed = watch_wants_time(&m->watch, &pulse, p->turn + worker_id(m->worker));
-        uint64_t cpu_ns = timed ? watch_cpu_ns(pid) : 0;
-        const char *why = watch_judge(&m->watch, &pulse, cpu_ns, &p->limits);
+        const char *why = watch_process(p, &m->watch, pid, &pulse);
         if (why)
             worker_kill(m->worker, why);
     }
@@ -423,7 +437,8 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **re
     p->gate = (struct gate){ .per_s = DEATHS_A_SECOND,
                              .burst = config->max_seats + config->warm + DEATHS_A_SECOND };
     p->config.slower = config->slower > 0 ? config->slower : 1;
-    p->limits = watch_limits_for(p->config.slower);
+    for (enum watch_task task = WATCH_PLAY; task < WATCH_TASK_COUNT; task++)
+        p->limits[task] = watch_limits_for(task, p->config.slower);
     struct zygote_ops ops = {
         .spawned = on_spawned, .died = on_zygote_died, .up = on_zygote_up, .arg = p
     };
@@ -534,8 +549,6 @@ void pool_cancel(struct pool *p, struct pool_job *job)
 
 void pool_release_worker(struct pool *p, struct worker *w)
 {
-    struct member *m = member_of(p, w);
-    m->closing_since_ms = uv_now(p->loop);
     worker_close(w);
     maintain(p);
 }

@@ -116,7 +116,7 @@ static bool is_about_user(const struct worker *w, const struct wmsg *m)
 
 static bool is_word(const struct wmsg *m)
 {
-    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
+    return m->type == WMSG_WARNING || m->type == WMSG_TITLE || m->type == WMSG_LENGTH;
 }
 
 /* A worker that somebody else has taken over must not drown the clients in what it says. */
@@ -147,6 +147,7 @@ static bool take_message(struct worker *w, const struct wmsg *m)
     case WMSG_RENDER_FAILED:
     case WMSG_WARNING:
     case WMSG_TITLE:
+    case WMSG_LENGTH:
         if (says_too_much(w, m)) {
             die(w, "it says too much");
             return false;
@@ -402,7 +403,7 @@ enum worker_state worker_state(const struct worker *w)
 /* One that was rung is expected to do something; it says "waiting for room" until it does. */
 static bool may_rest(const struct worker *w)
 {
-    if (w->state == WORKER_SPAWNING)
+    if (w->state == WORKER_SPAWNING || w->state == WORKER_CLOSING)
         return false;
     if (w->state != WORKER_BUSY)
         return true;
@@ -420,8 +421,10 @@ static bool may_rest(const struct worker *w)
 
 struct watch_pulse worker_pulse(const struct worker *w)
 {
+    bool is_closing = w->state == WORKER_CLOSING;
     return (struct watch_pulse){
-        .progress = progress(w),
+        .task = is_closing ? WATCH_ANSWER : WATCH_PLAY,
+        .progress = is_closing ? 0 : progress(w), /* then nothing counts but IDLE */
         .may_rest = may_rest(w),
         .has_begun = ring_frames_made(w->ring) != w->frames_then,
     };

@@ -1,16 +1,19 @@
 """The command line client, as a person uses it."""
 import json
 import os
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from lib import DEADLINE, FRAME, TUTTI, frames_of, ogg, opus, procs, sound
 from lib.audio import Audio
 from lib.catalogue import TRANSCODED
-from lib.client import Client
+from lib.client import PLENTY, Client
 from lib.control import Control
 from lib.daemon import Daemon, clean_environment
+from lib.network import server  # noqa: F401
 
 
 def tutti(*words, home, env=None, binary=False, seconds=4 * DEADLINE):
@@ -23,6 +26,8 @@ def tutti(*words, home, env=None, binary=False, seconds=4 * DEADLINE):
 @pytest.fixture
 def home(tmp_path):
     """A runtime directory without a daemon; afterwards nothing of a private one is left."""
+    if os.path.exists("/run/tutti/control.sock"):
+        pytest.skip("the system's daemon runs, and would be found")
     path = tmp_path / "xdg"
     path.mkdir(mode=0o700)
     yield path
@@ -232,6 +237,132 @@ def test_commands_to_a_running_daemon(served, media):
             owner.wait(event, play_id=ready["play_id"])
         done = tutti("pause", "--channel", "42", home=home)
         assert 0 < done.returncode < 128 and done.stderr.strip(), "nothing plays there"
+
+
+def test_amounts(served, media):
+    """From where it is, and as a part of the whole; the only channel need not be named."""
+    home, daemon = served
+    with Client(daemon) as bot:
+        started = bot.start(media.wav(4.0), credit=50)
+        channel = started["channel"]
+        bot.audio.wait_frames(channel, 50)
+        bot.expect("paused", "pause", channel)  # a seek is then answered when it is in force
+        for words, field, value in (
+                (["seek", "+1.5"], "position", 2.5), (["seek", "-0.5"], "position", 2.0),
+                (["seek", "-0:30"], "position", 0), (["seek", "50%"], "position", 2), (["seek", "0:03"], "position", 3),
+                (["volume", "50%"], "volume", 0.5), (["volume", "-20%"], "volume", 0.3),
+                (["volume", "+1.9"], "volume", 2)):
+            done = tutti(*words, home=home)
+            assert done.returncode == 0, done
+            assert bot.session(channel)[field] == pytest.approx(value, abs=0.021), words
+
+
+def begin(*words, home):
+    """tutti in the background, to be interrupted."""
+    process = subprocess.Popen([TUTTI, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               env=clean_environment({"XDG_RUNTIME_DIR": str(home)}), stdin=subprocess.DEVNULL)
+    procs.started.add(process.pid)
+    return process
+
+
+def interrupt(process):
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=DEADLINE)[0]
+
+
+def test_play_leaves_a_bot_its_channel(served, media):
+    """What it plays is heard by the bot that has the channel, which goes on having it."""
+    home, daemon = served
+    with Client(daemon) as bot:
+        before = bot.start(media.wav(3.0), credit=25)
+        channel = before["channel"]
+        bot.audio.wait_frames(channel, 25)
+        visit = begin("play", "-c", channel, media.wav(1.0, 2), home=home)
+        play = bot.control.wait_for(lambda e: e["type"] == "ready" and e["play_id"] != before["play_id"],
+                                    "the visitor's ready")["play_id"]
+        bot.audio.credit(channel, PLENTY)
+        assert bot.control.terminal(play)["type"] == "finished"
+        said = visit.communicate(timeout=DEADLINE)[0]
+        assert visit.returncode == 0 and "finished" in said and "note" not in said, said
+        run = bot.audio.wait_ends(channel, 2)
+        run.check()
+        sound.check_transcoded(run.packets, sound.reference(media.wav(1.0, 2)))
+
+
+def test_play_next_waits_and_may_be_taken_back(served, media):
+    """Interrupted, it takes back what it placed, and nothing else."""
+    home, daemon = served
+    with Client(daemon) as bot, Control(daemon) as watcher:
+        watcher.expect("watching", "watch", on=True)
+        first = bot.start(media.wav(2.0), credit=25)
+        channel = first["channel"]
+        visit = begin("play", "--next", "-c", channel, media.wav(1.0, 2), home=home)
+        assert "waiting for the end" in visit.stdout.readline()
+        said = interrupt(visit)
+        watcher.wait("stopped", channel_id=str(channel))
+        assert bot.session(channel)["play_id"] == first["play_id"], said
+        visit = begin("play", "--next", "-c", channel, media.wav(1.0, 2), home=home)
+        assert "waiting for the end" in visit.stdout.readline()
+        done = tutti("next", home=home)
+        assert done.returncode == 0 and "skipped" in done.stdout and "next is" in done.stdout, done
+        assert bot.control.terminal(first["play_id"])["reason"] == "stop"
+        bot.audio.credit(channel, PLENTY)
+        run = bot.audio.wait_ends(channel, 2)
+        sound.check_transcoded(run.packets, sound.reference(media.wav(1.0, 2)))
+        assert "finished" in visit.communicate(timeout=DEADLINE)[0]
+        assert tutti("next", home=home).returncode == 1, "nothing plays"
+
+
+def test_a_recording_takes_no_frames_from_a_bot(served, media, tmp_path):
+    """It has a channel of its own, and refuses one that plays."""
+    home, daemon = served
+    with Client(daemon, "paced") as bot:
+        started = bot.start(media.wav(3.0), channel=1)
+        out = tmp_path / "out.ogg"
+        done = tutti("play", "-c", 1, "--out", out, media.wav(1.0), home=home)
+        assert done.returncode == 1 and "plays already" in done.stderr, done
+        assert tutti("play", "--out", out, media.wav(1.0), home=home).returncode == 0
+        check_ogg(out, sound.reference(media.wav(1.0)))
+        assert bot.control.terminal(started["play_id"])["type"] == "finished"
+
+
+def test_errors_name_the_file_and_what_helps(served, media, tmp_path):
+    """A hint is one that applies."""
+    home, _ = served
+    outside = tmp_path / "outside.wav"
+    outside.write_bytes(b"RIFF")
+    for name, words in ((media.root / "no.mp3", ["no.mp3: there is no such file"]),
+                        (outside, ["--media-root", "--private"]),
+                        (tmp_path / "lost.mp3", ["There is no file", "lost.mp3"]),
+                        ("http://127.0.0.1:9/x.mp3", ["127.0.0.1:9/x.mp3", "--private"])):
+        done = tutti("play", name, home=home)
+        assert done.returncode == 1 and all(word in done.stderr for word in words), done
+        assert ("--media-root" in done.stderr) == (name == outside), done
+
+
+def test_a_private_daemon_reaches_the_hosts_that_were_named(home, server, media, tmp_path):
+    out = tmp_path / "out.ogg"
+    server.add("/song.wav", Path(media.wav(1.0)).read_bytes(), type="audio/wav")
+    done = tutti("play", server.url("/song.wav"), "--out", out, home=home)
+    assert done.returncode == 0, done
+    assert len(ogg.read(out).packets) == 51
+
+
+def test_the_daemon_of_the_system_is_found(home, media, tmp_path):
+    """In /run/tutti, where nothing was said and none of one's own runs."""
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    env = {"XDG_RUNTIME_DIR": str(run)}
+    with Daemon(media=[media.root], runtime_dir=run / "tutti", env=env) as daemon, Control(daemon) as control:
+        ready = control.expect("ready", "play", channel_id="4242", url=media.wav(2.0), paused=True)
+        there = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else []),
+                 "sh", "-c", 'mount --bind "$0" /run && exec "$@"', str(run)]
+        if subprocess.run([*there, "true"], capture_output=True, timeout=DEADLINE, check=False).returncode:
+            pytest.skip("nothing may be mounted here")
+        done = subprocess.run([*there, str(TUTTI), "status"], capture_output=True, text=True, check=False,
+                              env=clean_environment({"XDG_RUNTIME_DIR": str(home)}), timeout=DEADLINE)
+        assert done.returncode == 0 and "4242" in done.stdout, done
+        control.expect("stopped", "stop", channel_id=ready["channel_id"])
 
 
 def test_watch_prints_events(served, media):

@@ -94,7 +94,8 @@ def test_encodings_that_nobody_asked_for(server, fetch, headers):
 
 
 def test_not_the_encoding_that_is_said(server, fetch):
-    server.add("/a", SONG, ranges=False, headers={"Content-Encoding": "gzip"})
+    """It begins as gzip does, and goes on otherwise."""
+    server.add("/a", gzip.compress(b"")[:10] + SONG, ranges=False, headers={"Content-Encoding": "gzip"})
     source = fetch.source(server.url("/a"))
     source.expect(HEAD)
     got, end = whole(source)
@@ -118,8 +119,17 @@ def test_empty_resources(server, fetch):
     ("audio/x-scpls", b"[playlist]\nFile1=x", PLAYLIST),
     ("application/vnd.apple.mpegurl", b"\xef\xbb\xbf#EXTM3U\n", PLAYLIST),
     ("audio/x-mpegurl", b"ID3\x04\x00\x00", MEDIA),
-    ("audio/mpeg", b"<html>", MEDIA),
-    ("text/html", b"\x00\x01", PAGE),
+    ("audio/mpeg", b"<html>", PAGE),
+    ("text/html", b"\x00\x01", MEDIA),
+    ("text/html; charset=utf-8", b"ID3\x04\x00\x00", MEDIA),
+    ("application/xhtml+xml", b"\xff\xfb\x90\x64\x00", MEDIA),
+    ("text/html", b"plain words", PAGE),
+    ("text/html", "\ufeff<html>".encode("utf-16"), PAGE),
+    ("text/plain", b"plain words", MEDIA),
+    ("text/html", b"see http://a/b or <b>c</b>", PAGE),
+    ("application/octet-stream", b"# radio\r\nhttp://a/b\r\n", PLAYLIST),
+    ("audio/mpeg", b"http://a/b", PLAYLIST),
+    ("text/html", b"<?xml version='1.0'?><playlist>", PLAYLIST),
     ("", b"OggS\x00", MEDIA),
 ])
 def test_kinds(server, fetch, type, body, kind):

@@ -1,6 +1,9 @@
-"""Servers that want a cookie back, or refuse whoever asks for a part: what a browser plays is read."""
+"""Servers that want a cookie back, refuse whoever asks for a part, or call what they send what it is not:
+what a browser plays is read."""
+import gzip
+
 import pytest
-from lib import (END, FAILED, HEAD, OPENED, RANGES, noise)
+from lib import (DATA, END, FAILED, HEAD, MEDIA, OPENED, PLAYLIST, RANGES, RESUMED, Fetch, noise)
 from httpd import Server
 
 SONG = noise(300_000, 5)
@@ -133,3 +136,60 @@ def test_who_has_given_a_part_is_believed(server, fetch):
     got, end = source.read_all()
     assert got == SONG[:100_000] and end.status == 403
     assert all("range" in r.headers for r in server.log)
+
+
+TUNE = b"ID3\x04" + SONG
+
+
+@pytest.mark.parametrize("words", ["aws-chunked", "utf-8", "binary", "8bit", "x-none-such, none", "gzip", "x-gzip",
+                                   "deflate", "gzip,aws-chunked", "gzip, gzip", "br", "zstd"])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_wrong_encoding(server, fetch, words, ranges):
+    """What is not packed is played and sought as it is, whatever it is called."""
+    server.add("/a", TUNE, ranges=ranges, headers={"Content-Encoding": words})
+    source = fetch.source(server.url("/a"))
+    head = source.expect(HEAD)
+    assert (head.length, head.facts, head.kind) == (len(TUNE), RANGES if ranges else 0, MEDIA)
+    source.reset()
+    assert source.read_exactly(250_000, 1000) == TUNE[250_000:251_000]
+    got, end = source.read_all()
+    assert got == TUNE and end.what == END and fetch.collect() == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "identity"}, {"Content-Encoding": "gzip,aws-chunked"}],
+                         ids=["unsaid", "denied", "half said"])
+@pytest.mark.parametrize("options", [{}, dict(ranges=False), dict(chunked=True, ranges=False)],
+                         ids=["range", "no-range", "chunked"])
+def test_packed_and_nobody_says_so(server, fetch, headers, options):
+    packed = gzip.compress(TUNE, 1)
+    server.add("/a", packed, headers=headers, script=[dict(cut=200_000)], **options)
+    source = fetch.source(server.url("/a"))
+    head = source.expect(HEAD)
+    assert (head.length, head.facts, head.kind) == (-1, 0, MEDIA)
+    source.reset()
+    got, end = source.read_all()
+    assert got == TUNE and end.what == END
+    server.add("/list", gzip.compress(b"#EXTM3U\nx\n"), headers=headers, **options)
+    assert fetch.source(server.url("/list")).expect(HEAD).kind == PLAYLIST
+
+
+def test_it_is_known_byte_by_byte(server, fetch):
+    """The first two bytes come alone."""
+    for path, body in {"/plain": TUNE[:5000], "/packed": gzip.compress(TUNE[:5000]), "/one": b"\x1f" * 5000}.items():
+        for words in ("gzip", "identity"):
+            server.add(path, body, ranges=False, headers={"Content-Encoding": words},
+                       script=[dict(pause=0.05, at=1)])
+            source = fetch.source(server.url(path))
+            source.expect(HEAD)
+            source.reset()
+            assert source.read_all()[0] == (body if path == "/one" else TUNE[:5000])
+
+
+def test_packed_for_a_fetcher_that_is_new(server):
+    """Another one died while it was read."""
+    server.add("/a", gzip.compress(TUNE, 1))
+    with Fetch() as fetch:
+        source = fetch.source(server.url("/a"), flags=RESUMED)
+        source.reset()
+        assert source.read_exactly(150_000, 1000) == TUNE[150_000:151_000]
+        assert source.read(0).what == DATA

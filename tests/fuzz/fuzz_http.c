@@ -192,7 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct heard whole = feed(data + 1, size - 1, interval, size);
     struct heard bytes = feed(data + 1, size - 1, interval, 1);
     MUST(memcmp(&whole, &bytes, sizeof whole) == 0);
-    MUST(sniff_kind("", data + 1, size - 1) < FETCH_KIND_COUNT);
+    MUST(sniff_kind("", "http://a/b", data + 1, size - 1) < FETCH_KIND_COUNT);
+    (void)sniff_is_plain(data + 1, size - 1);
     take_gzip(data + 1, size - 1);
     char *text = strndup((const char *)data + 1, size - 1);
     MUST(text);

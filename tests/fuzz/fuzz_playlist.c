@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data, size);
     text[size] = '\0';
-    for (enum playlist_kind kind = PLAYLIST_VARIANTS; kind <= PLAYLIST_PLS; kind++) {
+    for (enum listing kind = LISTING_VARIANTS; kind <= LISTING_XML; kind++) {
         size_t n =
             playlist_urls(text, kind, "http://host/folder/list?x", urls, PLAYLIST_ENTRIES_MAX);
         while (n > 0) {
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             free(urls[n]);
         }
     }
-    (void)playlist_kind(text, "audio/x-mpegurl");
+    (void)listing_of(text, size, "audio/x-mpegurl", "http://host/list");
     cut(text, 7, 0);
     cut(text, 7, 1152.0 / 44100);
     free(text);

@@ -157,22 +157,36 @@ def test_an_open_end_that_is_whole_is_no_cut(tools, make):
 
 
 def test_radio(tools, make):
-    """A live stream has no duration, cannot be sought and tells its titles; a new worker goes on counting."""
+    """A live stream has no duration and tells its titles; to go anywhere in it is to join it anew at now, from
+    where positions count on, in a new worker as well."""
     path = make(*KINDS["mp3"], seconds=30)
     fetcher = serve(path, flags=LIVE | OPEN_ENDED, known=False)
     fetcher.resources[""].title_at = {0: "First", 200000: "Second"}
     played = play(tools, fetcher, "--at", 30, "seek", 480000)
     assert played.opened[0] == -1 and played.opened[4] == 0
     assert played.title == "First" and played.titles == ["Second"]
-    assert played.render_failed and played.render_failed[0].startswith("not_seekable")
-    again = play(tools, serve(path, flags=LIVE | OPEN_ENDED, known=False), "--pos", 9600000, "--exact")
-    assert again.frames[0][0] == 9600000 and len(again.frames) == len(played.frames)
+    assert not played.render_failed and fetcher.resets == 2
+    assert played.frames[30][0] == 480000 and played.frames[30:][-1][0] > 480000 + 29 * 48000
+    for how in ((), ("--exact",)):
+        again = play(tools, serve(path, flags=LIVE | OPEN_ENDED, known=False), "--pos", 9600000, *how)
+        assert again.frames[0][0] == 9600000 and not again.failed
+        assert len(again.frames) == len(played.frames) - 30
 
 
 LISTS = {
     "m3u": ("audio/x-mpegurl", "# comment\n\nftp://no.test/x\nhttp://here.test/nothing\n  song\n"),
     "m3u8": ("audio/x-mpegurl", "#EXTM3U\r\n#EXTINF:12,A song\r\nfile:///etc/passwd\r\nhttp://here.test/song\r\n"),
     "pls": ("audio/x-scpls", "[playlist]\nNumberOfEntries=2\nFile1=http://here.test/nothing\nFile2=/song\n"),
+    "comment": ("text/plain", "; comment\n# another\n/song\n"),
+    "asx": ("video/x-ms-asf", "<ASX VERSION='3.0'>\r\n<Entry><Title>R & B</Title><Ref HREF = 'http://here.test/song?a=1&b=2'/>"
+            "</ENTRY></asx>"),
+    "xspf": ("application/xspf+xml", "<?xml version='1.0' encoding='windows-1251'?><playlist xmlns='http://xspf.org/ns/0/'>"
+             "<trackList><track><location>http://here.test/song</location></track></trackList></playlist>"),
+    "wpl": ("application/vnd.ms-wpl", "<?wpl version='1.0'?><smil><head><meta charset='x-none-such'></head><body><seq>"
+            "<media src='song'/>&#233;</seq></body></smil>"),
+    "rss": ("text/xml", "<rss version='2.0'><!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><channel><item>&b;"
+            "<enclosure url='http://here.test/song' type='audio/mpeg'/></item></channel></rss>"),
+    "reference": ("video/x-ms-asf", "[Reference]\r\nRef1=http://here.test/song\r\n"),
     "list of lists": ("audio/x-scpls", "[playlist]\nFile1=http://here.test/inner\n"),
 }
 
@@ -182,8 +196,9 @@ def test_playlists_lead_to_their_first_entry(tools, make, name):
     path = make(*KINDS["mp3"])
     kind, text = LISTS[name]
     resources = {
-        "": Resource(text.encode(), kind=PLAYLIST, type=kind, url="http://here.test/list"),
+        "": Resource(text.encode(), kind=PLAYLIST, type=kind, url="http://here.test/list.m3u"),
         "http://here.test/song": Resource(path.read_bytes()),
+        "http://here.test/song?a=1&b=2": Resource(path.read_bytes()),
         "http://here.test/inner": Resource(b"#EXTM3U\n//here.test/song", kind=PLAYLIST, type=""),
     }
     fetcher = Fetcher(resources)

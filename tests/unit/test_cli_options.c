@@ -62,6 +62,59 @@ static void times(void **state)
     check(rows, sizeof rows / sizeof rows[0], options_parse_time);
 }
 
+static void amounts(void **state)
+{
+    static const struct {
+        const char *text;
+        int (*parse)(const char *, struct amount *);
+        int err, kind;
+        double value;
+    } rows[] = {
+        { "1:30", options_parse_place, 0, AMOUNT_PLAIN, 90 },
+        { "+5", options_parse_place, 0, AMOUNT_CHANGE, 5 },
+        { "-5", options_parse_place, 0, AMOUNT_CHANGE, -5 },
+        { "-1:00.5", options_parse_place, 0, AMOUNT_CHANGE, -60.5 },
+        { "50%", options_parse_place, 0, AMOUNT_SHARE, 0.5 },
+        { "100%", options_parse_place, 0, AMOUNT_SHARE, 1 },
+        { "101%", options_parse_place, -EINVAL, 0, 0 },
+        { "+50%", options_parse_place, -EINVAL, 0, 0 },
+        { "50%%", options_parse_place, -EINVAL, 0, 0 },
+        { "+-5", options_parse_place, -EINVAL, 0, 0 },
+        { "--5", options_parse_place, -EINVAL, 0, 0 },
+        { "+", options_parse_place, -EINVAL, 0, 0 },
+        { "", options_parse_place, -EINVAL, 0, 0 },
+        { "50%", options_parse_level, 0, AMOUNT_PLAIN, 0.5 },
+        { "+10%", options_parse_level, 0, AMOUNT_CHANGE, 0.1 },
+        { "-.5", options_parse_level, 0, AMOUNT_CHANGE, -0.5 },
+        { "-", options_parse_level, -EINVAL, 0, 0 },
+        { "+2.5", options_parse_level, -EINVAL, 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct amount a = { .value = -7 };
+        print_message("\"%s\"\n", rows[i].text);
+        assert_int_equal(rows[i].parse(rows[i].text, &a), rows[i].err);
+        assert_float_equal(a.value, rows[i].err < 0 ? -7 : rows[i].value, 1e-9);
+        assert_true(rows[i].err < 0 || (int)a.kind == rows[i].kind);
+    }
+}
+
+/* "-5" is no option; what stands behind "--" is no business of ours. */
+static void negative_arguments(void **state)
+{
+    char *argv[] = { (char[]){ "seek" }, (char[]){ "-c" }, (char[]){ "7" },
+                     (char[]){ "-5" },   (char[]){ "-h" }, NULL };
+    int argc = 5;
+    assert_string_equal(options_take_negative(&argc, argv), "-5");
+    assert_int_equal(argc, 4);
+    assert_string_equal(argv[3], "-h");
+    assert_null(argv[4]);
+    assert_null(options_take_negative(&argc, argv));
+    char *behind[] = { (char[]){ "seek" }, (char[]){ "--" }, (char[]){ "-5" }, NULL };
+    argc = 3;
+    assert_null(options_take_negative(&argc, behind));
+    assert_int_equal(argc, 3);
+}
+
 static void environment_comes_after_options(void **state)
 {
     struct options o;
@@ -112,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volumes),
         cmocka_unit_test(times),
+        cmocka_unit_test(amounts),
+        cmocka_unit_test(negative_arguments),
         cmocka_unit_test(channels),
         cmocka_unit_test(no_daemon),
         cmocka_unit_test(environment_comes_after_options),

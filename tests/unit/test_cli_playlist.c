@@ -82,6 +82,20 @@ static void a_stop_is_for_all(void **state)
     playlist_done(&l);
 }
 
+/* Somebody skips from the one that is heard to the one behind it. */
+static void a_skip_is_for_one(void **state)
+{
+    struct playlist l;
+    assert_int_equal(playlist_init(&l, 3, 1), 0);
+    struct play *a = place(&l);
+    assert_false(event(&l, a, READY));
+    struct play *b = place(&l);
+    assert_true(event(&l, a, "{\"type\":\"stopped\",\"reason\":\"stop\",\"position\":4}"));
+    assert_false(event(&l, b, READY));
+    (void)place(&l);
+    playlist_done(&l);
+}
+
 static void follows_events(void **state)
 {
     struct playlist l;
@@ -155,9 +169,13 @@ static void lags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_behind_the_current), cmocka_unit_test(a_broken_one_is_passed_over),
-        cmocka_unit_test(a_stop_is_for_all),      cmocka_unit_test(follows_events),
-        cmocka_unit_test(ends_of_recordings),     cmocka_unit_test(lags),
+        cmocka_unit_test(one_behind_the_current),
+        cmocka_unit_test(a_broken_one_is_passed_over),
+        cmocka_unit_test(a_stop_is_for_all),
+        cmocka_unit_test(a_skip_is_for_one),
+        cmocka_unit_test(follows_events),
+        cmocka_unit_test(ends_of_recordings),
+        cmocka_unit_test(lags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,8 @@ static struct wmsg example(enum wmsg_type type, uint32_t play)
         m.open.depth_frames = 1; /* also a sane SPAWN */
     if (type == WMSG_FAILED || type == WMSG_RENDER_FAILED || type == WMSG_WARNING)
         m.failed.code = 1;
+    if (type == WMSG_OPENED || type == WMSG_LENGTH)
+        m.length.duration = m.opened.length.duration = -1;
     return m;
 }
 
@@ -206,7 +208,7 @@ static void every_message_in_every_state(void **state)
         [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",    [WMSG_FAILED] = "iimi",
         [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi",   [WMSG_RENDER_FAILED] = "iimi",
         [WMSG_NEXT] = "kkkk",   [WMSG_DROP_NEXT] = "kkkk", [WMSG_JOINED] = "kkkk",
-        [WMSG_SOURCE] = "kkkk", [WMSG_DYING] = "kkkk",
+        [WMSG_SOURCE] = "kkkk", [WMSG_DYING] = "kkkk",     [WMSG_LENGTH] = "iimi",
     };
     for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {
@@ -458,7 +460,12 @@ static void what_is_expected_of_it(void **state)
     assert_int_equal(worker_render(f.worker, &render), 0);
     assert_false(worker_pulse(f.worker).may_rest || worker_pulse(f.worker).has_begun);
     worker_close(f.worker);
-    assert_true(worker_pulse(f.worker).may_rest); /* the pool has patience of its own */
+    struct watch_pulse closing = worker_pulse(f.worker);
+    assert_true(!closing.may_rest && closing.task == WATCH_ANSWER);
+    say(WMSG_TITLE, PLAY); /* it does all but what it was told */
+    assert_int_equal(worker_pulse(f.worker).progress, closing.progress);
+    say(WMSG_IDLE, 0);
+    assert_true(worker_pulse(f.worker).may_rest);
     ring_producer_done(&producer);
 }
 
