@@ -138,6 +138,8 @@ int main(int argc, char **argv)
         type != SOCK_SEQPACKET)
         return usage(EXIT_USAGE);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)setpgid(0, 0);            /* as keep/keeper.h wants it … */
+    (void)signal(SIGTTOU, SIG_IGN); /* … and the log may be a terminal that minds */
     /* Names are resolved in threads of curl's; each would have an arena of its own. */
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);

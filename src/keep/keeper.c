@@ -197,7 +197,6 @@ static int spawn_program(const struct keeper *k, struct instance *in, int child_
         .file = k->path,
         .args = k->argv,
         .env = env,
-        .flags = UV_PROCESS_DETACHED,
         .stdio = stdio,
         .stdio_count = sizeof stdio / sizeof stdio[0],
         .exit_cb = on_process_exit,

@@ -221,6 +221,7 @@ int zygote_run(int control)
 {
     struct zygote z = { .control = control };
     int worker_status = -1;
+    (void)setpgid(0, 0); /* as keep/keeper.h wants it; workers are found by this group */
     int r = confine_zygote(&z);
     if (r < 0)
         return 1;

@@ -103,7 +103,10 @@ static const struct call fetch_calls[] = {
     CALL(write),
     CALL(writev),
     CALL(fcntl),
-    CALL(ioctl),
+    CALL_IF(ioctl, ONLY_SOCKET_IOCTL), /* none that types into a terminal */
+    CALL_IF(ioctl, ONLY_NONBLOCK),
+    CALL_IF(ioctl, ONLY_UNREAD),
+    CALL_IF(ioctl, ONLY_CLOEXEC),
     CALL(dup),
     CALL(dup2),
     CALL(dup3),
@@ -294,6 +297,10 @@ unsigned calls_condition(enum call_only only, struct scmp_arg_cmp ret[CALL_CONDI
         [ONLY_NETLINK_ROUTE] = { 2,
                                  { { 0, SCMP_CMP_EQ, AF_NETLINK, 0 }, { 2, SCMP_CMP_EQ, 0, 0 } } },
         [ONLY_NAME] = { 1, { { 0, SCMP_CMP_EQ, PR_SET_NAME, 0 } } },
+        [ONLY_SOCKET_IOCTL] = { 1, { { 1, SCMP_CMP_MASKED_EQ, 0xffffffffffffff00, 0x8900 } } },
+        [ONLY_NONBLOCK] = { 1, { { 1, SCMP_CMP_EQ, FIONBIO, 0 } } },
+        [ONLY_UNREAD] = { 1, { { 1, SCMP_CMP_EQ, FIONREAD, 0 } } },
+        [ONLY_CLOEXEC] = { 1, { { 1, SCMP_CMP_EQ, FIOCLEX, 0 } } },
         [ONLY_TTY_INPUT] = { 1, { { 1, SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI } } },
     };
     if (only == ONLY_ANY || only >= N_OF(conditions))
