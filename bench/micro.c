@@ -180,7 +180,7 @@ static void stage_init(void)
             .session = &stage.session[i],
             .client = { .number = 1, .outlet = &wire.client.outlet },
             .ready = true,
-            .duration = -1,
+            .duration = NO_DURATION,
             .rt = { .ring = stage.lane[i].consumer, .gen = 1 },
         };
         stage.session[i] =

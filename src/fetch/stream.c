@@ -324,8 +324,8 @@ void stream_begin_again(struct stream *s)
 {
     struct transfer *t = s->transfer[s->current];
     stream_forget_read(s);
-    if (s->resource.is_known && s->resource.facts & FETCH_LIVE && !s->is_failed &&
-        !transfer_covers(t, 0))
+    bool has_begun = t->pos > 0 || !transfer_covers(t, 0);
+    if (s->resource.is_known && s->resource.facts & FETCH_LIVE && !s->is_failed && has_begun)
         transfer_place(t, 0);
 }
 

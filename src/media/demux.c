@@ -34,6 +34,10 @@ static const char pcm_containers[] = "wav,w64,aiff,au,caf,voc,avi";
 /* Containers that count the encoder's delay into their duration. */
 static const char counting_lead[] = "mp3,ogg";
 
+/* Containers whose duration is counted, not estimated, where it is theirs at all. */
+static const char counting[] =
+    "flac,wav,w64,aiff,au,caf,wv,tta,ape,tak,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm";
+
 enum {
     BAD_READS_MAX = 1000,
     PROBE_BYTES = 1 << 20,
@@ -220,6 +224,16 @@ static int64_t in_samples(const struct demux *d, int64_t duration, AVRational tb
     return av_rescale_q(duration, tb, (AVRational){ 1, d->par->sample_rate });
 }
 
+static enum duration_kind judge_guess(const struct demux *d)
+{
+    const AVFormatContext *c = d->context;
+    if (d->guessed < 0)
+        return DURATION_UNKNOWN;
+    bool counts = is_one_of(c, counting) && (is_pcm(d->par) || !is_one_of(c, pcm_containers)) &&
+                  c->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE;
+    return counts ? DURATION_EXACT : DURATION_ESTIMATED;
+}
+
 static void note_duration(struct demux *d)
 {
     d->declared = -1;
@@ -234,6 +248,7 @@ static void note_duration(struct demux *d)
         d->declared = d->guessed;
     if (d->endless)
         d->guessed = d->declared = -1;
+    d->guess_kind = judge_guess(d);
 }
 
 static bool knows_enough(const AVFormatContext *c)

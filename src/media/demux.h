@@ -9,6 +9,7 @@
 #define TUTTI_MEDIA_DEMUX_H
 
 #include "media/source.h"
+#include "proto/duration.h"
 
 #include <libavformat/avformat.h>
 #include <stdbool.h>
@@ -32,7 +33,8 @@ struct demux {
     enum demux_times times;
     int64_t declared; /* [samples at the stream's rate] as the container promises; −1 if it does not
                          (an estimate is no promise) */
-    int64_t guessed;  /* the same, but estimates count */
+    int64_t guessed;               /* the same, but estimates count … */
+    enum duration_kind guess_kind; /* … and whether it is one */
     bool counts_lead; /* both include what is dropped before the first audible sample */
     bool endless;     /* a live stream */
     bool is_ogg;

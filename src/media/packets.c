@@ -71,6 +71,10 @@ int packets_open(struct packets *p)
     p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
     p->at_end = false;
     p->fresh = true;
+    if (!p->calibrated) {
+        p->times = p->demux->times;
+        p->rate = par->sample_rate;
+    }
     return 0;
 }
 
@@ -89,13 +93,19 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
         packets_free(p);
         return r;
     }
-    p->times = p->demux->times;
-    p->rate = p->demux->par->sample_rate;
     const AVCodecDescriptor *desc = avcodec_descriptor_get(p->demux->par->codec_id);
     p->lossless = desc && (desc->props & AV_CODEC_PROP_LOSSLESS) != 0 &&
                   (desc->props & AV_CODEC_PROP_LOSSY) == 0;
     *ret = p;
     return 0;
+}
+
+int packets_join_again(struct packets *p)
+{
+    packets_drop_all(p);
+    source_join_again(p->source);
+    p->calibrated = false;
+    return packets_open(p);
 }
 
 void packets_free(struct packets *p)

@@ -68,6 +68,10 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up);
 /* As packets_go, to the packet `number` or one before it, found by counting. */
 int packets_go_number(struct packets *p, int64_t number);
 
+/* A live source: forgets all, and reads on from where it is now, as packets_new does. Returns 0 or
+ * negative errno. */
+int packets_join_again(struct packets *p);
+
 /* Lets go of what lies before `sample`; to be called now and then. */
 void packets_forget(struct packets *p, int64_t sample);
 

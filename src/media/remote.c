@@ -386,11 +386,12 @@ int remote_get_facts(struct remote *r, struct remote_stream *s, struct remote_fa
     return 1;
 }
 
-/* A read that nobody wants any more: only CLOSE and RESET take it back. */
-static void abandon_read(struct remote *r, struct remote_stream *s)
+/* What was asked of it is asked no more; it begins anew. */
+void remote_join_again(struct remote *r, struct remote_stream *s)
 {
     s->serial = 0;
     s->answer = ANSWER_NONE;
+    s->cut = false;
     if (s->state != STREAM_OPEN)
         return;
     if (s->id == 0) {
@@ -402,6 +403,14 @@ static void abandon_read(struct remote *r, struct remote_stream *s)
         r->last_id = 1;
     s->id = r->last_id;
     send_open(r, s);
+}
+
+/* A read that nobody wants any more: only CLOSE and RESET take it back. */
+static void abandon_read(struct remote *r, struct remote_stream *s)
+{
+    bool was_cut = s->cut;
+    remote_join_again(r, s);
+    s->cut = was_cut;
 }
 
 static ssize_t take_answer(struct remote_stream *s, void *bytes, size_t len)

@@ -37,6 +37,9 @@ int remote_fd(const struct remote *r);
  * anew, what was asked for is asked again, at the same byte. */
 void remote_replace(struct remote *r, int sock);
 
+/* A live stream is joined anew at now: its next byte counts as its first. */
+void remote_join_again(struct remote *r, struct remote_stream *s);
+
 /* The source's own resource. */
 struct remote_stream *remote_root(struct remote *r);
 

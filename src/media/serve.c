@@ -20,6 +20,7 @@ enum {
     BURST_FRAMES = 25,                       /* rendered at once while commands keep coming */
     QUIET_NS = 200 * 1000 * 1000,
     FORGET_EVERY_FRAMES = 50,
+    LENGTH_EVERY_FRAMES = 50,
     VAIN_MAX = 8,              /* a demuxer that says so without end has failed */
     POLL_NS = 4 * 1000 * 1000, /* a command waits no longer than this for its reading */
 };
@@ -57,6 +58,7 @@ void serve_end_play(struct serve *s)
     s->announced = false;
     s->told_cut = 0;
     s->shift = 0;
+    s->joins = false;
 }
 
 void serve_close_play(struct serve *s)
@@ -156,17 +158,37 @@ static void open_source(struct serve *s, int fd, struct failure *ret_failure)
         s->source = NULL;
 }
 
-/* Where a live stream is joined again nothing is as it was: what comes is taken to be what the
+/* Whatever place is asked for, a live stream is joined at now: what comes is taken to be what the
  * listener has not heard yet. */
-static void begin_first_render(struct serve *s)
+static void shift_if_live(struct serve *s, struct wmsg_render *how)
 {
     struct track_info info;
     track_get_info(s->track, &info);
-    struct wmsg_render *how = &s->open.render;
-    if (info.endless && how->exact) {
-        s->shift = how->pos;
-        how->pos = 0;
+    if (!info.endless)
+        return;
+    s->shift = how->pos;
+    how->pos = 0;
+}
+
+/* A render of a live stream that begins a new grid joins it anew; so does one that takes the place
+ * of such a render before that has made anything. */
+static int join_if_live(struct serve *s, struct wmsg_render *how)
+{
+    struct track_info info;
+    track_get_info(s->track, &info);
+    s->joins = info.endless && (s->joins || !how->exact);
+    if (!s->joins) {
+        how->pos = how->pos > s->shift ? how->pos - s->shift : 0;
+        return 0;
     }
+    shift_if_live(s, how);
+    return track_join_again(s->track);
+}
+
+static void begin_first_render(struct serve *s)
+{
+    struct wmsg_render *how = &s->open.render;
+    shift_if_live(s, how);
     s->lane = how->lane;
     s->how = *how;
     s->resume_pos = how->pos;
@@ -207,16 +229,20 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     s->has_render = s->gave_up = false;
     s->in_burst = true;
     s->burst_until_ns = now_ns + QUIET_NS;
-    if (serve_cannot_do(s->track, &s->next)) {
+    struct track_info info;
+    track_get_info(s->track, &info);
+    /* Of a live stream that is being heard no place is asked for, but to be joined anew. */
+    if (serve_cannot_do(s->track, &s->next) && !(info.endless && s->announced)) {
         serve_refuse_render(s, &s->next, TUTTI_E_NOT_SEEKABLE);
         return;
     }
-    s->next.pos = s->next.pos > s->shift ? s->next.pos - s->shift : 0;
+    int r = join_if_live(s, &s->next);
     if (s->next_track) /* a join that was made already is made anew */
         render_set_next(s->render, s->next_track, s->next_play, &s->next_how);
     s->how = s->next;
     s->resume_pos = s->next.pos;
-    int r = render_begin(s->render, s->track, s->play, &s->next);
+    if (r == 0)
+        r = render_begin(s->render, s->track, s->play, &s->next);
     s->frame_waits = false;
     s->lane = s->next.lane;
     s->n_made = 0;
@@ -238,8 +264,10 @@ static void render_again(struct serve *s)
     if (s->n_made > 0)
         how.gain_from = how.gain;
     s->gave_up = false;
-    int r =
-        render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play, &how);
+    int r = s->joins ? track_join_again(s->track) : 0;
+    if (r == 0)
+        r = render_begin(s->render, render_track(s->render), is_next ? s->next_play : s->play,
+                         &how);
     if (r < 0)
         serve_render_failed(s, r);
 }
@@ -262,6 +290,7 @@ static void after_put(struct serve *s)
 {
     s->n_made++;
     s->n_vain = 0;
+    s->joins = false;
     if ((s->frame.record.flags & (RING_END | RING_JOIN)) == RING_END)
         s->step = STEP_ENDED;
     if (may_ring(s) && ring_consumer_waits(&s->ring))
@@ -285,8 +314,11 @@ static bool step_render(struct serve *s)
             announce(s, &s->frame);
         else
             serve_tell_title(s);
-        if (s->frame.record.flags & RING_END)
+        bool is_end = s->frame.record.flags & RING_END;
+        if (is_end)
             serve_tell_cut(s, s->frame.record.play);
+        if (is_end || s->n_made % LENGTH_EVERY_FRAMES == 0)
+            serve_tell_length(s, s->frame.record.play);
     }
     struct ring_record record = s->frame.record;
     if (record.play == s->play)

@@ -70,6 +70,10 @@ static void next_failed(struct serve *s, const struct failure *f)
 static void next_is_open(struct serve *s, struct track *track)
 {
     struct source_wait wait = serve_source_wait(s);
+    struct track_info info;
+    track_get_info(track, &info);
+    if (info.endless) /* it goes on at now, whatever place was asked for */
+        s->next_how.pos = 0;
     if (serve_cannot_do(track, &s->next_how)) {
         struct failure failure;
         track_free(track);

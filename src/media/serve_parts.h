@@ -37,7 +37,8 @@ struct serve {
     struct source *source; /* of the track, or of the one being opened; NULL */
     struct render *render;
     bool is_opening;
-    int64_t shift; /* [samples] added to positions: a live stream was joined again here */
+    int64_t shift; /* [samples] added to positions: a live stream was joined here */
+    bool joins;    /* a live stream is being joined anew: nothing of it has been made yet */
     /* the play that follows */
     uint32_t next_play;
     struct track *next_track; /* NULL: none */
@@ -46,6 +47,8 @@ struct serve {
     enum step step;
     bool announced;    /* OPENED has been sent */
     uint32_t told_cut; /* the play of which it was said that its source is incomplete */
+    struct wmsg_length told_length; /* what the daemon knows of how long … */
+    uint32_t told_length_of;        /* … this play is */
     unsigned lane;
     struct wmsg_render how; /* what is being rendered */
     int64_t resume_pos;     /* [samples] of the next frame to be made */
@@ -86,6 +89,7 @@ void serve_say_opened(struct serve *s, struct track *track, uint32_t play, int64
                       bool late);
 void serve_refuse_render(struct serve *s, const struct wmsg_render *render, enum tutti_error code);
 void serve_tell_title(struct serve *s);
+void serve_tell_length(struct serve *s, uint32_t play); /* if more is known than was told */
 void serve_tell_cut(struct serve *s, uint32_t play); /* once for each play, before its end marker */
 
 /* serve_hear.c */

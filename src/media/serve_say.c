@@ -1,8 +1,13 @@
 /* What a worker tells the daemon. */
 #include "media/serve_parts.h"
 
+#include "base/audio.h"
 #include "base/fd.h"
 #include "base/text.h"
+
+#include <stdlib.h>
+
+enum { NEWS_PART = 50 /* of an estimate: less of a change is not worth saying */ };
 
 void serve_send(struct serve *s, const struct wmsg *m)
 {
@@ -42,13 +47,24 @@ void serve_refuse_render(struct serve *s, const struct wmsg_render *render, enum
     serve_send(s, &m);
 }
 
+static struct wmsg_length length_of(const struct track_info *info)
+{
+    return (struct wmsg_length){
+        .duration = info->duration.samples,
+        .kind = (uint8_t)info->duration.kind,
+        .is_live = info->endless,
+    };
+}
+
 void serve_say_opened(struct serve *s, struct track *track, uint32_t play, int64_t pos, bool passes,
                       bool late)
 {
     struct track_info info;
     track_get_info(track, &info);
     struct wmsg m = { .type = WMSG_OPENED, .play = play };
-    m.opened.duration = info.duration;
+    m.opened.length = length_of(&info);
+    s->told_length = m.opened.length;
+    s->told_length_of = play;
     m.opened.pos = pos;
     m.opened.lag = info.lag;
     m.opened.passthrough = passes && info.passable;
@@ -67,6 +83,29 @@ void serve_tell_title(struct serve *s)
     if (!packets_new_title(track_packets(render_track(s->render)), title))
         return;
     put_text(&m, title);
+    serve_send(s, &m);
+}
+
+/* Two numbers that nobody would tell apart are none. */
+static bool is_news(const struct wmsg_length *told, const struct wmsg_length *now)
+{
+    int64_t slack =
+        now->kind == DURATION_EXACT ? AUDIO_RATE / 20 : AUDIO_RATE + now->duration / NEWS_PART;
+    return told->kind != now->kind || told->is_live != now->is_live ||
+           llabs(told->duration - now->duration) > slack;
+}
+
+void serve_tell_length(struct serve *s, uint32_t play)
+{
+    const struct track *track = play == s->play ? s->track : s->next_track;
+    if (s->told_length_of != play || !track)
+        return;
+    struct track_info info;
+    track_get_info(track, &info);
+    struct wmsg m = { .type = WMSG_LENGTH, .play = play, .length = length_of(&info) };
+    if (!is_news(&s->told_length, &m.length))
+        return;
+    s->told_length = m.length;
     serve_send(s, &m);
 }
 

@@ -358,6 +358,13 @@ bool source_is_live(const struct source *s)
     return (s->flags & FETCH_LIVE) != 0;
 }
 
+void source_join_again(struct source *s)
+{
+    s->cut = s->open_end = false;
+    if (s->remote && !s->hls)
+        remote_join_again(s->remote, s->stream);
+}
+
 bool source_can_seek(const struct source *s)
 {
     if (!s->remote)

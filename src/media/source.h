@@ -54,6 +54,9 @@ int64_t source_size(const struct source *s);
 bool source_can_seek(const struct source *s);
 bool source_is_live(const struct source *s); /* endless, it goes on at now */
 
+/* A live source: reading goes on at now, and what comes is read from its first byte. */
+void source_join_again(struct source *s);
+
 /* HLS: a list of segments, that the demuxer opens itself by source_open_nested. */
 bool source_is_hls(const struct source *s);
 const char *source_url(const struct source *s); /* after redirects; "" for a file */

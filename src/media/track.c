@@ -1,6 +1,7 @@
 #include "media/track.h"
 
 #include "base/audio.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "media/decode.h"
 #include "media/opus_head.h"
@@ -69,11 +70,13 @@ static int prepare_params(struct track *t)
     return 0;
 }
 
-/* [samples at 48 kHz] A container may say anything: what is no duration is unknown. */
-static int64_t duration_of(const struct demux *d)
+/* A container may say anything: what is no duration is unknown. */
+static struct duration duration_of(const struct demux *d)
 {
     int64_t n = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, d->par->sample_rate) : -1;
-    return n >= 0 && n <= WMSG_POS_MAX ? n : -1;
+    if (n < 0 || n > WMSG_POS_MAX || d->endless)
+        return NO_DURATION;
+    return (struct duration){ .samples = n, .kind = d->guess_kind };
 }
 
 static void fill_info(struct track *t)
@@ -85,25 +88,35 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = t->whole.chained || d->endless ? -1 : duration_of(d);
+    t->info.duration = t->whole.chained ? NO_DURATION : duration_of(d);
     t->info.endless = d->endless;
 }
 
-static int open_parts(struct track *t, size_t keep_bytes_max)
+/* All that follows from what the packets are. */
+static int open_parts(struct track *t)
 {
-    int r = packets_new(t->source, keep_bytes_max, &t->packets);
-    if (r < 0)
-        return r;
     whole_look(&t->whole, t->source, packets_demux(t->packets));
     if (t->whole.chained)
         packets_distrust_times(t->packets);
-    r = prepare_params(t);
+    int r = prepare_params(t);
+    if (r == 0)
+        r = decoder_new(t->par, NULL, &t->decoder);
     if (r < 0)
         return r;
-    r = decoder_new(t->par, NULL, &t->decoder);
+    timeline_init(&t->time, t->par->sample_rate);
+    fill_info(t);
+    return 0;
+}
+
+int track_join_again(struct track *t)
+{
+    int r = packets_join_again(t->packets);
     if (r < 0)
         return r;
-    return resampler_new(&t->resampler);
+    decoder_free(TAKE_PTR(t->decoder));
+    avcodec_parameters_free(&t->par);
+    av_buffer_unref(&t->setup);
+    return open_parts(t);
 }
 
 static void explain(const struct source *s, int r, struct failure *ret)
@@ -136,14 +149,16 @@ int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
     t->end = -1;
     int r = source_is_remote(s) ? source_prepare(s) : 0;
     if (r == 0)
-        r = open_parts(t, keep_bytes_max);
+        r = packets_new(s, keep_bytes_max, &t->packets);
+    if (r == 0)
+        r = open_parts(t);
+    if (r == 0)
+        r = resampler_new(&t->resampler);
     if (r < 0) {
         explain(s, r, ret_failure);
         track_free(t);
         return r;
     }
-    timeline_init(&t->time, t->par->sample_rate);
-    fill_info(t);
     *ret = t;
     return 0;
 }
@@ -164,10 +179,16 @@ void track_free(struct track *t)
 void track_get_info(const struct track *t, struct track_info *ret)
 {
     *ret = t->info;
-    if (packets_demux(t->packets)->counts_lead && ret->duration > 0) {
+    bool was_there = t->end >= 0 && t->end <= WMSG_POS_MAX && !t->guesses;
+    if (was_there && !t->info.endless && !track_was_cut(t)) {
+        ret->duration = (struct duration){ .samples = t->end, .kind = DURATION_EXACT };
+        return;
+    }
+    int64_t *samples = &ret->duration.samples;
+    if (packets_demux(t->packets)->counts_lead && *samples > 0) {
         int64_t lead =
             av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, timeline_rate(&t->time, 0));
-        ret->duration = ret->duration > lead ? ret->duration - lead : 0;
+        *samples = *samples > lead ? *samples - lead : 0;
     }
 }
 
@@ -542,12 +563,13 @@ void track_forget(struct track *t, int64_t pos)
 
 int track_find_end(struct track *t)
 {
+    int64_t duration = t->info.duration.samples;
     /* Nobody reads all of a remote source only to know where it ends. */
     if (t->end < 0 && source_is_remote(t->source)) {
-        t->end = t->info.duration > 0 ? t->info.duration : 0;
+        t->end = duration > 0 ? duration : 0;
         t->guesses = true;
     }
-    int64_t from = t->info.duration > 4 * AUDIO_RATE ? t->info.duration - 4 * AUDIO_RATE : 0;
+    int64_t from = duration > 4 * AUDIO_RATE ? duration - 4 * AUDIO_RATE : 0;
     while (t->end < 0) {
         float samples[480 * AUDIO_CHANNELS];
         int r = track_go(t, from);

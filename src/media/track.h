@@ -10,13 +10,14 @@
 
 #include "media/failure.h"
 #include "media/packets.h"
+#include "proto/duration.h"
 #include "ring/layout.h"
 
 struct track;
 
 struct track_info {
-    int64_t duration; /* [samples at 48 kHz] up to WMSG_POS_MAX; −1 unknown */
-    uint32_t lag;     /* [samples] constant lag L of frames made from it */
+    struct duration duration; /* up to WMSG_POS_MAX */
+    uint32_t lag;             /* [samples] constant lag L of frames made from it */
     bool seekable;
     bool endless;  /* live: it goes on at now, wherever one was */
     bool passable; /* plain Opus, whose packets may go through as they are */
@@ -27,6 +28,10 @@ struct track_info {
 int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
               struct failure *ret_failure);
 void track_free(struct track *t);
+
+/* Live: goes on where the source is now, and counts from 0 again. Returns 0 or negative errno;
+ * -EINTR: to be called again. */
+int track_join_again(struct track *t);
 
 void track_get_info(const struct track *t, struct track_info *ret);
 

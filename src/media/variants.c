@@ -91,6 +91,14 @@ static bool attribute(const char *line, const char *wanted, char *dst, size_t si
     return false;
 }
 
+/* A number that an attribute begins with ("16/JOC"); 0 if it has none. */
+static long number_of(const char *line, const char *wanted)
+{
+    char value[32];
+    long n = attribute(line, wanted, value, sizeof value) ? strtol(value, NULL, 10) : 0;
+    return n > 0 ? n : 0;
+}
+
 static bool is_said(const char *line, const char *wanted)
 {
     char value[8];
@@ -116,7 +124,7 @@ static void read_rendition(struct master *m, const char *line, const char *base)
         strcmp(value, "AUDIO") != 0)
         return;
     (void)attribute(line, "GROUP-ID", r.group, sizeof r.group);
-    r.is_surround = attribute(line, "CHANNELS", value, sizeof value) && atoi(value) > 2;
+    r.is_surround = number_of(line, "CHANNELS") > 2;
     if (attribute(line, "URI", value, sizeof value)) {
         r.url = playlist_resolve(base, value);
         if (!r.url)
@@ -143,7 +151,7 @@ static struct variant read_variant(const char *line)
     struct variant v = { 0 };
     char value[512];
     v.has_picture = attribute(line, "RESOLUTION", value, sizeof value);
-    v.bits = attribute(line, "BANDWIDTH", value, sizeof value) ? strtol(value, NULL, 10) : 0;
+    v.bits = number_of(line, "BANDWIDTH");
     if (attribute(line, "CODECS", value, sizeof value)) {
         v.has_picture = v.has_picture || names_one_of(value, pictures);
         v.is_surround = names_one_of(value, surround) && !names_one_of(value, plain);

@@ -116,7 +116,7 @@ static bool is_about_user(const struct worker *w, const struct wmsg *m)
 
 static bool is_word(const struct wmsg *m)
 {
-    return m->type == WMSG_WARNING || m->type == WMSG_TITLE;
+    return m->type == WMSG_WARNING || m->type == WMSG_TITLE || m->type == WMSG_LENGTH;
 }
 
 /* A worker that somebody else has taken over must not drown the clients in what it says. */
@@ -147,6 +147,7 @@ static bool take_message(struct worker *w, const struct wmsg *m)
     case WMSG_RENDER_FAILED:
     case WMSG_WARNING:
     case WMSG_TITLE:
+    case WMSG_LENGTH:
         if (says_too_much(w, m)) {
             die(w, "it says too much");
             return false;

@@ -6,6 +6,7 @@
 #define TUTTI_PROTO_EVENT_H
 
 #include "base/errors.h"
+#include "proto/duration.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ enum event_type {
     EVENT_SEEKED,
     EVENT_VOLUME,
     EVENT_TITLE,
+    EVENT_DURATION,
     EVENT_STOPPED,
     EVENT_FINISHED,
     EVENT_WARNING,
@@ -34,19 +36,20 @@ enum stop_reason {
 
 struct event {
     enum event_type type;
-    uint64_t channel;        /* 0: left out */
-    const char *play_id;     /* NULL: null in an answer that no play gave, left out of an error */
-    const char *title;       /* ready, title; NULL: left out */
-    const char *message;     /* warning, error */
-    int64_t position;        /* [samples at 48 kHz] */
-    int64_t duration;        /* ready: [samples at 48 kHz]; −1 unknown */
-    double level;            /* volume */
-    uint64_t frames;         /* finished */
-    uint32_t sequence;       /* seeked: of the first frame of the new place */
-    bool passthrough;        /* ready */
-    bool seekable;           /* ready */
-    enum stop_reason reason; /* stopped */
-    enum tutti_error error;  /* error */
+    uint64_t channel;         /* 0: left out */
+    const char *play_id;      /* NULL: null in an answer that no play gave, left out of an error */
+    const char *title;        /* ready, title; NULL: left out */
+    const char *message;      /* warning, error */
+    int64_t position;         /* [samples at 48 kHz] */
+    struct duration duration; /* ready, duration */
+    bool is_live;             /* ready, duration */
+    double level;             /* volume */
+    uint64_t frames;          /* finished */
+    uint32_t sequence;        /* seeked: of the first frame of the new place */
+    bool passthrough;         /* ready */
+    bool seekable;            /* ready */
+    enum stop_reason reason;  /* stopped */
+    enum tutti_error error;   /* error */
     enum tutti_warning warning; /* warning */
 };
 
@@ -58,7 +61,9 @@ struct session_info {
     const char *url;
     const char *title; /* or NULL */
     int64_t position;  /* [samples at 48 kHz] */
-    int64_t duration;  /* [samples at 48 kHz]; −1 unknown */
+    struct duration duration;
+    bool is_live;
+    int64_t lag; /* [samples at 48 kHz] a live stream: behind its station; −1: none or unknown */
     double volume;
     bool passthrough;
     bool seekable;

@@ -14,7 +14,13 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_READY] = "ready",     [EVENT_PAUSED] = "paused",     [EVENT_RESUMED] = "resumed",
     [EVENT_SEEKED] = "seeked",   [EVENT_VOLUME] = "volume",     [EVENT_TITLE] = "title",
     [EVENT_STOPPED] = "stopped", [EVENT_FINISHED] = "finished", [EVENT_WARNING] = "warning",
-    [EVENT_ERROR] = "error",
+    [EVENT_ERROR] = "error",     [EVENT_DURATION] = "duration",
+};
+
+static const char *const duration_names[DURATION_KIND_COUNT] = {
+    [DURATION_UNKNOWN] = "unknown",
+    [DURATION_ESTIMATED] = "estimated",
+    [DURATION_EXACT] = "exact",
 };
 
 static const char *const reason_names[STOP_REASON_COUNT] = {
@@ -36,9 +42,12 @@ static json_t *channel_string(uint64_t channel)
     return json_string(text);
 }
 
-static json_t *duration_json(int64_t duration)
+static void set_duration(json_t *o, const struct duration *d, bool is_live)
 {
-    return duration < 0 ? json_null() : event_json_seconds(duration);
+    (void)json_object_set_new(o, "duration",
+                              d->samples < 0 ? json_null() : event_json_seconds(d->samples));
+    (void)json_object_set_new(o, "duration_kind", json_string(duration_names[d->kind]));
+    (void)json_object_set_new(o, "live", json_boolean(is_live));
 }
 
 /* A string of JSON is UTF-8. Where somebody has cut a sentence in the middle of a character, or
@@ -64,7 +73,7 @@ static void set_details(json_t *o, const struct event *e)
 {
     switch (e->type) {
     case EVENT_READY:
-        (void)json_object_set_new(o, "duration", duration_json(e->duration));
+        set_duration(o, &e->duration, e->is_live);
         (void)json_object_set_new(o, "position", event_json_seconds(e->position));
         set_text(o, "title", e->title);
         (void)json_object_set_new(o, "passthrough", json_boolean(e->passthrough));
@@ -91,6 +100,9 @@ static void set_details(json_t *o, const struct event *e)
         break;
     case EVENT_TITLE:
         set_text(o, "title", e->title ? e->title : "");
+        break;
+    case EVENT_DURATION:
+        set_duration(o, &e->duration, e->is_live);
         break;
     case EVENT_WARNING:
         set_text(o, "code", warning_wire_name(e->warning));
@@ -161,7 +173,9 @@ json_t *event_json_session(const struct session_info *s)
     set_text(o, "url", s->url);
     set_text(o, "title", s->title);
     (void)json_object_set_new(o, "position", event_json_seconds(s->position));
-    (void)json_object_set_new(o, "duration", duration_json(s->duration));
+    set_duration(o, &s->duration, s->is_live);
+    if (s->lag >= 0)
+        (void)json_object_set_new(o, "lag", event_json_seconds(s->lag));
     (void)json_object_set_new(o, "volume", json_real(s->volume));
     (void)json_object_set_new(o, "passthrough", json_boolean(s->passthrough));
     (void)json_object_set_new(o, "seekable", json_boolean(s->seekable));

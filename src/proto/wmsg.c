@@ -36,6 +36,7 @@ static const struct {
     [WMSG_JOINED] = { 0, false, true },
     [WMSG_SOURCE] = { 0, false, true },
     [WMSG_DYING] = { 0, true, true },
+    [WMSG_LENGTH] = { sizeof(struct wmsg_length), false, true },
 };
 
 _Static_assert(sizeof(struct head) + sizeof(struct wmsg_open) + WMSG_TEXT_MAX <= WMSG_MAX,
@@ -70,6 +71,15 @@ static bool render_is_sane(const struct wmsg_render *r)
            r->gain_from <= 2;
 }
 
+/* A number, and how well it is known, belong together. */
+static bool length_is_sane(const struct wmsg_length *l)
+{
+    if (l->kind >= DURATION_KIND_COUNT || l->is_live > 1)
+        return false;
+    return l->kind == DURATION_UNKNOWN ? l->duration == -1
+                                       : pos_is_sane(l->duration) && !l->is_live;
+}
+
 static bool body_is_sane(const struct wmsg *m)
 {
     switch (m->type) {
@@ -80,9 +90,10 @@ static bool body_is_sane(const struct wmsg *m)
     case WMSG_RENDER:
         return render_is_sane(&m->render);
     case WMSG_OPENED:
-        return (m->opened.duration == -1 || pos_is_sane(m->opened.duration)) &&
-               pos_is_sane(m->opened.pos) && m->opened.lag <= 48000 && m->opened.passthrough <= 1 &&
-               m->opened.seekable <= 1;
+        return length_is_sane(&m->opened.length) && pos_is_sane(m->opened.pos) &&
+               m->opened.lag <= 48000 && m->opened.passthrough <= 1 && m->opened.seekable <= 1;
+    case WMSG_LENGTH:
+        return length_is_sane(&m->length);
     case WMSG_FAILED:
     case WMSG_RENDER_FAILED:
         return m->failed.code > TUTTI_OK && m->failed.code < TUTTI_ERROR_COUNT &&

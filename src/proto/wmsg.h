@@ -7,7 +7,7 @@
  *   zygote → daemon   SPAWNED
  *   daemon → worker   OPEN (+ source descriptor)  RENDER  NEXT (+ source descriptor)  DROP_NEXT
  *                     JOINED  CLOSE  BELL  SOURCE (+ source descriptor)
- *   worker → daemon   IDLE  OPENED  FAILED  RENDER_FAILED  WARNING  TITLE  BELL  DYING
+ *   worker → daemon   IDLE  OPENED  FAILED  RENDER_FAILED  WARNING  TITLE  LENGTH  BELL  DYING
  *
  * A worker serves one play at a time: OPEN … CLOSE. After CLOSE it answers IDLE; everything it says
  * before that which names the old `play` is stale. FAILED ends the play: the worker waits for
@@ -16,6 +16,7 @@
 #ifndef TUTTI_PROTO_WMSG_H
 #define TUTTI_PROTO_WMSG_H
 
+#include "proto/duration.h"
 #include "ring/layout.h"
 
 #include <stddef.h>
@@ -40,6 +41,7 @@ enum wmsg_type {
     WMSG_JOINED,
     WMSG_SOURCE, /* a play's source has a new descriptor: the fetcher died, another goes on */
     WMSG_DYING,  /* the text says of what: the last message there is */
+    WMSG_LENGTH, /* more is known of the source than OPENED said */
     WMSG_TYPE_END
 };
 
@@ -85,8 +87,16 @@ struct wmsg_open {
     uint32_t reserved;
 };
 
+/* LENGTH, OPENED: what is known of how long the source is. */
+struct wmsg_length {
+    int64_t duration; /* [samples at 48 kHz]; −1 unknown or live */
+    uint8_t kind;     /* enum duration_kind */
+    uint8_t is_live;  /* it goes on at now, wherever one was */
+    uint8_t reserved[6];
+};
+
 struct wmsg_opened {
-    int64_t duration;    /* [samples at 48 kHz]; −1 unknown or live */
+    struct wmsg_length length;
     int64_t pos;         /* [samples at 48 kHz] of the first frame, as `render.pos` came out */
     uint32_t lag;        /* [samples] constant lag L of this play's frames */
     uint8_t passthrough; /* the first frames are the source's own */
@@ -120,6 +130,7 @@ struct wmsg {
         struct wmsg_open open;
         struct wmsg_render render;
         struct wmsg_opened opened;
+        struct wmsg_length length;
         struct wmsg_failed failed;
         struct wmsg_warning warning;
     };

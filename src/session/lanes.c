@@ -4,6 +4,8 @@
  */
 #include "session/play.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 
 /* Beyond any recording: what a worker claims past this is nonsense. */
@@ -18,8 +20,6 @@ enum {
     CUSHION_FRAMES = 25, /* … and with so many, which are made in one go, what plays goes on */
     STALE_RINGS = 16, /* a worker that has not heard of a render yet fills its ring once or twice */
 };
-
-static void start_render(struct play *p, int64_t pos, bool exact);
 
 /* The pacer takes frames while a render is being made. */
 static bool is_running(const struct play *p)
@@ -94,9 +94,11 @@ static void change_lane(struct play *p, const struct ring_record *first)
     p->rt.gen = p->render.gen;
     p->rt.next_pos = p->changed_pos = first->pos;
     p->heard_gain = p->render.gain;
+    if (p->is_live && !p->render.exact) /* joined anew: it begins with what was sent last */
+        lag_know(&p->lag, clock_now_ns(), p->rt.frames, 0);
     worker_wake(p->worker, p->rt.lane);
     if (p->ready && (float)p->volume != p->heard_gain)
-        start_render(p, play_change_pos(p), true); /* it was changed again meanwhile */
+        play_start_render(p, play_change_pos(p), true); /* it was changed again meanwhile */
 }
 
 /* True while the old lane has frames that come before the new one's first. */
@@ -134,7 +136,7 @@ static bool has_cushion(const struct play *p)
 static int try_again(struct play *p)
 {
     p->n_late += p->n_late < LATE_MAX;
-    start_render(p, play_change_pos(p), true);
+    play_start_render(p, play_change_pos(p), true);
     return 0;
 }
 
@@ -225,6 +227,8 @@ void play_took(struct play *p)
     p->rt.next_pos += AUDIO_FRAME_SAMPLES;
     p->rt.sequence++;
     p->rt.frames++;
+    if (p->is_live)
+        play_keep_up(p);
 }
 
 bool play_wake_worker(struct play *p, bool enough)
@@ -290,6 +294,8 @@ void play_check(struct play *p)
         return;
     if (p->render_unsent)
         send_render(p);
+    if (p->is_live && p->ready && !p->rendering) /* a bell: until now all that came was heard */
+        lag_know(&p->lag, clock_now_ns(), p->rt.frames, play_buffered(p));
     int n = look(p);
     /* What comes between the look and the wait is seen by the next look. */
     for (int i = 0; i < AWAIT_TRIES && n >= 0 && p->rendering; i++) {
@@ -314,7 +320,7 @@ void play_check(struct play *p)
 
 /* A render is made anew into the lane that is not being read; a newer one takes the place of one
  * that is under way. */
-static void start_render(struct play *p, int64_t pos, bool exact)
+void play_start_render(struct play *p, int64_t pos, bool exact)
 {
     if (play_is_failing(p))
         return;
@@ -345,16 +351,16 @@ static void start_render(struct play *p, int64_t pos, bool exact)
 void play_render_anew(struct play *p)
 {
     if (p->rendering && !p->render.exact)
-        start_render(p, p->render.pos, false);
+        play_start_render(p, p->render.pos, false);
     else if (p->rendering || p->ready)
-        start_render(p, play_change_pos(p), true);
+        play_start_render(p, play_change_pos(p), true);
 }
 
 void play_flow_changed(struct play *p)
 {
     if (p->ready && p->rendering && p->render.exact && !p->relic.drain && !is_running(p) &&
         p->render.pos > p->rt.next_pos)
-        start_render(p, p->rt.next_pos, true);
+        play_start_render(p, p->rt.next_pos, true);
 }
 
 bool play_seek(struct play *p, int64_t pos)
@@ -367,7 +373,7 @@ bool play_seek(struct play *p, int64_t pos)
     if (!p->ready)
         p->rt.next_pos = p->start_pos = pos;
     if (p->worker || p->ready)
-        start_render(p, pos, false);
+        play_start_render(p, pos, false);
     return false;
 }
 
@@ -400,7 +406,7 @@ bool play_set_volume(struct play *p, double volume)
     if (p->ready || p->rendering)
         play_render_anew(p);
     else
-        start_render(p, p->rt.next_pos, false);
+        play_start_render(p, p->rt.next_pos, false);
     p->left_lane = is_next && p->rendering && p->render.exact;
     return !p->ready || p->left_lane;
 }

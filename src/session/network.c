@@ -5,6 +5,7 @@
 #include "session/play.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -63,10 +64,6 @@ void play_add_found(struct play *p)
 {
     if (p->net.title && (p->net.is_page || !p->title))
         play_set_title(p, p->net.title);
-    if (p->net.is_live)
-        p->duration = -1;
-    else if (p->duration < 0)
-        p->duration = p->net.duration;
     p->seekable = p->seekable && !p->net.is_live;
 }
 
@@ -228,6 +225,8 @@ void play_note_dry(struct play *p)
     if (!p->ready || p->client.outlet->flow != OUTLET_PACED || !waits_for_source(p))
         return;
     p->net.refills = true;
+    if (p->is_live) /* all that came was heard */
+        lag_know(&p->lag, clock_now_ns(), p->rt.frames, 0);
     play_say_stalled(p);
 }
 

@@ -1,6 +1,7 @@
 #include "session/play.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
     p->paused = request->paused;
     p->volume = request->volume;
     p->rt.next_pos = p->start_pos = request->position;
-    p->duration = p->net.duration = -1;
+    p->net.duration = -1;
+    p->duration = NO_DURATION;
     p->relic.hint = RING_NO_HINT;
     p->source_fd = -1;
     return p;
@@ -164,11 +166,11 @@ static void on_opened(struct play *p, const struct wmsg *m)
         return;
     }
     p->opened = true;
-    p->duration = m->opened.duration;
     p->seekable = m->opened.seekable;
     p->passthrough = p->passes = m->opened.passthrough;
     play_set_title(p, m->text);
     play_add_found(p);
+    play_take_length(p, &m->opened.length);
     if (p->host)
         play_make_join(p->host, m->opened.late);
     else
@@ -196,6 +198,8 @@ static void take_back_early_seek(struct play *p, enum tutti_error code, const ch
 static void take_back_render(struct play *p, enum tutti_error code, const char *why)
 {
     p->rendering = false;
+    if (p->is_live) /* it could not be joined anew: not again at once */
+        lag_know(&p->lag, clock_now_ns(), p->rt.frames, play_lag(p));
     p->volume = (double)p->heard_gain;
     p->ops->refused(p, code, why);
     /* A source that cannot be sought is where it was, any other is to be brought back; and so is
@@ -253,6 +257,9 @@ static void on_message(const struct wmsg *m, void *arg)
     case WMSG_TITLE:
         play_set_title(p, m->text);
         p->ops->title(p);
+        break;
+    case WMSG_LENGTH:
+        play_take_length(p, &m->length);
         break;
     default:
         break;

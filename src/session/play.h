@@ -12,6 +12,7 @@
 #include "locate/locator.h"
 #include "pool/pool.h"
 #include "proto/event.h"
+#include "session/lag.h"
 #include "session/sessions.h"
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@ struct play_ops {
     void (*failed)(struct play *p, enum tutti_error code, const char *why); /* the play is over */
     void (*warning)(struct play *p, enum tutti_warning code, const char *why);
     void (*title)(struct play *p);
+    void (*duration)(struct play *p); /* how long it is, or whether it is live, is known better */
 };
 
 /* Somebody who waits for a render to be in force. */
@@ -101,7 +103,9 @@ struct play {
     bool announced; /* its client has been told */
     bool seekable;
     bool passthrough;
-    int64_t duration; /* [samples at 48 kHz]; −1 unknown */
+    bool is_live; /* it goes on at now, wherever one was */
+    struct duration duration;
+    struct lag lag; /* live: behind its station */
     char *title;
 
     struct {
@@ -283,7 +287,20 @@ int play_add_waiter(struct play *p, enum command_type type, const struct origin 
 struct waiter *play_take_waiter(struct play *p);
 struct waiter *play_take_served(struct play *p);
 
-/* [samples at 48 kHz] of the next frame, never beyond the duration. */
+/* It was opened, or more is known of it than then. */
+void play_take_length(struct play *p, const struct wmsg_length *length);
+
+/* rt: a frame of a live stream was taken: if it has fallen behind, it is joined anew at now. */
+void play_keep_up(struct play *p);
+
+/* [samples at 48 kHz] behind its station; −1: it is not live, or that is not known. */
+int64_t play_lag(const struct play *p);
+
+/* For facts.c: a render into the other lane, from `pos` on; not `exact`: the grid of frames begins
+ * anew there. */
+void play_start_render(struct play *p, int64_t pos, bool exact);
+
+/* [samples at 48 kHz] of the next frame. */
 int64_t play_position(const struct play *p);
 
 /* [samples at 48 kHz] that lie ready. */

@@ -145,6 +145,7 @@ static void take_over(struct session *s, struct play *p)
         .type = EVENT_READY,
         .position = first_position(p),
         .duration = p->duration,
+        .is_live = p->is_live,
         .title = p->title,
         .passthrough = p->passthrough,
         .seekable = p->seekable,
@@ -452,6 +453,12 @@ static void on_title(struct play *p)
     session_say(p->session, p, &e, NULL);
 }
 
+static void on_duration(struct play *p)
+{
+    struct event e = { .type = EVENT_DURATION, .duration = p->duration, .is_live = p->is_live };
+    session_say(p->session, p, &e, NULL);
+}
+
 const struct play_ops session_play_ops = {
     .located = on_located,
     .ready = on_ready,
@@ -462,4 +469,5 @@ const struct play_ops session_play_ops = {
     .failed = on_failed,
     .warning = on_warning,
     .title = on_title,
+    .duration = on_duration,
 };

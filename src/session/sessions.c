@@ -181,6 +181,8 @@ static void show(const struct session *s, uint64_t client, session_info_fn fn, v
         .title = p->title,
         .position = play_position(p),
         .duration = p->duration,
+        .is_live = p->is_live,
+        .lag = play_lag(p),
         .volume = p->volume,
         .passthrough = p->passes,
         .seekable = !p->opened || p->seekable,

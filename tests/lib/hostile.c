@@ -172,12 +172,23 @@ static void scribble_record(struct hostile *h)
     bend_record(h, &h->ring->lane[lane].records[at & (h->ring->shape.n_slots - 1)]);
 }
 
+static struct wmsg_length some_length(struct hostile *h)
+{
+    if (hostile_below(h, 2))
+        return (struct wmsg_length){ .duration = -1, .is_live = (uint8_t)hostile_below(h, 2) };
+    return (struct wmsg_length){ .duration = (int64_t)(odd_number(h) & 0xffffff),
+                                 .kind = DURATION_ESTIMATED };
+}
+
 static void fill_in(struct hostile *h, struct wmsg *m)
 {
     switch (m->type) {
     case WMSG_OPENED:
-        m->opened = (struct wmsg_opened){ .duration = (int64_t)(odd_number(h) & 0xffffff),
-                                          .seekable = (uint8_t)hostile_below(h, 2) };
+        m->opened = (struct wmsg_opened){ .seekable = (uint8_t)hostile_below(h, 2) };
+        m->opened.length = some_length(h);
+        break;
+    case WMSG_LENGTH:
+        m->length = some_length(h);
         break;
     case WMSG_FAILED:
     case WMSG_RENDER_FAILED:
@@ -290,7 +301,7 @@ void hostile_begin(struct hostile *h, uint64_t seed)
     h->pos = h->open.open.render.pos;
     h->wildness = tempers[hostile_below(h, sizeof tempers / sizeof tempers[0])];
     h->greed = hostile_below(h, 8) ? 0 : 1 + hostile_below(h, 3);
-    opened.opened = (struct wmsg_opened){ .duration = -1, .pos = h->pos, .seekable = 1 };
+    opened.opened = (struct wmsg_opened){ .length.duration = -1, .pos = h->pos, .seekable = 1 };
     if (hostile_below(h, 10) != 0)
         (void)fd_send(h->sock, bytes, wmsg_encode(&opened, bytes, sizeof bytes), NULL, 0,
                       MSG_DONTWAIT);

@@ -76,9 +76,13 @@ static void print_message(const struct wmsg *m)
             printf("next_opened %u\n", m->opened.late);
             break;
         }
-        printf("opened %lld %lld %u %u %u %s\n", (long long)m->opened.duration,
+        printf("opened %lld %lld %u %u %u %u %u %s\n", (long long)m->opened.length.duration,
                (long long)m->opened.pos, m->opened.lag, m->opened.passthrough, m->opened.seekable,
-               m->text);
+               m->opened.length.kind, m->opened.length.is_live, m->text);
+        break;
+    case WMSG_LENGTH:
+        printf("length %lld %u %u\n", (long long)m->length.duration, m->length.kind,
+               m->length.is_live);
         break;
     case WMSG_FAILED:
         printf("%s %s %s\n", m->play == NEXT ? "next_failed" : "failed",

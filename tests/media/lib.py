@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 RATE, FRAME, LOOKAHEAD = 48000, 960, 312
+UNKNOWN, ESTIMATED, EXACT = range(3)  # enum duration_kind
 PASSED, END, TAIL = 2, 1, 8
 
 _opus = ctypes.CDLL("libopus.so.0")
@@ -77,6 +78,7 @@ class Played:
     end: int = None
     warnings: list = field(default_factory=list)
     titles: list = field(default_factory=list)
+    lengths: list = field(default_factory=list)  # (duration, kind, is it live), as told after `opened`
     failed: str = None
     render_failed: list = field(default_factory=list)
     switched: list = field(default_factory=list)
@@ -108,9 +110,9 @@ def parse(lines):
     for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "opened":
-            parts = rest.split(" ", 5)
-            played.opened = [int(x) for x in parts[:5]]
-            played.title = parts[5]
+            parts = rest.split(" ", 7)
+            played.opened = [int(x) for x in parts[:7]]
+            played.title = parts[7]
         elif kind == "frame":
             p = rest.split(" ")
             played.frames.append((int(p[0]), int(p[1]), (int(p[2]), int(p[3])), bytes.fromhex(p[4])))
@@ -118,6 +120,8 @@ def parse(lines):
             played.end = int(rest)
         elif kind == "warning":
             played.warnings.append(rest)
+        elif kind == "length":
+            played.lengths.append(tuple(map(int, rest.split(" "))))
         elif kind == "title":
             played.titles.append(rest)
         elif kind == "failed":

@@ -157,16 +157,20 @@ def test_an_open_end_that_is_whole_is_no_cut(tools, make):
 
 
 def test_radio(tools, make):
-    """A live stream has no duration, cannot be sought and tells its titles; a new worker goes on counting."""
+    """A live stream has no duration and tells its titles; to go anywhere in it is to join it anew at now, from
+    where positions count on, in a new worker as well."""
     path = make(*KINDS["mp3"], seconds=30)
     fetcher = serve(path, flags=LIVE | OPEN_ENDED, known=False)
     fetcher.resources[""].title_at = {0: "First", 200000: "Second"}
     played = play(tools, fetcher, "--at", 30, "seek", 480000)
     assert played.opened[0] == -1 and played.opened[4] == 0
     assert played.title == "First" and played.titles == ["Second"]
-    assert played.render_failed and played.render_failed[0].startswith("not_seekable")
-    again = play(tools, serve(path, flags=LIVE | OPEN_ENDED, known=False), "--pos", 9600000, "--exact")
-    assert again.frames[0][0] == 9600000 and len(again.frames) == len(played.frames)
+    assert not played.render_failed and fetcher.resets == 2
+    assert played.frames[30][0] == 480000 and played.frames[30:][-1][0] > 480000 + 29 * 48000
+    for how in ((), ("--exact",)):
+        again = play(tools, serve(path, flags=LIVE | OPEN_ENDED, known=False), "--pos", 9600000, *how)
+        assert again.frames[0][0] == 9600000 and not again.failed
+        assert len(again.frames) == len(played.frames) - 30
 
 
 LISTS = {

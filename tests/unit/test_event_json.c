@@ -14,23 +14,31 @@ static void exact_lines(void **state)
         { { .type = EVENT_READY,
             .channel = 1,
             .play_id = "p",
-            .duration = 180 * 48000 + 24,
+            .duration = { 180 * 48000 + 24, DURATION_EXACT },
             .title = "A \"title\"",
             .passthrough = true,
             .seekable = true },
           NULL,
           "{\"type\":\"ready\",\"channel_id\":\"1\",\"play_id\":\"p\",\"duration\":180.001,"
-          "\"position\":0.0,\"title\":\"A \\\"title\\\"\",\"passthrough\":true,"
-          "\"seekable\":true}\n" },
+          "\"duration_kind\":\"exact\",\"live\":false,\"position\":0.0,\"title\":\"A "
+          "\\\"title\\\"\",\"passthrough\":true,\"seekable\":true}\n" },
         { { .type = EVENT_READY,
             .channel = UINT64_MAX,
             .play_id = "p",
-            .duration = -1,
+            .duration = NO_DURATION,
+            .is_live = true,
             .position = 48000 },
           "t",
           "{\"type\":\"ready\",\"channel_id\":\"18446744073709551615\",\"play_id\":\"p\","
-          "\"duration\":null,\"position\":1.0,\"passthrough\":false,\"seekable\":false,"
-          "\"tag\":\"t\"}\n" },
+          "\"duration\":null,\"duration_kind\":\"unknown\",\"live\":true,\"position\":1.0,"
+          "\"passthrough\":false,\"seekable\":false,\"tag\":\"t\"}\n" },
+        { { .type = EVENT_DURATION,
+            .channel = 1,
+            .play_id = "p",
+            .duration = { 96000, DURATION_ESTIMATED } },
+          NULL,
+          "{\"type\":\"duration\",\"channel_id\":\"1\",\"play_id\":\"p\",\"duration\":2.0,"
+          "\"duration_kind\":\"estimated\",\"live\":false}\n" },
         { { .type = EVENT_PAUSED, .channel = 1, .play_id = "p", .position = 960 },
           "",
           "{\"type\":\"paused\",\"channel_id\":\"1\",\"play_id\":\"p\",\"position\":0.02,"
@@ -163,26 +171,32 @@ static void a_session_of_status(void **state)
         .state = "streaming",
         .url = "/a",
         .position = 72000,
-        .duration = -1,
+        .duration = NO_DURATION,
+        .is_live = true,
+        .lag = 72000,
         .volume = 1,
         .passthrough = true,
         .buffered = 240000,
         .underruns = 3,
     };
     char *line = event_json_object_line(event_json_session(&info), NULL);
-    assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
-                              "\"url\":\"/a\",\"position\":1.5,\"duration\":null,\"volume\":1.0,"
-                              "\"passthrough\":true,\"seekable\":false,\"buffered\":5.0,"
-                              "\"underruns\":3}\n");
+    assert_string_equal(
+        line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
+              "\"url\":\"/a\",\"position\":1.5,\"duration\":null,"
+              "\"duration_kind\":\"unknown\",\"live\":true,\"lag\":1.5,\"volume\":1.0,"
+              "\"passthrough\":true,\"seekable\":false,\"buffered\":5.0,\"underruns\":3}\n");
     free(line);
     struct session_info next = { .play_id = "n", .url = "/b" };
     info.next = info.pending = &next;
     info.seekable = true;
     info.title = "T";
-    info.duration = 96000;
+    info.duration = (struct duration){ 96000, DURATION_EXACT };
+    info.is_live = false;
+    info.lag = -1;
     line = event_json_object_line(event_json_session(&info), "x");
     assert_string_equal(line, "{\"channel_id\":\"5\",\"play_id\":\"p\",\"state\":\"streaming\","
                               "\"url\":\"/a\",\"title\":\"T\",\"position\":1.5,\"duration\":2.0,"
+                              "\"duration_kind\":\"exact\",\"live\":false,"
                               "\"volume\":1.0,\"passthrough\":true,\"seekable\":true,"
                               "\"pending\":{\"play_id\":\"n\",\"url\":\"/b\"},"
                               "\"next\":{\"play_id\":\"n\",\"url\":\"/b\"},\"buffered\":5.0,"

@@ -106,7 +106,7 @@ static void add_channel(size_t i, unsigned n_frames)
         .source_fd = -1,
         .ready = true,
         .announced = true,
-        .duration = -1,
+        .duration = NO_DURATION,
         .rt = { .ring = f.rings[i].consumer },
     };
     *s = (struct session){ .all = f.sessions, .channel = i + 1, .current = p };

@@ -23,8 +23,8 @@ static struct {
 static void on_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
 {
     static const char *const types[EVENT_TYPE_COUNT] = {
-        "ready", "paused",  "resumed",  "seeked",  "volume",
-        "title", "stopped", "finished", "warning", "error",
+        "ready",    "paused",  "resumed",  "seeked",  "volume", "title",
+        "duration", "stopped", "finished", "warning", "error",
     };
     static const char *const reasons[STOP_REASON_COUNT] = { "stop", "replaced", "client_gone",
                                                             "shutdown" };

@@ -35,7 +35,9 @@ static struct wmsg example(enum wmsg_type type)
         m.render = render;
         break;
     case WMSG_OPENED:
-        m.opened = (struct wmsg_opened){ .duration = 48000, .pos = 1, .lag = 312, .seekable = 1 };
+        m.opened = (struct wmsg_opened){
+            .length = { 48000, DURATION_EXACT }, .pos = 1, .lag = 312, .seekable = 1
+        };
         strcpy(m.text, "Title \xc3\xa4");
         break;
     case WMSG_FAILED:
@@ -47,6 +49,9 @@ static struct wmsg example(enum wmsg_type type)
     case WMSG_WARNING:
         m.warning = (struct wmsg_warning){ .code = TUTTI_W_SOURCE_TRUNCATED };
         strcpy(m.text, "short");
+        break;
+    case WMSG_LENGTH:
+        m.length = (struct wmsg_length){ .duration = -1, .is_live = 1 };
         break;
     case WMSG_TITLE:
         strcpy(m.text, "Next");
@@ -172,9 +177,16 @@ static void open_out_of_range(void **state)
 
 static void news_out_of_range(void **state)
 {
-    CHECK_FIELD(WMSG_OPENED, opened.duration, -1, 0);
-    CHECK_FIELD(WMSG_OPENED, opened.duration, -2, -EBADMSG);
-    CHECK_FIELD(WMSG_OPENED, opened.duration, POS_MAX + 1, -EBADMSG);
+    CHECK_FIELD(WMSG_OPENED, opened.length.duration, -1, -EBADMSG);
+    CHECK_FIELD(WMSG_OPENED, opened.length.duration, POS_MAX + 1, -EBADMSG);
+    CHECK_FIELD(WMSG_OPENED, opened.length.is_live, 1, -EBADMSG);
+    CHECK_FIELD(WMSG_OPENED, opened.length.kind, DURATION_ESTIMATED, 0);
+    CHECK_FIELD(WMSG_OPENED, opened.length.kind, DURATION_KIND_COUNT, -EBADMSG);
+    CHECK_FIELD(WMSG_OPENED, opened.length.kind, DURATION_UNKNOWN, -EBADMSG);
+    CHECK_FIELD(WMSG_LENGTH, length.duration, 0, -EBADMSG);
+    CHECK_FIELD(WMSG_LENGTH, length.kind, DURATION_EXACT, -EBADMSG);
+    CHECK_FIELD(WMSG_LENGTH, length.is_live, 0, 0);
+    CHECK_FIELD(WMSG_LENGTH, length.is_live, 2, -EBADMSG);
     CHECK_FIELD(WMSG_OPENED, opened.pos, -1, -EBADMSG);
     CHECK_FIELD(WMSG_OPENED, opened.lag, 48000, 0);
     CHECK_FIELD(WMSG_OPENED, opened.lag, 48001, -EBADMSG);

@@ -87,6 +87,8 @@ static struct wmsg example(enum wmsg_type type, uint32_t play)
         m.open.depth_frames = 1; /* also a sane SPAWN */
     if (type == WMSG_FAILED || type == WMSG_RENDER_FAILED || type == WMSG_WARNING)
         m.failed.code = 1;
+    if (type == WMSG_OPENED || type == WMSG_LENGTH)
+        m.length.duration = m.opened.length.duration = -1;
     return m;
 }
 
@@ -206,7 +208,7 @@ static void every_message_in_every_state(void **state)
         [WMSG_BELL] = "iimi",   [WMSG_OPENED] = "iimi",    [WMSG_FAILED] = "iimi",
         [WMSG_TITLE] = "iimi",  [WMSG_WARNING] = "iimi",   [WMSG_RENDER_FAILED] = "iimi",
         [WMSG_NEXT] = "kkkk",   [WMSG_DROP_NEXT] = "kkkk", [WMSG_JOINED] = "kkkk",
-        [WMSG_SOURCE] = "kkkk", [WMSG_DYING] = "kkkk",
+        [WMSG_SOURCE] = "kkkk", [WMSG_DYING] = "kkkk",     [WMSG_LENGTH] = "iimi",
     };
     for (int type = WMSG_SPAWN; type < WMSG_TYPE_END; type++) {
         for (int s = WORKER_SPAWNING; s <= WORKER_CLOSING; s++) {

@@ -7,6 +7,9 @@ import type { AudioPlayer, AudioResource, PlayerSubscription, VoiceConnection } 
 /** A Discord snowflake: decimal digits. A number would lose the last of them. */
 export type ChannelId = string | bigint;
 
+/** How well a duration is known. */
+export type DurationKind = 'exact' | 'estimated' | 'unknown';
+
 /** What the daemon answers with or reports, as in `docs/protocol.md`, its names in camelCase. */
 interface PlayEvent {
     channelId: string;
@@ -18,6 +21,9 @@ export interface ReadyEvent extends PlayEvent {
     type: 'ready';
     /** Seconds; null when unknown or live. */
     duration: number | null;
+    durationKind: DurationKind;
+    /** A station: it goes on at now, wherever one was. */
+    live: boolean;
     /** Of the first frame, seconds. */
     position: number;
     title?: string | null;
@@ -52,6 +58,15 @@ export interface VolumeEvent extends PlayEvent {
     type: 'volume';
     /** 0 to 2; 1 is unchanged. */
     level: number;
+}
+
+/** More is known of how long a play is, or that it is live. */
+export interface DurationEvent extends PlayEvent {
+    type: 'duration';
+    /** Seconds; null when unknown or live. */
+    duration: number | null;
+    durationKind: DurationKind;
+    live: boolean;
 }
 
 /** A radio stream's title changed. */
@@ -99,6 +114,10 @@ export interface Session {
     position: number;
     /** Seconds; null when unknown or live. */
     duration: number | null;
+    durationKind: DurationKind;
+    live: boolean;
+    /** A live stream: seconds behind what its station has sent. */
+    lag?: number;
     /** 0 to 2. */
     volume: number;
     passthrough: boolean;
@@ -277,6 +296,7 @@ export interface SessionEvents {
     seeked: [SeekedEvent];
     volume: [VolumeEvent];
     title: [TitleEvent];
+    duration: [DurationEvent];
     stopped: [StoppedEvent];
     finished: [FinishedEvent];
     warning: [WarningEvent];

@@ -213,6 +213,8 @@ class Player extends EventEmitter {
             this.#seeked(play, event.position);
         else if (event.type === 'title')
             play.title = event.title;
+        else if (event.type === 'duration')
+            play.duration = event.duration;
         else if (event.type === 'volume')
             this.#volume = play.volume = event.level;
         else if (event.type === 'paused' || event.type === 'resumed')
