@@ -153,7 +153,7 @@ int main(int argc, char **argv)
     if (r == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         r = -ENOMEM;
     if (r == 0)
-        r = serve_run(&s.serve, CONTROL_FD);
+        r = serve_sources(&s.serve, CONTROL_FD);
     if (r < 0)
         log_error("fetch", "cannot begin: %s", strerror(-r));
     return r < 0 ? EXIT_SYSTEM : 0;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 enum {
-    LIVED_MS = 1000, /* whoever dies sooner has died quickly */
+    LIVED_MS = 1000, /* a program that dies sooner has died quickly */
     PAUSE_MS = 50,
     HOPELESS_DEATHS = 4,
     CONTROL_FD = 3,

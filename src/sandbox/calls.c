@@ -47,7 +47,7 @@ static const struct call worker_calls[] = {
     CALL(munmap),
     CALL(madvise),
     CALL(brk),
-    CALL(futex), /* pthread_once wakes whoever might wait */
+    CALL(futex), /* pthread_once wakes what might wait */
     CALL(clock_gettime),
     CALL(clock_nanosleep),
     CALL(nanosleep),
@@ -238,7 +238,7 @@ static const struct call extract_refused[] = {
     CALL(ioperm),
     CALL(vhangup),
     CALL_IF(ioctl, ONLY_TTY_INPUT),
-    /* Whoever leaves the process group outlives the run, which is ended by its group. */
+    /* A process that leaves the group outlives the run, which is ended by its group. */
     CALL(setsid),
     CALL(setpgid),
     /* The daemon is of the same user: its limits and its precedence are not theirs to change. */
@@ -251,7 +251,7 @@ static const struct call extract_refused[] = {
     CALL_IF(setpriority, ONLY_SEVERAL),
 };
 
-/* Services of this machine trust whoever has the right user, the daemon above all; Landlock does
+/* Services of this machine trust all that has the right user, the daemon above all; Landlock does
  * not know sockets that have a path. Name resolution asks its daemons first, and does without them
  * where there is no such family. A pair is connected already, unless it is of datagrams: those can
  * be sent elsewhere. */
