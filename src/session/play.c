@@ -34,8 +34,9 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
         (void)snprintf(p->id, sizeof p->id, "%s", request->play_id);
     else
         (void)snprintf(p->id, sizeof p->id, "play-%u", p->serial);
-    p->origin = request->origin;
-    p->client = request->client;
+    p->ticket = request->ticket;
+    p->owner = request->owner;
+    p->outlet = outlet_hold(request->outlet);
     p->paused = request->paused;
     p->volume = request->volume;
     p->rt.next_pos = p->start_pos = request->position;
@@ -61,6 +62,7 @@ void play_free(struct play *p)
         pool_release_worker(p->pool, p->worker);
     play_drop_relic(p);
     play_drop_source(p);
+    outlet_release(p->outlet);
     free(p->title);
     free(p->url);
     free(p);
@@ -124,14 +126,14 @@ static void on_worker(struct worker *w, void *arg)
     play_check(p);
 }
 
-/* Whoever finds that one is needed asks: while a dead worker is mourned, its successor's end may
- * already have asked for a render. */
+/* The code that finds that one is needed asks: while a dead worker is mourned, its successor's end
+ * may already have asked for a render. */
 void play_get_worker(struct play *p)
 {
     if (p->job || p->worker)
         return;
     p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
-    if (!p->job) { /* whoever asks has not done with the play yet */
+    if (!p->job) { /* the caller has not done with the play yet */
         p->starved = true;
         p->ops->look_soon(p);
     }
