@@ -149,26 +149,47 @@ bool container_boxes_are_short(struct source *s)
     return at > source_size(s);
 }
 
-bool container_asf_is_short(struct source *s)
+enum { ASF_HEAD_BYTES = 24, ASF_PROPERTIES_BYTES = 92, ASF_OBJECTS_MAX = 32 };
+
+/* ASF: copies the beginning of the header's object of that kind. */
+static bool read_asf_object(struct source *s, const uint8_t kind[16], uint8_t *p, size_t len)
 {
-    static const uint8_t properties[16] = { 0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11,
-                                            0x8e, 0xe4, 0x00, 0xc0, 0x0c, 0x20, 0x53, 0x65 };
     int64_t at = 30;
-    for (int i = 0; i < 32; i++) {
-        uint8_t p[92];
-        if (!read_exactly(s, p, sizeof p, at))
+    for (int i = 0; i < ASF_OBJECTS_MAX; i++) {
+        if (!read_exactly(s, p, ASF_HEAD_BYTES, at))
             return false;
-        if (memcmp(p, properties, sizeof properties) == 0) {
-            bool broadcast = (p[88] & 1) != 0;
-            uint64_t size = AV_RL64(p + 40);
-            return !broadcast && size < INT64_MAX && (int64_t)size > source_size(s);
-        }
+        if (memcmp(p, kind, 16) == 0)
+            return read_exactly(s, p, len, at);
         uint64_t size = AV_RL64(p + 16);
-        if (size < 24 || size > INT32_MAX)
+        if (size < ASF_HEAD_BYTES || size > INT32_MAX)
             return false;
         at += (int64_t)size;
     }
     return false;
+}
+
+bool container_asf_is_short(struct source *s)
+{
+    static const uint8_t properties[16] = { 0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11,
+                                            0x8e, 0xe4, 0x00, 0xc0, 0x0c, 0x20, 0x53, 0x65 };
+    uint8_t p[ASF_PROPERTIES_BYTES];
+    if (!read_asf_object(s, properties, p, sizeof p))
+        return false;
+    bool broadcast = (p[88] & 1) != 0;
+    uint64_t size = AV_RL64(p + 40);
+    return !broadcast && size < INT64_MAX && (int64_t)size > source_size(s);
+}
+
+bool container_asf_is_encrypted(struct source *s)
+{
+    static const uint8_t kinds[2][16] = {
+        { 0xfb, 0xb3, 0x11, 0x22, 0x23, 0xbd, 0xd2, 0x11, 0xb4, 0xb7, 0x00, 0xa0, 0xc9, 0x55, 0xfc,
+          0x6e },
+        { 0x14, 0xe6, 0x8a, 0x29, 0x22, 0x26, 0x17, 0x4c, 0xb9, 0x35, 0xda, 0xe0, 0x7e, 0xe9, 0x28,
+          0x9c }, /* extended */
+    };
+    uint8_t p[ASF_HEAD_BYTES];
+    return read_asf_object(s, kinds[0], p, sizeof p) || read_asf_object(s, kinds[1], p, sizeof p);
 }
 
 bool container_iff_is_short(struct source *s)

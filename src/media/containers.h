@@ -24,6 +24,9 @@ bool container_boxes_are_short(struct source *s);
 /* ASF, WMA: the file's size in its properties. */
 bool container_asf_is_short(struct source *s);
 
+/* ASF, WMA: a header object says by what its content is encrypted. */
+bool container_asf_is_encrypted(struct source *s);
+
 /* WAV, AVI (RIFF) and AIFF (FORM): the size of the outer chunk. */
 bool container_iff_is_short(struct source *s);
 

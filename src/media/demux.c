@@ -7,6 +7,7 @@
 #include "media/fiber.h"
 #include "media/lav.h"
 #include "media/nested.h"
+#include "media/probe.h"
 #include "media/segments.h"
 
 #include <libavcodec/avcodec.h>
@@ -42,7 +43,6 @@ enum {
     BAD_READS_MAX = 1000,
     SAME_TIME_MAX = 64,
     PROBE_BYTES = 1 << 20,
-    PROBE_SCORE_MIN = 5, /* below that a guess is as good as noise */
     INDEX_BYTES = 256 * 1024,
     STACK_BYTES = 256 * 1024, /* of the fiber; the lists of HLS are read in large buffers */
     IDLE_POLL_MS = 80,        /* who asks again only after this is waiting for time to pass */
@@ -142,7 +142,7 @@ static AVDictionary *hls_options(void)
 static int open_input(struct demux *d, AVFormatContext **c)
 {
     if (!source_is_hls(d->source))
-        return avformat_open_input(c, NULL, NULL, NULL);
+        return avformat_open_input(c, NULL, probe_format(d->source, PROBE_BYTES), NULL);
     AVDictionary *options = hls_options();
     int r = avformat_open_input(c, source_url(d->source), av_find_input_format("hls"), &options);
     av_dict_free(&options);
@@ -154,10 +154,19 @@ static bool is_cover(const AVStream *st)
     return (st->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
 }
 
+static int refuse(struct demux *d, const char *why)
+{
+    if (why)
+        source_refuse(d->source, why);
+    return -EBADMSG;
+}
+
 /* All but the one stream is thrown away while still in the container. */
 static int choose_stream(struct demux *d)
 {
     int best = av_find_best_stream(d->context, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+    if (best == AVERROR_STREAM_NOT_FOUND && d->context->nb_streams > 0)
+        return refuse(d, "there is no audio in it");
     if (best < 0)
         return -EBADMSG;
     for (unsigned i = 0; i < d->context->nb_streams; i++) {
@@ -166,6 +175,8 @@ static int choose_stream(struct demux *d)
             st->discard = AVDISCARD_ALL;
     }
     d->stream = d->context->streams[best];
+    if (probe_is_encrypted(d->source, d->context, d->stream))
+        return refuse(d, PROBE_ENCRYPTED);
     if (avcodec_parameters_copy(d->own_par, d->stream->codecpar) < 0)
         return -ENOMEM;
     d->par = d->own_par;
@@ -273,10 +284,14 @@ static int open_context(struct demux *d)
     if (!c)
         return -ENOMEM;
     int r = open_input(d, &c); /* frees c when it fails */
+    if (r == AVERROR_EXIT)
+        return -EINTR;
+    if (r == AVERROR_INVALIDDATA && !source_is_hls(d->source))
+        return refuse(d, probe_why_not(d->source));
     if (r < 0)
-        return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
+        return lav_errno(r);
     d->context = c;
-    if (!source_is_hls(d->source) && c->probe_score < PROBE_SCORE_MIN)
+    if (c->probe_score > 0 && c->probe_score < PROBE_SCORE_MIN)
         return -EBADMSG;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         if (c->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
@@ -411,9 +426,12 @@ static int read_packet(struct demux *d, AVPacket *packet)
             continue;
         if (r < 0)
             return lav_errno(r);
-        if (packet->stream_index == d->stream->index)
+        bool is_ours = packet->stream_index == d->stream->index;
+        if (is_ours && !av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, NULL))
             return 1;
         av_packet_unref(packet);
+        if (is_ours)
+            return refuse(d, PROBE_ENCRYPTED);
     }
 }
 

@@ -29,13 +29,11 @@ struct track {
     struct resampler *resampler;
     AVCodecParameters *par; /* as the decoder wants them */
     const struct codec *codec;
-    AVBufferRef *setup; /* what the decoder was told since; NULL: nothing */
     struct whole whole;
     struct track_info info;
     struct timeline time;
     /* decoding */
     bool settling; /* no frame since the last track_go */
-    bool fed;      /* the decoder was given something since it was made */
     bool drained;
     bool heard;
     bool drop_frame;   /* the next frame is made of two streams that do not belong together */
@@ -51,23 +49,6 @@ struct track {
     int64_t end;     /* −1 unknown */
     bool guesses;    /* `end` is only what the container estimates: good until the next place */
 };
-
-/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
- * a passed packet, and volume must not jump between the two ways. */
-static int prepare_params(struct track *t)
-{
-    const AVCodecParameters *par = packets_demux(t->packets)->par;
-    t->par = avcodec_parameters_alloc();
-    if (!t->par || avcodec_parameters_copy(t->par, par) < 0)
-        return -ENOMEM;
-    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
-        if (opus_head_there(par))
-            t->par->extradata[OPUS_HEAD_CHANNELS] = 2;
-        av_channel_layout_uninit(&t->par->ch_layout);
-        av_channel_layout_default(&t->par->ch_layout, 2);
-    }
-    return 0;
-}
 
 /* A container may say anything: what is no duration is unknown. */
 static struct duration duration_of(const struct demux *d)
@@ -91,6 +72,14 @@ static void fill_info(struct track *t)
     t->info.endless = d->endless;
 }
 
+static void refuse_codec(struct track *t)
+{
+    char why[128];
+    (void)snprintf(why, sizeof why, "its audio is %s, which cannot be decoded",
+                   avcodec_get_name(t->par->codec_id));
+    source_refuse(t->source, why);
+}
+
 /* All that follows from what the packets are. */
 static int open_parts(struct track *t)
 {
@@ -98,10 +87,12 @@ static int open_parts(struct track *t)
     if (t->whole.chained)
         packets_distrust_times(t->packets);
     t->codec = codec_of(packets_demux(t->packets)->par->codec_id);
-    t->fed = false;
-    int r = prepare_params(t);
-    if (r == 0)
-        r = decoder_new(t->par, NULL, &t->decoder);
+    t->par = avcodec_parameters_alloc();
+    if (!t->par || avcodec_parameters_copy(t->par, packets_demux(t->packets)->par) < 0)
+        return -ENOMEM;
+    int r = decoder_new(t->par, &t->decoder);
+    if (r == -EBADMSG)
+        refuse_codec(t);
     if (r < 0)
         return r;
     timeline_init(&t->time, t->par->sample_rate);
@@ -116,7 +107,6 @@ int track_join_again(struct track *t)
         return r;
     decoder_free(TAKE_PTR(t->decoder));
     avcodec_parameters_free(&t->par);
-    av_buffer_unref(&t->setup);
     return open_parts(t);
 }
 
@@ -171,7 +161,6 @@ void track_free(struct track *t)
     resampler_free(t->resampler);
     decoder_free(t->decoder);
     avcodec_parameters_free(&t->par);
-    av_buffer_unref(&t->setup);
     packets_free(t->packets);
     source_free(t->source);
     free(t);
@@ -219,33 +208,9 @@ bool track_has_sound(const struct track *t)
     return t->heard;
 }
 
-static bool is_same(const AVBufferRef *a, const AVBufferRef *b)
-{
-    return a == b || (a && b && a->data == b->data);
-}
-
-/* A decoder knows only the setup that it was given last, and many keep something when they are
- * flushed: some drop their first packets only once. One that refuses what is in force at the next
- * packet would do so on the way there as well. */
-static int prepare_decoder(struct track *t)
-{
-    const AVBufferRef *setup = packets_setup(t->packets);
-    struct decoder *fresh;
-    decoder_flush(t->decoder);
-    if (is_same(setup, t->setup) && (!t->fed || t->codec->flags & CODEC_FLUSHES))
-        return 0;
-    int r = decoder_new(t->par, setup, &fresh);
-    if (r < 0)
-        return r == -EBADMSG ? 0 : r;
-    decoder_free(t->decoder);
-    t->decoder = fresh;
-    t->fed = false;
-    return av_buffer_replace(&t->setup, setup) < 0 ? -ENOMEM : 0;
-}
-
 static int begin_at(struct track *t, int64_t pos, int64_t feed_from)
 {
-    int r = prepare_decoder(t);
+    int r = decoder_begin(t->decoder, packets_setup(t->packets));
     if (r < 0)
         return r;
     resampler_reset(t->resampler);
@@ -394,7 +359,7 @@ static int send_next(struct track *t)
         whole_note_fault(&t->whole);
     }
     if (r <= 0) {
-        (void)decoder_send(t->decoder, NULL);
+        (void)decoder_send(t->decoder, NULL, NULL);
         t->drained = true;
         return 0;
     }
@@ -410,10 +375,9 @@ static int send_next(struct track *t)
         t->skip_left += k->own_skip;
     if (k->av->size == 0)
         return 0;
-    t->fed = true;
-    r = decoder_send(t->decoder, k->av);
-    if (!is_same(k->setup, t->setup) && av_buffer_replace(&t->setup, k->setup) < 0)
-        return -ENOMEM;
+    r = decoder_send(t->decoder, k->av, k->setup);
+    if (r == -ENOMEM)
+        return r;
     if (r < 0 && ++t->n_errors > ERRORS_IN_A_ROW_MAX && !t->heard)
         return -EBADMSG;
     return 0;
@@ -425,7 +389,8 @@ static int decode_more(struct track *t)
     int r = decoder_receive(t->decoder, &frame);
     if (r == 1) {
         t->n_errors = 0;
-        return take_frame(t, frame);
+        r = take_frame(t, frame);
+        return r == -EBADMSG ? 0 : r; /* channels that nobody can mix: passed over */
     }
     if (r == -ENODATA)
         return -ENODATA;
