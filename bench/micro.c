@@ -16,6 +16,7 @@
 #include "ring/producer.h"
 #include "server/audio.h"
 #include "server/client.h"
+#include "ready_feed.h"
 #include "session/session.h"
 
 #include <stdio.h>
@@ -175,14 +176,14 @@ static void stage_init(void)
     wire_init();
     for (unsigned i = 0; i < CHANNELS; i++) {
         lane_init(&stage.lane[i]);
+        struct segment from = { .ring = stage.lane[i].consumer, .gen = 1 };
         stage.play[i] = (struct play){
-            .ops = &session_play_ops,
             .session = &stage.session[i],
+            .feed = ready_feed(&session_feed_ops, &stage.play[i], &(struct feed_deps){ 0 }, &from),
             .client = { .number = 1, .outlet = &wire.client.outlet },
-            .ready = true,
-            .duration = NO_DURATION,
-            .rt = { .ring = stage.lane[i].consumer, .gen = 1 },
         };
+        if (!stage.play[i].feed)
+            die("ready_feed");
         stage.session[i] =
             (struct session){ .all = &stage.sessions, .channel = i + 1, .current = &stage.play[i] };
     }

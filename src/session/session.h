@@ -44,7 +44,7 @@ struct sessions {
     uint64_t underruns;
 };
 
-extern const struct play_ops session_play_ops;
+extern const struct feed_ops session_feed_ops;
 
 /* The play that commands address: the newest accepted one. */
 static inline struct play *session_target(const struct session *s)
