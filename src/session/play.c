@@ -20,8 +20,8 @@ struct play *play_new(const struct feed_ops *ops, struct session *session,
     else
         (void)snprintf(p->id, sizeof p->id, "play-%u", serial);
     p->session = session;
-    p->origin = request->origin;
-    p->client = request->client;
+    p->ticket = request->ticket;
+    p->owner = request->owner;
     p->paused = request->paused;
     struct feed_deps feed = { .locator = deps->locator, .pool = deps->pool };
     struct want want = {
@@ -30,7 +30,10 @@ struct play *play_new(const struct feed_ops *ops, struct session *session,
         .make = { deps->config.depth_frames, deps->config.bitrate, deps->config.complexity },
     };
     p->feed = feed_new(ops, p, &feed, serial, request->url, &want);
-    return p->feed ? TAKE_PTR(p) : NULL;
+    if (!p->feed)
+        return NULL;
+    p->outlet = outlet_hold(request->outlet);
+    return TAKE_PTR(p);
 }
 
 void play_free(struct play *p)
@@ -38,18 +41,19 @@ void play_free(struct play *p)
     if (!p)
         return;
     feed_free(p->feed);
+    outlet_release(p->outlet);
     free(p);
 }
 
-int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
-                    double level, uint32_t ticket)
+int play_add_waiter(struct play *p, enum command_type type, const struct ticket *ticket,
+                    double level, uint32_t change)
 {
     if (p->n_waiters >= PLAY_WAITERS_MAX)
         return -ENOBUFS;
     struct waiter *w = calloc(1, sizeof *w);
     if (!w)
         return -ENOMEM;
-    *w = (struct waiter){ .type = type, .origin = *origin, .level = level, .ticket = ticket };
+    *w = (struct waiter){ .type = type, .ticket = *ticket, .level = level, .change = change };
     LL_APPEND(p->waiters, w);
     p->n_waiters++;
     return 0;
@@ -72,7 +76,7 @@ struct waiter *play_take_waiter(struct play *p)
 struct waiter *play_take_served(struct play *p)
 {
     struct waiter *w = p->waiters;
-    while (w && !feed_serves(p->feed, w->ticket))
+    while (w && !feed_serves(p->feed, w->change))
         w = w->next;
     return take_waiter(p, w);
 }

@@ -15,9 +15,9 @@
 struct waiter {
     struct waiter *next;
     enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
-    struct origin origin;
+    struct ticket ticket;
     double level;
-    uint32_t ticket; /* the feed's */
+    uint32_t change; /* the feed's ticket for it */
 };
 
 enum { PLAY_WAITERS_MAX = 256 };
@@ -26,8 +26,9 @@ struct play {
     struct session *session;
     struct feed *feed; /* owned */
     char id[COMMAND_PLAY_ID_MAX + 1];
-    struct origin origin;
-    struct session_client client;
+    struct ticket ticket;
+    uint64_t owner;
+    struct outlet *outlet; /* held */
     bool paused;
     bool announced; /* its client has been told that it is ready */
     struct {
@@ -48,8 +49,8 @@ struct play *play_new(const struct feed_ops *ops, struct session *session,
 void play_free(struct play *p);
 
 /* Notes a waiter with the feed's ticket. Returns 0, -ENOBUFS or -ENOMEM. */
-int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
-                    double level, uint32_t ticket);
+int play_add_waiter(struct play *p, enum command_type type, const struct ticket *ticket,
+                    double level, uint32_t change);
 
 /* Takes one waiter: any, or one whose change is in force. Returns NULL when there is none. */
 struct waiter *play_take_waiter(struct play *p);
