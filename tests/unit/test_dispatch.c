@@ -178,9 +178,9 @@ static int join(char id[OWNER_ID_BYTES + 1])
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     control_accept(&f.controls, pair[0]);
     json_t *hello = json_loads(hear(pair[1]), 0, NULL);
-    assert_non_null(hello);
-    (void)snprintf(id, OWNER_ID_BYTES + 1, "%s",
-                   json_string_value(json_object_get(hello, "client")));
+    const char *client = json_string_value(json_object_get(hello, "client"));
+    assert_non_null(client);
+    (void)snprintf(id, OWNER_ID_BYTES + 1, "%s", client);
     json_decref(hello);
     return pair[1];
 }
