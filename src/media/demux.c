@@ -20,15 +20,16 @@
 /* What may be opened at all: containers of sound, and of pictures with sound. Whatever names other
  * files (playlists, concat, sdp), draws text, or is a bare picture has no place here. */
 static const char containers[] =
-    "aac,ac3,act,adx,aea,aiff,amr,amrnb,amrwb,ape,aptx,asf,asf_o,ast,au,avi,bfstm,brstm,caf,codec2,"
-    "daud,dff,dsf,dts,dtshd,dv,eac3,flac,flv,live_flv,gxf,iff,ircam,iss,kvag,loas,lvf,"
+    "libopenmpt,aac,ac3,act,adx,aea,aiff,amr,amrnb,amrwb,ape,aptx,asf,asf_o,ast,au,avi,bfstm,brstm,"
+    "caf,codec2,"
+    "daud,dff,dsf,dts,dtshd,dv,eac3,flac,gsm,flv,live_flv,gxf,iff,ircam,iss,kvag,loas,lvf,"
     "matroska,webm,mca,mlp,mmf,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mtv,mxf,nistsphere,"
     "nsv,nut,ogg,oma,pvf,qcp,rm,rso,sbc,shn,sln,sox,svs,swf,tak,truehd,tta,ty,vag,voc,vqf,w64,wav,"
     "wsd,wtv,wv,xa,xwma,xvag";
 
-static const char raw_containers[] =
-    "aac,ac3,eac3,dts,dtshd,loas,mp3,mlp,truehd,amr,amrnb,amrwb,mpc,mpc8,vqf,asf,asf_o,rm,sbc,nsv,"
-    "flv,live_flv,shn,aea,adx,act,codec2,gxf,mxf,iss,mpeg";
+static const char raw_containers[] = "libopenmpt,gsm,aac,ac3,eac3,dts,dtshd,loas,mp3,mlp,truehd,"
+                                     "amr,amrnb,amrwb,mpc,mpc8,vqf,asf,asf_o,rm,sbc,nsv,"
+                                     "flv,live_flv,shn,aea,adx,act,codec2,gxf,mxf,iss,mpeg";
 
 static const char pcm_containers[] = "wav,w64,aiff,au,caf,voc,avi";
 
@@ -41,7 +42,6 @@ static const char counting[] =
 
 enum {
     BAD_READS_MAX = 1000,
-    SAME_TIME_MAX = 64,
     PROBE_BYTES = 1 << 20,
     INDEX_BYTES = 256 * 1024,
     STACK_BYTES = 256 * 1024, /* of the fiber; the lists of HLS are read in large buffers */
@@ -142,7 +142,7 @@ static AVDictionary *hls_options(void)
 static int open_input(struct demux *d, AVFormatContext **c)
 {
     if (!source_is_hls(d->source))
-        return avformat_open_input(c, NULL, probe_format(d->source, PROBE_BYTES), NULL);
+        return avformat_open_input(c, NULL, probe_format(d->source, (*c)->pb, PROBE_BYTES), NULL);
     AVDictionary *options = hls_options();
     int r = avformat_open_input(c, source_url(d->source), av_find_input_format("hls"), &options);
     av_dict_free(&options);
@@ -512,33 +512,6 @@ int demux_look_for_chain(struct demux *d)
     if (r == -EINTR)
         return r;
     return r == 1 && serial != d->ogg_serial;
-}
-
-/* Packets of the same time lie side by side in an index; only their bytes differ. */
-int64_t demux_packet_number(struct demux *d, const AVPacket *packet)
-{
-    AVStream *st = d->context->streams[d->stream->index];
-    if (d->n_indexed == 0 || packet->dts == AV_NOPTS_VALUE || packet->pos < 0)
-        return -1;
-    int flags = AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY;
-    int at = av_index_search_timestamp(st, packet->dts, flags);
-    for (int i = 0; at >= 0 && i < SAME_TIME_MAX; i++) {
-        for (int n = at - i; n <= at + i; n += i > 0 ? 2 * i : 1) {
-            const AVIndexEntry *e = n >= 0 ? avformat_index_get_entry(st, n) : NULL;
-            if (e && e->pos == packet->pos && n < d->n_indexed)
-                return n;
-        }
-    }
-    return -1;
-}
-
-int64_t demux_packet_time(struct demux *d, int64_t number)
-{
-    AVStream *st = d->context->streams[d->stream->index];
-    const AVIndexEntry *e = NULL;
-    if (number >= 0 && number < d->n_indexed)
-        e = avformat_index_get_entry(st, (int)number);
-    return e ? e->timestamp : AV_NOPTS_VALUE;
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

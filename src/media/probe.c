@@ -10,19 +10,18 @@
 #include <string.h>
 
 enum {
+    HEAD_BYTES = 16,
     ID3_HEAD_BYTES = 10,
     ID3_TAGS_MAX = 16,
     ID3V1_BYTES = 128,
     LOOK_BYTES = 64 * 1024,
     SMALL_BYTES = 64 * 1024,
-    FRAME_HEAD_BYTES = 16,
 };
 
-/* [bytes] of the ID3v2 tag there; 0: none */
-static int64_t id3_bytes(struct source *s, int64_t at)
+/* [bytes] of the ID3v2 tag that begins so; 0: none does */
+static int64_t id3_bytes(const uint8_t p[ID3_HEAD_BYTES])
 {
-    uint8_t p[ID3_HEAD_BYTES];
-    if (source_read_at(s, p, sizeof p, at) != (ssize_t)sizeof p || memcmp(p, "ID3", 3) != 0)
+    if (memcmp(p, "ID3", 3) != 0)
         return 0;
     for (int i = 6; i < ID3_HEAD_BYTES; i++) {
         if (p[i] & 0x80)
@@ -33,12 +32,16 @@ static int64_t id3_bytes(struct source *s, int64_t at)
     return bytes + (has_footer ? 2 : 1) * (int64_t)ID3_HEAD_BYTES;
 }
 
-static int64_t behind_tags(struct source *s)
+/* Where the tags end of which one has been found to end `at`. */
+static int64_t behind_tags(struct source *s, int64_t at)
 {
-    int64_t at = 0;
-    int64_t bytes;
-    for (int i = 0; i < ID3_TAGS_MAX && (bytes = id3_bytes(s, at)) > 0; i++)
+    uint8_t p[ID3_HEAD_BYTES];
+    int64_t bytes = 1;
+    for (int i = 0; i < ID3_TAGS_MAX && bytes > 0; i++) {
+        bool there = source_read_at(s, p, sizeof p, at) == (ssize_t)sizeof p;
+        bytes = there ? id3_bytes(p) : 0;
         at += bytes;
+    }
     return at;
 }
 
@@ -83,12 +86,8 @@ static bool is_tag(const uint8_t *p, int len)
  * accident then. */
 static bool is_all_frames(struct source *s, const struct codec *c, int64_t from)
 {
-    uint8_t head[FRAME_HEAD_BYTES];
     int64_t size = source_size(s);
     int len = 0;
-    if (size - from > SMALL_BYTES || source_read_at(s, head, sizeof head, from) != sizeof head ||
-        c->frame_bytes(head, sizeof head) <= 0)
-        return false;
     uint8_t *bytes = read_some(s, from, (int)(size - from), &len);
     int at = 0;
     int n = 1;
@@ -100,8 +99,9 @@ static bool is_all_frames(struct source *s, const struct codec *c, int64_t from)
     return at > 0 && n > 0 && at <= len && from + len == size;
 }
 
-const AVInputFormat *probe_format(struct source *s, int probe_bytes)
+const AVInputFormat *probe_format(struct source *s, AVIOContext *io, int probe_bytes)
 {
+    uint8_t head[HEAD_BYTES];
     static const struct {
         enum AVCodecID codec;
         const char *format;
@@ -110,13 +110,17 @@ const AVInputFormat *probe_format(struct source *s, int probe_bytes)
         { AV_CODEC_ID_AAC, "aac" },
         { AV_CODEC_ID_AC3, "ac3" },
     };
-    if (source_is_hls(s) || !source_can_seek(s))
+    int n = avio_read(io, head, sizeof head);
+    bool is_back = avio_seek(io, 0, SEEK_SET) == 0; /* in the buffer */
+    if (!is_back || n != (int)sizeof head || !source_can_seek(s))
         return NULL;
-    int64_t from = behind_tags(s);
+    int64_t from = id3_bytes(head);
     if (from >= probe_bytes / 2)
-        return format_at(s, from);
+        return format_at(s, behind_tags(s, from));
     for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++) {
-        if (is_all_frames(s, codec_of(bare[i].codec), from))
+        const struct codec *c = codec_of(bare[i].codec);
+        bool promises = from > 0 || c->frame_bytes(head, sizeof head) > 0;
+        if (promises && source_size(s) - from <= SMALL_BYTES && is_all_frames(s, c, from))
             return av_find_input_format(bare[i].format);
     }
     return NULL;
@@ -140,8 +144,9 @@ const char *probe_why_not(struct source *s)
         if (memcmp(head + known[i].at, known[i].bytes, 4) == 0)
             return known[i].why;
     }
-    return format_at(s, behind_tags(s)) ? "its container is known but broken: it cannot be opened"
-                                        : NULL;
+    return format_at(s, behind_tags(s, 0))
+               ? "its container is known but broken: it cannot be opened"
+               : NULL;
 }
 
 bool probe_is_encrypted(struct source *s, const AVFormatContext *c, const AVStream *st)

@@ -17,8 +17,9 @@ enum { PROBE_SCORE_MIN = 5 };
 
 /* The container of what libavformat would not know: what lies behind ID3v2 tags that fill half of
  * the `probe_bytes` it looks through or more, and small files of nothing but frames. NULL: let it
- * look for itself. */
-const AVInputFormat *probe_format(struct source *s, int probe_bytes);
+ * look for itself. `io` is the source's stream, which stays at its beginning: over a network
+ * nothing else is read but where that promises something. */
+const AVInputFormat *probe_format(struct source *s, AVIOContext *io, int probe_bytes);
 
 /* One line for people: what it is that cannot be opened; NULL: that is not known. */
 const char *probe_why_not(struct source *s);

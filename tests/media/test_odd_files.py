@@ -198,3 +198,30 @@ def test_refusals_say_why(tools, make, tmp_path):
 
 def test_what_is_not_encrypted_is_not_called_so(tools, make):
     assert not play(tools, make("clear.wma", "-c:a wmav2")).failed
+
+
+def tracker_module(n_rows=64, n_patterns=4):
+    """A MOD of one square wave that goes through the notes."""
+    name = lambda text, n: text.encode().ljust(n, b"\0")
+    sample = name("square", 22) + struct.pack(">HBBHH", 16, 0, 64, 0, 16)
+    periods = [856, 808, 762, 720, 678, 640, 604, 570, 538, 508, 480, 453]
+    note = lambda period: struct.pack(">HH", period, 1 << 12)
+    patterns = b"".join(note(periods[(row * 5 + p) % 12]) + bytes(12) for p in range(n_patterns) for row in range(n_rows))
+    empty = bytes(22) + struct.pack(">HBBHH", 0, 0, 0, 0, 1)
+    order = bytes(range(n_patterns)).ljust(128, b"\0")
+    return name("module", 20) + sample + empty * 30 + bytes([n_patterns, 127]) + order + b"M.K." + patterns + (b"\x40" * 16 + b"\xc0" * 16)
+
+
+@pytest.mark.parametrize("kind", ["module.mod", "raw.gsm"])
+def test_tracker_modules_and_raw_gsm(tools, make, tmp_path, kind):
+    path = tmp_path / kind
+    if kind == "module.mod":
+        path.write_bytes(tracker_module())
+    else:
+        path = make(kind, "-ar 8000 -ac 1 -c:a libgsm -f gsm", 8000, 1, 20)
+    whole = play(tools, path, "--depth", 50)
+    assert not whole.failed and whole.end > 15 * RATE
+    reference = shifted(whole.pcm(), whole.lag)
+    assert np.abs(reference).max() > 0.05
+    part = play(tools, path, "--depth", 50, "--pos", 9 * RATE + 77, "--stop-after", 100)
+    assert snr(reference[9 * RATE + 77 + 960:], part.pcm()[part.lag + 960:]) > 10

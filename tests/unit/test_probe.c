@@ -28,7 +28,7 @@ static struct source *source_of(const void *content, size_t len)
 static const char *format_of(size_t len)
 {
     struct source *s = source_of(bytes, len);
-    const AVInputFormat *format = probe_format(s, PROBE_BYTES);
+    const AVInputFormat *format = probe_format(s, source_rewind(s), PROBE_BYTES);
     source_free(s);
     return format ? format->name : "";
 }
