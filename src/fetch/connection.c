@@ -76,6 +76,7 @@ static void retry(struct transfer *t, const char *why, int64_t after_s)
 
 static void lose(struct transfer *t, const char *why)
 {
+    transfer_judge_pace(t);
     bool again = t->lost_end == t->window.end;
     t->lost_end = t->window.end;
     /* Whoever does not read now need not be told; it is asked for again when it is wanted. */
@@ -116,6 +117,8 @@ static int on_data(const uint8_t *bytes, size_t len, void *arg)
         return 0;
     }
     t->byte_ns = clock_now_ns();
+    if (t->flow_ns == 0)
+        t->flow_ns = t->byte_ns;
     t->is_told_changed = r == -ESTALE;
     if (r == -EBADMSG) {
         t->verdict.verdict = VERDICT_FAILED;
@@ -207,8 +210,10 @@ static void end_by_verdict(struct transfer *t)
 
 static void complete(struct transfer *t)
 {
+    transfer_judge_pace(t);
     int64_t end = resource_end(t->resource);
-    if (t->resource->facts & FETCH_LIVE) {
+    bool has_end = !t->is_open_ended && !t->resource->live.is_icy;
+    if (t->resource->facts & FETCH_LIVE && !has_end) {
         lose(t, "the stream ended");
     } else if (t->at < t->window.end) {
         finish(t, OVER_CHANGED); /* it has become shorter than what we have of it */
@@ -221,6 +226,18 @@ static void complete(struct transfer *t)
     } else {
         finish(t, t->is_open_ended && end < 0 ? OVER_CUT : OVER_END);
     }
+}
+
+/* Other bytes than those we have: another resource, or a station. */
+static void meet_others(struct transfer *t)
+{
+    t->resource->live.differs = true;
+    if (!resource_judge_live(t->resource)) {
+        finish(t, OVER_CHANGED);
+        return;
+    }
+    t->ops.live(t->ops.arg);
+    lose(t, "the connection was lost");
 }
 
 static void on_done(const struct request_result *result, void *arg)
@@ -239,7 +256,7 @@ static void on_done(const struct request_result *result, void *arg)
         break;
     case REQUEST_ABORTED:
         if (t->is_told_changed)
-            finish(t, OVER_CHANGED);
+            meet_others(t);
         else
             end_by_verdict(t);
         break;
@@ -286,6 +303,7 @@ static void ask(struct transfer *t, bool fresh)
     t->state = ASKING;
     t->end = NOT_OVER;
     t->is_told_changed = false;
+    t->flow_ns = t->waited_ns = 0;
     t->start_end = t->window.end;
     t->at = t->window.end;
     t->byte_ns = clock_now_ns();

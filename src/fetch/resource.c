@@ -177,9 +177,21 @@ static void settle_facts(struct resource *r)
 {
     bool live = r->facts & FETCH_LIVE;
     r->is_encoded = r->is_titled || r->coding == CODING_GZIP;
-    r->length = r->is_encoded ? -1 : r->sent_length;
+    bool is_unknown = live || r->is_encoded || live_length_is_absurd(&r->live);
+    r->length = is_unknown ? -1 : r->sent_length;
     bool ranges = r->gives_parts && !live && !r->is_encoded && !r->is_unranged;
     r->facts = (r->facts & ~(unsigned)FETCH_RANGES) | (ranges ? FETCH_RANGES : 0);
+}
+
+bool resource_judge_live(struct resource *r)
+{
+    bool becomes = r->wants_icy && !(r->facts & FETCH_LIVE) && live_judge(&r->live) == LIVE_YES;
+    if (becomes) {
+        r->facts = FETCH_LIVE;
+        r->is_titled = false;
+    }
+    settle_facts(r);
+    return becomes;
 }
 
 void resource_learn(struct resource *r, const struct response *a)
@@ -192,12 +204,13 @@ void resource_learn(struct resource *r, const struct response *a)
     r->coding = a->coding;
     r->sent_length = response_total(a);
     bool unknown = a->coding == CODING_GZIP || r->sent_length < 0;
-    bool live = r->wants_icy && a->is_icy && unknown;
-    r->is_titled = !live && r->wants_icy && a->icy_interval > 0;
+    r->live.is_icy = a->is_icy;
+    r->live.gives_parts = a->status == 206;
+    r->live.length = unknown ? -1 : r->sent_length;
+    r->is_titled = r->wants_icy && a->icy_interval > 0;
     r->gives_parts = a->status == 206 || a->accepts_ranges;
-    r->facts =
-        (live ? FETCH_LIVE : 0) | (resource_is_open_ended(a) && !live ? FETCH_OPEN_ENDED : 0);
-    settle_facts(r);
+    r->facts = resource_is_open_ended(a) ? FETCH_OPEN_ENDED : 0;
+    (void)resource_judge_live(r);
     copy_text(r->content_type, sizeof r->content_type, a->content_type);
     copy_text(r->name, sizeof r->name, a->icy_name);
 }

@@ -179,8 +179,14 @@ void track_free(struct track *t)
 void track_get_info(const struct track *t, struct track_info *ret)
 {
     *ret = t->info;
+    ret->endless = ret->endless || source_is_live(t->source); /* that may be found out late */
+    if (ret->endless) {
+        ret->duration = NO_DURATION;
+        ret->seekable = false;
+        return;
+    }
     bool was_there = t->end >= 0 && t->end <= WMSG_POS_MAX && !t->guesses;
-    if (was_there && !t->info.endless && !track_was_cut(t)) {
+    if (was_there && !track_was_cut(t)) {
         ret->duration = (struct duration){ .samples = t->end, .kind = DURATION_EXACT };
         return;
     }

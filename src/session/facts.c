@@ -22,9 +22,10 @@ void play_take_length(struct play *p, const struct wmsg_length *length)
     bool was_live = p->is_live;
     p->is_live = length->is_live || p->net.is_live;
     p->duration = (struct duration){ length->duration, (enum duration_kind)length->kind };
-    if (p->is_live)
+    if (p->is_live) {
         p->duration = NO_DURATION;
-    else if (p->duration.kind == DURATION_UNKNOWN && p->net.duration >= 0)
+        p->seekable = false;
+    } else if (p->duration.kind == DURATION_UNKNOWN && p->net.duration >= 0)
         p->duration = (struct duration){ p->net.duration, DURATION_ESTIMATED };
     bool is_news = p->is_live != was_live || p->duration.kind != before.kind ||
                    p->duration.samples != before.samples;
