@@ -14,7 +14,7 @@ enum {
     COMPLAINT_MS = 1000,
 };
 
-/* Embedded in whoever deals with clients; zeroed, it is ready. */
+/* Embedded in what deals with clients; zeroed, it is ready. */
 struct complaints {
     struct bucket bucket;
     uint64_t n_left_out; /* since the last line */

@@ -1,6 +1,6 @@
 /*
  * tutti-confine: runs a program behind walls. It puts them up around itself and becomes the program
- * by exec, so that pid, process group and descriptors are the program's; whoever starts it by
+ * by exec, so that pid, process group and descriptors are the program's; a parent that starts it by
  * posix_spawn or libuv, which have no place for code between fork and exec, needs nothing else.
  *
  *   tutti-confine [--read PATH]... [--write PATH]... -- PROGRAM [ARGUMENT...]

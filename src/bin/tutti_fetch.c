@@ -138,6 +138,8 @@ int main(int argc, char **argv)
         type != SOCK_SEQPACKET)
         return usage(EXIT_USAGE);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)setpgid(0, 0);            /* as keep/keeper.h wants it … */
+    (void)signal(SIGTTOU, SIG_IGN); /* … and the log may be a terminal that minds */
     /* Names are resolved in threads of curl's; each would have an arena of its own. */
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
@@ -151,7 +153,7 @@ int main(int argc, char **argv)
     if (r == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         r = -ENOMEM;
     if (r == 0)
-        r = serve_run(&s.serve, CONTROL_FD);
+        r = serve_sources(&s.serve, CONTROL_FD);
     if (r < 0)
         log_error("fetch", "cannot begin: %s", strerror(-r));
     return r < 0 ? EXIT_SYSTEM : 0;

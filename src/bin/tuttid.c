@@ -135,11 +135,21 @@ static int complain(int status, const char *what, int e)
 static int open_roots(struct daemon *d)
 {
     size_t bad;
+    char where[CONFIG_ORIGIN_MAX];
     const struct config_list *list = &d->config.media_roots;
     int r = roots_new((const char *const *)list->item, list->n, &d->roots, &bad);
     if (r < 0) {
-        log_error("daemon", "media-root %s: %s", list->item[bad], strerror(-r));
+        log_error("daemon", "%s: media-root %s: %s",
+                  config_tell_origin(&d->config, "media-root", bad, where), list->item[bad],
+                  strerror(-r));
         return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        if (roots_missing(d->roots, i) != 0)
+            log_warn("daemon",
+                     "%s: media-root %s: %s: files below it can be played when it is there",
+                     config_tell_origin(&d->config, "media-root", i, where), list->item[i],
+                     strerror(roots_missing(d->roots, i)));
     }
     return 0;
 }
@@ -317,7 +327,10 @@ static int start_listening(struct daemon *d)
     if (d->config.socket_group) {
         const struct group *g = getgrnam(d->config.socket_group);
         if (!g) {
-            log_error("daemon", "socket-group: there is no group %s", d->config.socket_group);
+            char where[CONFIG_ORIGIN_MAX];
+            log_error("daemon", "%s: socket-group: there is no group %s",
+                      config_tell_origin(&d->config, "socket-group", 0, where),
+                      d->config.socket_group);
             return EXIT_USAGE;
         }
         config.has_group = true;

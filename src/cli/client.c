@@ -15,7 +15,7 @@ enum {
     PROTOCOL = 1,
 };
 
-struct client {
+struct control_client {
     int fd;
     struct buf in;
     size_t scanned; /* buf_find_newline's */
@@ -23,7 +23,7 @@ struct client {
     char id[80];
 };
 
-static int wait_event(struct client *c, uint64_t deadline_ns, json_t **ret_event)
+static int wait_event(struct control_client *c, uint64_t deadline_ns, json_t **ret_event)
 {
     for (;;) {
         int n = client_next(c, ret_event);
@@ -43,7 +43,7 @@ static uint64_t deadline(void)
     return clock_now_ns() + CLIENT_TIMEOUT_MS * NS_PER_MS;
 }
 
-static int take_greeting(struct client *c)
+static int take_greeting(struct control_client *c)
 {
     json_auto_t *hello = NULL;
     int n = wait_event(c, deadline(), &hello);
@@ -57,12 +57,12 @@ static int take_greeting(struct client *c)
     return 0;
 }
 
-int client_open(const char *path, struct client **ret)
+int client_open(const char *path, struct control_client **ret)
 {
     int fd = sock_connect(path);
     if (fd < 0)
         return fd;
-    struct client *c = calloc(1, sizeof *c);
+    struct control_client *c = calloc(1, sizeof *c);
     if (!c) {
         (void)close(fd);
         return -ENOMEM;
@@ -78,7 +78,7 @@ int client_open(const char *path, struct client **ret)
     return 0;
 }
 
-void client_free(struct client *c)
+void client_free(struct control_client *c)
 {
     if (!c)
         return;
@@ -87,17 +87,17 @@ void client_free(struct client *c)
     free(c);
 }
 
-const char *client_id(const struct client *c)
+const char *client_id(const struct control_client *c)
 {
     return c->id;
 }
 
-int client_fd(const struct client *c)
+int client_fd(const struct control_client *c)
 {
     return c->fd;
 }
 
-int client_send(struct client *c, json_t *command, char ret_tag[CLIENT_TAG_BYTES])
+int client_send(struct control_client *c, json_t *command, char ret_tag[CLIENT_TAG_BYTES])
 {
     json_auto_t *owned = command;
     if (!owned)
@@ -116,7 +116,7 @@ int client_send(struct client *c, json_t *command, char ret_tag[CLIENT_TAG_BYTES
 }
 
 /* Cuts the first whole line off the buffer and parses it. Returns 1, 0 if there is none. */
-static int take_line(struct client *c, json_t **ret_event)
+static int take_line(struct control_client *c, json_t **ret_event)
 {
     const char *end = buf_find_newline(&c->in, &c->scanned);
     if (!end)
@@ -133,7 +133,7 @@ static int take_line(struct client *c, json_t **ret_event)
     return 1;
 }
 
-int client_next(struct client *c, json_t **ret_event)
+int client_next(struct control_client *c, json_t **ret_event)
 {
     int n = take_line(c, ret_event);
     while (n == 0) {
@@ -145,7 +145,7 @@ int client_next(struct client *c, json_t **ret_event)
     return n;
 }
 
-int client_ask(struct client *c, json_t *command, json_t **ret_answer)
+int client_ask(struct control_client *c, json_t *command, json_t **ret_answer)
 {
     char tag[CLIENT_TAG_BYTES];
     int err = client_send(c, command, tag);

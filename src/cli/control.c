@@ -59,7 +59,8 @@ static int parse(const struct control *c, struct options *o, struct amount *ret_
 
 /* Finds the session that is meant: without --channel the only one there is. Returns -1, or an exit
  * code. */
-static int find_session(const struct options *o, struct client *client, json_t **ret_session)
+static int find_session(const struct options *o, struct control_client *client,
+                        json_t **ret_session)
 {
     char channel[24];
     json_auto_t *status = NULL;
@@ -118,7 +119,7 @@ static int resolve(const struct control *c, const struct amount *amount, const j
     return -1;
 }
 
-static int tell(const struct control *c, const struct options *o, struct client *client,
+static int tell(const struct control *c, const struct options *o, struct control_client *client,
                 const struct amount *amount)
 {
     char channel[24];
@@ -145,7 +146,7 @@ static int tell(const struct control *c, const struct options *o, struct client 
 static int control_main(const struct control *c, int argc, char **argv)
 {
     struct options o;
-    struct client *client;
+    struct control_client *client;
     struct amount amount = { .kind = AMOUNT_PLAIN };
     options_init(&o, c->name);
     int code = parse(c, &o, &amount, argc, argv);
@@ -234,7 +235,7 @@ static void report_track(const char *channel, const char *what, const json_t *se
     (void)putchar('\n');
 }
 
-static int skip(const struct options *o, struct client *client)
+static int skip(const struct options *o, struct control_client *client)
 {
     json_auto_t *before = NULL;
     int code = find_session(o, client, &before);
@@ -270,7 +271,7 @@ int next_main(int argc, char **argv)
                 "is placed behind it\n(see 'tutti play --next').\n" OPTIONS_HELP,
     };
     struct options o;
-    struct client *client;
+    struct control_client *client;
     struct amount unused;
     options_init(&o, "tutti next");
     int code = parse(&c, &o, &unused, argc, argv);
@@ -292,7 +293,7 @@ static const char watch_help[] =
     "Options:\n"
     "  -c, --channel ID    the events of this channel only\n" OPTIONS_COMMON_HELP;
 
-static int print_events(struct client *client, const char *channel)
+static int print_events(struct control_client *client, const char *channel)
 {
     for (;;) {
         json_auto_t *event = NULL;
@@ -317,7 +318,7 @@ int watch_main(int argc, char **argv)
 {
     static const struct control c = { .help = watch_help };
     struct options o;
-    struct client *client;
+    struct control_client *client;
     struct amount unused;
     char channel[24];
     options_init(&o, "tutti watch");

@@ -19,7 +19,7 @@
 
 enum { START_MS = 15000, STOP_MS = 3000, LINE_BYTES = 1024, DIR_BYTES = 64, FIXED_ARGS = 9 };
 
-struct daemon {
+struct private_daemon {
     pid_t pid;  /* −1: none */
     int pid_fd; /* readable when it has ended; −1 */
     char dir[DIR_BYTES];
@@ -28,12 +28,12 @@ struct daemon {
     char line[LINE_BYTES]; /* its first line */
 };
 
-const char *daemon_control(const struct daemon *d)
+const char *daemon_control(const struct private_daemon *d)
 {
     return d->control;
 }
 
-const char *daemon_audio(const struct daemon *d)
+const char *daemon_audio(const struct private_daemon *d)
 {
     return d->audio;
 }
@@ -79,7 +79,7 @@ static void run_child(char **argv, int ready_fd, pid_t parent)
     _exit(127);
 }
 
-static int spawn(struct daemon *d, const struct daemon_rights *rights, int ready_fd)
+static int spawn(struct private_daemon *d, const struct daemon_rights *rights, int ready_fd)
 {
     static char runtime_dir[] = "--runtime-dir", log_level[] = "--log-level", error[] = "error",
                 media_root[] = "--media-root",
@@ -116,7 +116,7 @@ static int spawn(struct daemon *d, const struct daemon_rights *rights, int ready
 
 /* Reads the daemon's first line. Returns 0, -EINTR for a signal, -ETIMEDOUT, or -EPIPE when it
  * ended or said nothing. */
-static int read_line(struct daemon *d, int fd, int signal_fd)
+static int read_line(struct private_daemon *d, int fd, int signal_fd)
 {
     uint64_t until_ns = clock_now_ns() + START_MS * NS_PER_MS;
     size_t len = 0;
@@ -146,7 +146,7 @@ static int read_line(struct daemon *d, int fd, int signal_fd)
     }
 }
 
-static int wait_ready(struct daemon *d, int fd, int signal_fd)
+static int wait_ready(struct private_daemon *d, int fd, int signal_fd)
 {
     int err = read_line(d, fd, signal_fd);
     if (err == -EINTR)
@@ -162,9 +162,9 @@ static int wait_ready(struct daemon *d, int fd, int signal_fd)
     return err;
 }
 
-int daemon_start(const struct daemon_rights *rights, int signal_fd, struct daemon **ret)
+int daemon_start(const struct daemon_rights *rights, int signal_fd, struct private_daemon **ret)
 {
-    struct daemon *d = calloc(1, sizeof *d);
+    struct private_daemon *d = calloc(1, sizeof *d);
     int pipe_fds[2] = { -1, -1 };
     if (!d)
         return -ENOMEM;
@@ -193,7 +193,7 @@ int daemon_start(const struct daemon_rights *rights, int signal_fd, struct daemo
     return 0;
 }
 
-static void end_process(struct daemon *d)
+static void end_process(struct private_daemon *d)
 {
     if (d->pid <= 0)
         return;
@@ -217,7 +217,7 @@ static void remove_dir(const char *path)
     (void)rmdir(path);
 }
 
-void daemon_stop(struct daemon *d)
+void daemon_stop(struct private_daemon *d)
 {
     if (!d)
         return;

@@ -13,7 +13,7 @@
 
 enum { IN_BYTES = 256 * 1024 };
 
-struct audio {
+struct receiver {
     int fd;
     struct frames frames;
 };
@@ -36,7 +36,7 @@ static uint32_t frame_sequence(const uint8_t head[FRAME_HEAD_BYTES])
     return be32toh(sequence_be);
 }
 
-int frames_take(struct frames *f, struct frame *ret)
+int frames_take(struct frames *f, struct received_frame *ret)
 {
     buf_consume(&f->in, f->held_bytes);
     f->held_bytes = 0;
@@ -48,7 +48,7 @@ int frames_take(struct frames *f, struct frame *ret)
         return -EPROTO;
     if (buf_len(&f->in) < size)
         return 0;
-    *ret = (struct frame){
+    *ret = (struct received_frame){
         .channel = frame_channel(head),
         .sequence = frame_sequence(head),
         .packet = head + FRAME_HEAD_BYTES,
@@ -58,7 +58,7 @@ int frames_take(struct frames *f, struct frame *ret)
     return 1;
 }
 
-int audio_next(struct audio *a, struct frame *ret)
+int receiver_next(struct receiver *a, struct received_frame *ret)
 {
     int n = frames_take(&a->frames, ret);
     while (n == 0) {
@@ -70,7 +70,7 @@ int audio_next(struct audio *a, struct frame *ret)
     return n;
 }
 
-static int send_line(struct audio *a, json_t *line)
+static int send_line(struct receiver *a, json_t *line)
 {
     json_auto_t *owned = line;
     AUTO_FREE char *text = owned ? json_dumps(owned, JSON_COMPACT) : NULL;
@@ -82,12 +82,12 @@ static int send_line(struct audio *a, json_t *line)
 }
 
 /* The daemon confirms with an empty frame of channel 0 before anything else. */
-static int wait_confirmation(struct audio *a)
+static int wait_confirmation(struct receiver *a)
 {
     uint64_t until_ns = clock_now_ns() + CLIENT_TIMEOUT_MS * NS_PER_MS;
     for (;;) {
-        struct frame frame;
-        int n = audio_next(a, &frame);
+        struct received_frame frame;
+        int n = receiver_next(a, &frame);
         if (n == 1)
             return frame.channel == 0 && frame.len == 0 ? 0 : -EPROTO;
         if (n < 0)
@@ -101,12 +101,12 @@ static int wait_confirmation(struct audio *a)
     }
 }
 
-int audio_open(const char *path, const char *client_id, bool credit_flow, struct audio **ret)
+int receiver_open(const char *path, const char *client_id, bool credit_flow, struct receiver **ret)
 {
     int fd = sock_connect(path);
     if (fd < 0)
         return fd;
-    struct audio *a = calloc(1, sizeof *a);
+    struct receiver *a = calloc(1, sizeof *a);
     if (!a) {
         (void)close(fd);
         return -ENOMEM;
@@ -118,14 +118,14 @@ int audio_open(const char *path, const char *client_id, bool credit_flow, struct
     if (err == 0)
         err = wait_confirmation(a);
     if (err < 0) {
-        audio_free(a);
+        receiver_free(a);
         return err;
     }
     *ret = a;
     return 0;
 }
 
-void audio_free(struct audio *a)
+void receiver_free(struct receiver *a)
 {
     if (!a)
         return;
@@ -134,12 +134,12 @@ void audio_free(struct audio *a)
     free(a);
 }
 
-int audio_fd(const struct audio *a)
+int receiver_fd(const struct receiver *a)
 {
     return a->fd;
 }
 
-int audio_credit(struct audio *a, uint64_t channel, unsigned n_frames)
+int receiver_credit(struct receiver *a, uint64_t channel, unsigned n_frames)
 {
     char id[24];
     (void)snprintf(id, sizeof id, "%" PRIu64, channel);

@@ -190,7 +190,7 @@ int options_paths(const struct options *o, struct paths *ret)
     struct paths_env env = paths_env_read();
     if (paths_resolve(&o->given, &env, ret, error) < 0)
         return options_usage(o, "%s", error);
-    /* Whoever made the directory in /tmp could pose as the daemon. */
+    /* The user who made the directory in /tmp could pose as the daemon. */
     if (ret->in_tmp && !o->given.control && paths_check_owner(ret->dir, env.uid, error) == -EPERM) {
         (void)fprintf(stderr, "tutti: will not look for a daemon there: %s\n", error);
         return CLI_SYSTEM;
@@ -203,7 +203,7 @@ static bool is_absent(int err)
     return err == -ENOENT || err == -ECONNREFUSED;
 }
 
-int options_reach(const struct options *o, struct paths *paths, struct client **ret)
+int options_reach(const struct options *o, struct paths *paths, struct control_client **ret)
 {
     static const struct paths_given at_system = { .runtime_dir = PATHS_SYSTEM_DIR };
     static const struct paths_env no_env = { 0 };
@@ -220,7 +220,7 @@ int options_reach(const struct options *o, struct paths *paths, struct client **
     return system_err;
 }
 
-int options_open(const struct options *o, struct client **ret)
+int options_open(const struct options *o, struct control_client **ret)
 {
     struct paths paths;
     int code = options_paths(o, &paths);

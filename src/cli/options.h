@@ -85,11 +85,11 @@ bool options_names_daemon(const struct options *o);
 
 /* Connects to the daemon at *paths, which options_paths made; where there is none and none was
  * named, to the system's, whose paths are then put there. Returns as client_open. */
-int options_reach(const struct options *o, struct paths *paths, struct client **ret);
+int options_reach(const struct options *o, struct paths *paths, struct control_client **ret);
 
 /* Connects to the running daemon, or explains why that failed. Returns -1 and a client to be freed
  * with client_free, or an exit code. */
-int options_open(const struct options *o, struct client **ret);
+int options_open(const struct options *o, struct control_client **ret);
 
 /* Explains why client_open failed with `err`. Returns CLI_SYSTEM. */
 int options_explain(const struct paths *paths, int err);

@@ -75,10 +75,10 @@ struct playing {
     struct play_options options;
     int signal_fd;
     int signal; /* that ended it, or 0 */
-    struct daemon *daemon;
+    struct private_daemon *daemon;
     struct paths paths;
-    struct client *client;
-    struct audio *audio;
+    struct control_client *client;
+    struct receiver *audio;
     struct record *record;
     struct player_item *items;
     char **urls;
@@ -189,8 +189,8 @@ static int canonical_names(struct playing *p)
 {
     for (size_t i = 0; i < p->options.n_files; i++) {
         const char *file = p->options.files[i];
-        int err = source_is_remote(file) ? source_url(file, &p->urls[i])
-                                         : source_canonical(file, &p->urls[i]);
+        int err = cli_source_is_remote(file) ? cli_source_url(file, &p->urls[i])
+                                             : cli_source_canonical(file, &p->urls[i]);
         if (err < 0) {
             (void)fprintf(stderr, "tutti: %s: %s\n", file, strerror(-err));
             return CLI_FAILED;
@@ -257,7 +257,7 @@ static int use_running(struct playing *p)
 {
     int err = 0;
     for (size_t i = 0; i < p->options.n_files && err == 0; i++)
-        err = source_url(p->options.files[i], &p->urls[i]);
+        err = cli_source_url(p->options.files[i], &p->urls[i]);
     return err < 0 ? say_missing("the working directory", err) : choose_channel(p);
 }
 
@@ -288,7 +288,7 @@ static int connect_audio(struct playing *p)
     if (!p->options.out && !p->daemon)
         return -1;
     bool credit_flow = p->options.out && !p->options.realtime;
-    int err = audio_open(p->paths.audio, client_id(p->client), credit_flow, &p->audio);
+    int err = receiver_open(p->paths.audio, client_id(p->client), credit_flow, &p->audio);
     if (err < 0) {
         (void)fprintf(stderr, "tutti: cannot listen at %s: %s\n", p->paths.audio, strerror(-err));
         return CLI_SYSTEM;
@@ -302,7 +302,7 @@ static void collect_items(struct playing *p)
         p->items[i] = (struct player_item){
             .name = p->options.files[i],
             .url = p->urls[i],
-            .pre_skip = p->options.out ? source_pre_skip(p->options.files[i]) : -1,
+            .pre_skip = p->options.out ? cli_source_pre_skip(p->options.files[i]) : -1,
         };
 }
 
@@ -345,7 +345,7 @@ static int play(struct playing *p)
 static void playing_done(struct playing *p)
 {
     record_free(p->record);
-    audio_free(p->audio);
+    receiver_free(p->audio);
     client_free(p->client);
     daemon_stop(p->daemon);
     for (size_t i = 0; p->urls && i < p->options.n_files; i++)

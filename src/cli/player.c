@@ -25,7 +25,7 @@ enum {
     FRAMES_A_TURN = 512,
 };
 
-struct player {
+struct play_run {
     const struct player_setup *setup;
     struct playlist list;
     char channel[24];
@@ -41,31 +41,31 @@ struct player {
     uint64_t status_ns;                /* when the next one is due */
     struct hold hold;
     /* audio */
-    struct audio *audio;     /* the setup's or our own; or NULL */
-    struct audio *own_audio; /* to free */
-    unsigned owed;           /* frames that came since credit was given */
+    struct receiver *audio;     /* the setup's or our own; or NULL */
+    struct receiver *own_audio; /* to free */
+    unsigned owed;              /* frames that came since credit was given */
     bool has_credit;
-    unsigned n_delivered;     /* plays that finished with frames: so many ends must come */
-    uint64_t deaf_ns;         /* when the audio connection was closed on us, or 0 */
-    const struct play *first; /* that was ready */
-    uint64_t audio_ns;        /* when the last frame or terminal event came */
+    unsigned n_delivered;            /* plays that finished with frames: so many ends must come */
+    uint64_t deaf_ns;                /* when the audio connection was closed on us, or 0 */
+    const struct listed_play *first; /* that was ready */
+    uint64_t audio_ns;               /* when the last frame or terminal event came */
 };
 
-static const struct player_item *item_of(const struct player *p, const struct play *play)
+static const struct player_item *item_of(const struct play_run *p, const struct listed_play *play)
 {
     return &p->setup->items[play - p->list.plays];
 }
 
 /* Ends everything in good order, once: the plays of this list, the last one first, so that none
  * moves up, and none of anybody else's. */
-static void ask_stop(struct player *p, uint64_t now_ns)
+static void ask_stop(struct play_run *p, uint64_t now_ns)
 {
     p->list.closed = true;
     if (p->stop_ns != 0)
         return;
     p->stop_ns = now_ns + STOP_MS * NS_PER_MS;
     for (size_t i = p->list.n_placed; i-- > 0;) {
-        const struct play *play = &p->list.plays[i];
+        const struct listed_play *play = &p->list.plays[i];
         if (play->state != PLAY_ENDED)
             (void)client_send(p->setup->client,
                               json_pack("{s:s, s:s, s:s}", "type", "stop", "channel_id", p->channel,
@@ -74,7 +74,7 @@ static void ask_stop(struct player *p, uint64_t now_ns)
     }
 }
 
-static void fail_record(struct player *p, int err)
+static void fail_record(struct play_run *p, int err)
 {
     if (p->broken)
         return;
@@ -89,9 +89,9 @@ static void fail_record(struct player *p, int err)
                   strerror(-err));
 }
 
-static int place(struct player *p)
+static int place(struct play_run *p)
 {
-    struct play *play = playlist_to_place(&p->list);
+    struct listed_play *play = playlist_to_place(&p->list);
     if (!play)
         return 0;
     bool first = p->list.n_placed == 0;
@@ -107,7 +107,7 @@ static int place(struct player *p)
 }
 
 /* Lets the frames come, once it is known how the recording begins. */
-static int start_frames(struct player *p, const struct play *play)
+static int start_frames(struct play_run *p, const struct listed_play *play)
 {
     const struct player_setup *s = p->setup;
     if (!p->first)
@@ -115,26 +115,26 @@ static int start_frames(struct player *p, const struct play *play)
     if (!s->credit_flow || p->has_credit || p->broken)
         return 0;
     p->has_credit = true;
-    return audio_credit(p->audio, s->channel, s->window);
+    return receiver_credit(p->audio, s->channel, s->window);
 }
 
-static void record(struct player *p, const struct frame *frame)
+static void record(struct play_run *p, const struct received_frame *frame)
 {
     struct record *r = p->setup->record;
     if (!r || p->broken)
         return;
     int err = 0;
     if (!record_begun(r))
-        err = record_begin(r, play_lag(p->first), p->first->title);
+        err = record_begin(r, listed_play_lag(p->first), p->first->title);
     if (err == 0)
         err = record_frame(r, frame);
     if (err < 0)
         fail_record(p, err);
 }
 
-static int on_play_event(struct player *p, struct play *play, const json_t *event)
+static int on_play_event(struct play_run *p, struct listed_play *play, const json_t *event)
 {
-    struct play *before = playlist_current(&p->list);
+    struct listed_play *before = playlist_current(&p->list);
     bool was_ready = before && before->state == PLAY_READY;
     if (playlist_take(&p->list, play, event)) {
         int code = say_end(p->setup->progress, item_of(p, play)->name, play, event);
@@ -146,7 +146,7 @@ static int on_play_event(struct player *p, struct play *play, const json_t *even
     } else {
         say_news(p->setup->progress, item_of(p, play)->name, play, event);
     }
-    const struct play *now = playlist_current(&p->list);
+    const struct listed_play *now = playlist_current(&p->list);
     if (now && now->state == PLAY_READY && (now != before || !was_ready))
         say_playing(p->setup->progress, item_of(p, now)->name, now);
     return play->state == PLAY_READY ? start_frames(p, play) : 0;
@@ -155,23 +155,23 @@ static int on_play_event(struct player *p, struct play *play, const json_t *even
 /* Nobody has listened since the play began: it goes on unheard, as a private daemon's would. The
  * bot of another play is not disturbed, as an attached connection gets this client's frames only.
  */
-static void listen_instead(struct player *p)
+static void listen_instead(struct play_run *p)
 {
     const struct player_setup *s = p->setup;
-    int err = audio_open(s->audio_path, client_id(s->client), false, &p->own_audio);
+    int err = receiver_open(s->audio_path, client_id(s->client), false, &p->own_audio);
     if (err < 0)
         return;
     p->audio = p->own_audio;
     progress_say(s->progress, "note: no bot listens to the daemon: this plays on unheard");
 }
 
-static void say_waits(struct player *p)
+static void say_waits(struct play_run *p)
 {
     progress_say(p->setup->progress, "note: nobody listens: the daemon waits here until a bot "
                                      "connects to its audio socket");
 }
 
-static void notice_hold(struct player *p, double position, const char *state, uint64_t now_ns)
+static void notice_hold(struct play_run *p, double position, const char *state, uint64_t now_ns)
 {
     enum hold_news news = hold_look(&p->hold, position, strcmp(state, "streaming") == 0, now_ns);
     if (news == HOLD_UNHEARD && p->setup->audio_path)
@@ -182,7 +182,7 @@ static void notice_hold(struct player *p, double position, const char *state, ui
 
 /* Frames come here only if the channel is this client's own: a bot that has it takes them when it
  * likes. */
-static void on_owner(struct player *p, const json_t *hello)
+static void on_owner(struct play_run *p, const json_t *hello)
 {
     size_t i;
     json_t *session;
@@ -198,9 +198,9 @@ static void on_owner(struct player *p, const json_t *hello)
 }
 
 /* Somebody else's play is heard, behind which ours is to come. */
-static void notice_turn(struct player *p, const json_t *session)
+static void notice_turn(struct play_run *p, const json_t *session)
 {
-    const struct play *play = playlist_current(&p->list);
+    const struct listed_play *play = playlist_current(&p->list);
     if (!p->setup->next || p->said_waiting || !session || !play || play->state != PLAY_PLACED)
         return;
     p->said_waiting = true;
@@ -208,11 +208,11 @@ static void notice_turn(struct player *p, const json_t *session)
                  event_text(session, "title", event_text(session, "url", "what plays")));
 }
 
-static void on_status(struct player *p, const json_t *event)
+static void on_status(struct play_run *p, const json_t *event)
 {
     p->status_tag[0] = '\0';
     const json_t *session = json_array_get(json_object_get(event, "sessions"), 0);
-    struct play *play = playlist_find(&p->list, event_text(session, "play_id", ""));
+    struct listed_play *play = playlist_find(&p->list, event_text(session, "play_id", ""));
     if (!play)
         notice_turn(p, session);
     if (!play || play != playlist_current(&p->list))
@@ -230,14 +230,14 @@ static void on_status(struct player *p, const json_t *event)
     progress_show(p->setup->progress, &view, now_ns);
 }
 
-static int on_control(struct player *p)
+static int on_control(struct play_run *p)
 {
     for (;;) {
         json_auto_t *event = NULL;
         int n = client_next(p->setup->client, &event);
         if (n <= 0)
             return n;
-        struct play *play = playlist_find(&p->list, event_text(event, "play_id", ""));
+        struct listed_play *play = playlist_find(&p->list, event_text(event, "play_id", ""));
         if (p->status_tag[0] != '\0' && strcmp(event_text(event, "tag", ""), p->status_tag) == 0)
             on_status(p, event);
         else if (p->owner_tag[0] != '\0' && strcmp(event_text(event, "tag", ""), p->owner_tag) == 0)
@@ -251,12 +251,12 @@ static int on_control(struct player *p)
     }
 }
 
-static int on_audio(struct player *p)
+static int on_audio(struct play_run *p)
 {
     const struct player_setup *s = p->setup;
     for (int i = 0; i < FRAMES_A_TURN; i++) {
-        struct frame frame;
-        int n = audio_next(p->audio, &frame);
+        struct received_frame frame;
+        int n = receiver_next(p->audio, &frame);
         if (n == -EPIPE || n == -ECONNRESET) {
             p->deaf_ns = clock_now_ns();
             return 0;
@@ -272,7 +272,7 @@ static int on_audio(struct player *p)
     return 0;
 }
 
-static int give_credit(struct player *p)
+static int give_credit(struct play_run *p)
 {
     const struct player_setup *s = p->setup;
     bool full = s->record && record_is_full(s->record);
@@ -280,11 +280,11 @@ static int give_credit(struct player *p)
         return 0;
     unsigned n = p->owed;
     p->owed = 0;
-    return audio_credit(p->audio, s->channel, n);
+    return receiver_credit(p->audio, s->channel, n);
 }
 
 /* Every frame that is to come has come. */
-static bool is_drained(const struct player *p, uint64_t now_ns)
+static bool is_drained(const struct play_run *p, uint64_t now_ns)
 {
     const struct record *r = p->setup->record;
     if (!r || p->broken || p->deaf_ns != 0)
@@ -295,7 +295,7 @@ static bool is_drained(const struct player *p, uint64_t now_ns)
 }
 
 /* True when nothing is left to do. */
-static bool is_done(struct player *p, uint64_t now_ns)
+static bool is_done(struct play_run *p, uint64_t now_ns)
 {
     struct record *r = p->setup->record;
     if (p->stop_ns != 0 && now_ns >= p->stop_ns)
@@ -313,7 +313,7 @@ static bool is_done(struct player *p, uint64_t now_ns)
     return p->broken || record_poll_fd(r) < 0;
 }
 
-static int ask_status(struct player *p, uint64_t now_ns)
+static int ask_status(struct play_run *p, uint64_t now_ns)
 {
     if (now_ns < p->status_ns || p->status_tag[0] != '\0' || !playlist_current(&p->list))
         return 0;
@@ -324,14 +324,14 @@ static int ask_status(struct player *p, uint64_t now_ns)
                        p->status_tag);
 }
 
-static int timeout_ms(const struct player *p, uint64_t now_ns)
+static int timeout_ms(const struct play_run *p, uint64_t now_ns)
 {
     if (p->stop_ns != 0 || p->deaf_ns != 0 || !playlist_current(&p->list))
         return TICK_MS;
     return now_ns >= p->status_ns ? TICK_MS : (int)((p->status_ns - now_ns) / NS_PER_MS) + 1;
 }
 
-static void on_signal(struct player *p)
+static void on_signal(struct play_run *p)
 {
     int number = signals_take(p->setup->signal_fd);
     if (number == 0)
@@ -345,14 +345,14 @@ static void on_signal(struct player *p)
 }
 
 /* One turn: waits for something to happen and takes it in. */
-static int turn(struct player *p, uint64_t now_ns)
+static int turn(struct play_run *p, uint64_t now_ns)
 {
     const struct player_setup *s = p->setup;
     bool listen = p->audio && p->deaf_ns == 0 && (!s->record || p->first);
     struct pollfd fds[] = {
         { .fd = client_fd(s->client), .events = POLLIN },
         { .fd = s->signal_fd, .events = POLLIN },
-        { .fd = listen ? audio_fd(p->audio) : -1, .events = POLLIN },
+        { .fd = listen ? receiver_fd(p->audio) : -1, .events = POLLIN },
         { .fd = s->record && !p->broken ? record_poll_fd(s->record) : -1, .events = POLLOUT },
     };
     if (poll(fds, 4, timeout_ms(p, now_ns)) < 0 && errno != EINTR)
@@ -372,7 +372,7 @@ static int turn(struct player *p, uint64_t now_ns)
     return err;
 }
 
-static int run(struct player *p)
+static int run(struct play_run *p)
 {
     for (;;) {
         uint64_t now_ns = clock_now_ns();
@@ -393,7 +393,7 @@ static int run(struct player *p)
 }
 
 /* A recording that was cut short is a whole file all the same. */
-static void end_record(struct player *p)
+static void end_record(struct play_run *p)
 {
     struct record *r = p->setup->record;
     if (!r || !record_begun(r))
@@ -409,7 +409,7 @@ static void end_record(struct player *p)
 
 int player_run(const struct player_setup *setup, int *ret_signal)
 {
-    struct player p = { .setup = setup, .audio = setup->audio };
+    struct play_run p = { .setup = setup, .audio = setup->audio };
     hold_init(&p.hold);
     uint32_t salt = 0;
     (void)snprintf(p.channel, sizeof p.channel, "%" PRIu64, setup->channel);
@@ -426,7 +426,7 @@ int player_run(const struct player_setup *setup, int *ret_signal)
     end_record(&p);
     progress_clear(setup->progress);
     playlist_done(&p.list);
-    audio_free(p.own_audio);
+    receiver_free(p.own_audio);
     *ret_signal = p.signal;
     return err < 0 ? options_lost(err) : p.code;
 }

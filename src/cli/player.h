@@ -22,8 +22,8 @@ struct player_item {
 
 /* All is borrowed and must outlive player_run. */
 struct player_setup {
-    struct client *client;
-    struct audio *audio;    /* or NULL: the frames go to the bot's connection */
+    struct control_client *client;
+    struct receiver *audio; /* or NULL: the frames go to the bot's connection */
     const char *audio_path; /* to listen there after all when no bot does; NULL: wait for one */
     struct record *record;  /* or NULL: frames that arrive are dropped */
     struct progress *progress;

@@ -29,7 +29,7 @@ void playlist_done(struct playlist *l)
     *l = (struct playlist){ .plays = NULL };
 }
 
-struct play *playlist_current(const struct playlist *l)
+struct listed_play *playlist_current(const struct playlist *l)
 {
     for (size_t i = 0; i < l->n_placed; i++) {
         if (l->plays[i].state != PLAY_ENDED)
@@ -38,11 +38,11 @@ struct play *playlist_current(const struct playlist *l)
     return NULL;
 }
 
-struct play *playlist_to_place(struct playlist *l)
+struct listed_play *playlist_to_place(struct playlist *l)
 {
     if (l->closed || l->n_placed == l->n_plays)
         return NULL;
-    const struct play *current = playlist_current(l);
+    const struct listed_play *current = playlist_current(l);
     bool behind_is_free = current == &l->plays[l->n_placed] - 1;
     if (current && (current->state != PLAY_READY || !behind_is_free))
         return NULL;
@@ -54,7 +54,7 @@ void playlist_placed(struct playlist *l)
     l->plays[l->n_placed++].state = PLAY_PLACED;
 }
 
-struct play *playlist_find(const struct playlist *l, const char *play_id)
+struct listed_play *playlist_find(const struct playlist *l, const char *play_id)
 {
     for (size_t i = 0; i < l->n_placed; i++) {
         if (strcmp(l->plays[i].id, play_id) == 0)
@@ -63,7 +63,7 @@ struct play *playlist_find(const struct playlist *l, const char *play_id)
     return NULL;
 }
 
-static void set_title(struct play *play, const json_t *event)
+static void set_title(struct listed_play *play, const json_t *event)
 {
     const char *title = event_text(event, "title", "");
     char *copy = title[0] != '\0' ? strdup(title) : NULL;
@@ -73,7 +73,7 @@ static void set_title(struct play *play, const json_t *event)
     play->title = copy;
 }
 
-static void take_ready(struct play *play, const json_t *event)
+static void take_ready(struct listed_play *play, const json_t *event)
 {
     play->state = PLAY_READY;
     play->start = event_number(event, "position", 0);
@@ -84,16 +84,16 @@ static void take_ready(struct play *play, const json_t *event)
 }
 
 /* Whether a play that was placed after this one may still be heard. */
-static bool has_follower(const struct playlist *l, const struct play *play)
+static bool has_follower(const struct playlist *l, const struct listed_play *play)
 {
-    for (const struct play *later = play + 1; later < l->plays + l->n_placed; later++) {
+    for (const struct listed_play *later = play + 1; later < l->plays + l->n_placed; later++) {
         if (later->state != PLAY_ENDED)
             return true;
     }
     return false;
 }
 
-bool playlist_take(struct playlist *l, struct play *play, const json_t *event)
+bool playlist_take(struct playlist *l, struct listed_play *play, const json_t *event)
 {
     if (play->state == PLAY_ENDED)
         return false;
@@ -124,17 +124,17 @@ bool playlist_take(struct playlist *l, struct play *play, const json_t *event)
  * made from 48 kHz, YouTube's streams included, has just that pre-skip, and no remainder differs
  * from it by more than 14 ms.
  */
-uint16_t play_lag(const struct play *play)
+uint16_t listed_play_lag(const struct listed_play *play)
 {
     return play->pre_skip >= 0 ? (uint16_t)(play->pre_skip % AUDIO_FRAME_SAMPLES)
                                : AUDIO_ENCODER_LOOKAHEAD;
 }
 
-static int64_t end_at(const struct play *last, double position, int64_t total_frames)
+static int64_t end_at(const struct listed_play *last, double position, int64_t total_frames)
 {
     if (position < last->start)
         return -1;
-    return record_end(audio_samples(position - last->start), play_lag(last), last->frames,
+    return record_end(audio_samples(position - last->start), listed_play_lag(last), last->frames,
                       total_frames);
 }
 
@@ -142,7 +142,7 @@ static int64_t end_at(const struct play *last, double position, int64_t total_fr
  * when it is over; what a container says of its length may be a guess. */
 int64_t playlist_end(const struct playlist *l, int64_t total_frames)
 {
-    const struct play *last = NULL;
+    const struct listed_play *last = NULL;
     for (size_t i = 0; i < l->n_placed; i++) {
         if (l->plays[i].was_ready)
             last = &l->plays[i];

@@ -19,7 +19,7 @@ enum play_state {
 
 enum { PLAY_ID_BYTES = 40 };
 
-struct play {
+struct listed_play {
     enum play_state state;
     char id[PLAY_ID_BYTES];
     char *title;     /* NULL: none is known */
@@ -34,7 +34,7 @@ struct play {
 };
 
 struct playlist {
-    struct play *plays;
+    struct listed_play *plays;
     size_t n_plays;
     size_t n_placed; /* plays[0 … n_placed) have been sent */
     bool closed;     /* no more are to be placed */
@@ -47,22 +47,22 @@ void playlist_done(struct playlist *l);
 /* The play that should be sent now, or NULL. One is placed at a time, and behind another one only
  * when that one is ready: a daemon that is still looking for the current play's stream is not asked
  * for the next one. */
-struct play *playlist_to_place(struct playlist *l);
+struct listed_play *playlist_to_place(struct playlist *l);
 
 /* To be called when what playlist_to_place returned has been sent. */
 void playlist_placed(struct playlist *l);
 
 /* The first play that was sent and has not ended, or NULL. */
-struct play *playlist_current(const struct playlist *l);
+struct listed_play *playlist_current(const struct playlist *l);
 
 /* The play that an event is about, or NULL. */
-struct play *playlist_find(const struct playlist *l, const char *play_id);
+struct listed_play *playlist_find(const struct playlist *l, const char *play_id);
 
 /* Takes in an event about `play`. Returns true if it ended the play. */
-bool playlist_take(struct playlist *l, struct play *play, const json_t *event);
+bool playlist_take(struct playlist *l, struct listed_play *play, const json_t *event);
 
 /* The samples that a player must drop so that a recording starts with the play's first sample. */
-uint16_t play_lag(const struct play *play);
+uint16_t listed_play_lag(const struct listed_play *play);
 
 /* Where a recording of all these plays ends; see record_end. `total_frames` is what it has. */
 int64_t playlist_end(const struct playlist *l, int64_t total_frames);

@@ -97,7 +97,7 @@ static int fill_gap(struct record *r, uint32_t sequence)
     return ogg_writer_gap(r->ogg, missing);
 }
 
-int record_frame(struct record *r, const struct frame *f)
+int record_frame(struct record *r, const struct received_frame *f)
 {
     int err = fill_gap(r, f->sequence);
     if (err < 0)

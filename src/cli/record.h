@@ -26,7 +26,7 @@ bool record_begun(const struct record *r);
 
 /* Takes a frame of the channel, the end of a play included. Returns 0, -EPROTO for an impossible
  * sequence, or negative errno. */
-int record_frame(struct record *r, const struct frame *f);
+int record_frame(struct record *r, const struct received_frame *f);
 
 /* True between the first frame of a play and its end. */
 bool record_in_play(const struct record *r);

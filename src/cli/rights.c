@@ -37,7 +37,7 @@ int rights_collect(char *const *files, char *const *urls, size_t n_files, struct
     };
     int err = ret->roots && ret->hosts ? 0 : -ENOMEM;
     for (size_t i = 0; i < n_files && err == 0; i++) {
-        if (!source_is_remote(files[i]))
+        if (!cli_source_is_remote(files[i]))
             err = add_root(ret, urls[i]);
         else if (url_is_http(files[i]) && url_http_host(files[i], host))
             err = add_once(ret->hosts, &ret->n_hosts, strdup(host));

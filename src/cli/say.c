@@ -13,12 +13,12 @@
 
 enum { MESSAGE_BYTES = 512 };
 
-const char *say_title(const char *name, const struct play *play)
+const char *say_title(const char *name, const struct listed_play *play)
 {
     return play->title ? play->title : name;
 }
 
-void say_playing(struct progress *p, const char *name, const struct play *play)
+void say_playing(struct progress *p, const char *name, const struct listed_play *play)
 {
     char duration[FORMAT_TIME_BYTES];
     progress_say(p, "playing %s (%s%s)", say_title(name, play),
@@ -35,7 +35,8 @@ static int say_error(struct progress *p, const char *name, const json_t *event)
     return CLI_FAILED;
 }
 
-int say_end(struct progress *p, const char *name, const struct play *play, const json_t *event)
+int say_end(struct progress *p, const char *name, const struct listed_play *play,
+            const json_t *event)
 {
     char at[FORMAT_TIME_BYTES];
     const char *title = say_title(name, play);
@@ -55,12 +56,12 @@ void say_hint(const char *name, const json_t *event)
     AUTO_FREE char *path = NULL;
     if (!event_is(event, "error") || strcmp(event_text(event, "code", ""), "forbidden_url") != 0)
         return;
-    if (source_is_remote(name)) {
+    if (cli_source_is_remote(name)) {
         (void)fputs("Its address is private: --private starts a daemon that may reach it.\n",
                     stderr);
         return;
     }
-    int err = source_canonical(name, &path);
+    int err = cli_source_canonical(name, &path);
     if (err == -ENOENT || err == -ENOTDIR)
         (void)fprintf(stderr, "There is no file %s.\n", name);
     else
@@ -69,7 +70,8 @@ void say_hint(const char *name, const json_t *event)
                     stderr);
 }
 
-void say_news(struct progress *p, const char *name, const struct play *play, const json_t *event)
+void say_news(struct progress *p, const char *name, const struct listed_play *play,
+              const json_t *event)
 {
     char at[FORMAT_TIME_BYTES];
     if (event_is(event, "warning"))

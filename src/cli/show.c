@@ -59,14 +59,14 @@ struct layout {
 };
 
 /* One line of the table. */
-struct row {
+struct table_row {
     const char *channel, *state, *title;
     char position[64], buffer[16], underruns[16], volume[16];
     double fraction; /* of the track that is over; negative: unknown */
     bool is_heading;
 };
 
-static const struct row heading = {
+static const struct table_row heading = {
     .channel = "CHANNEL",
     .state = "STATE",
     .title = "TITLE",
@@ -77,12 +77,12 @@ static const struct row heading = {
     .is_heading = true,
 };
 
-static void make_row(const json_t *session, struct row *ret)
+static void make_row(const json_t *session, struct table_row *ret)
 {
     char at[FORMAT_TIME_BYTES], of[FORMAT_TIME_BYTES];
     double position = event_number(session, "position", 0);
     double duration = event_number(session, "duration", -1);
-    *ret = (struct row){
+    *ret = (struct table_row){
         .channel = event_text(session, "channel_id", "?"),
         .state = event_text(session, "state", "?"),
         .title = event_text(session, "title", event_text(session, "url", "")),
@@ -114,7 +114,7 @@ static int used_by(const struct layout *l)
 static struct layout lay_out(const json_t *const *sessions, size_t n, int columns)
 {
     struct layout l = { .has_bar = true, .has_buffer = true, .has_underruns = true };
-    struct row row = heading;
+    struct table_row row = heading;
     for (size_t i = 0; i <= n; i++) {
         widen(&l.channel, row.channel, CHANNEL_COLUMNS);
         widen(&l.state, row.state, STATE_COLUMNS);
@@ -146,7 +146,7 @@ static void put_right(FILE *out, int *left, const char *text, int columns, int g
     put(out, left, cell, columns, gap);
 }
 
-static void show_row(FILE *out, const struct layout *l, const struct row *r, int columns,
+static void show_row(FILE *out, const struct layout *l, const struct table_row *r, int columns,
                      const char *eol)
 {
     int left = columns;
@@ -187,7 +187,7 @@ int show_sessions(FILE *out, const json_t *status, int columns, int rows, const 
     if (rows > 0 && n + 1 > (size_t)rows)
         n_shown = rows > 2 ? (size_t)rows - 2 : 0;
     struct layout layout = lay_out(sorted, n_shown, columns);
-    struct row row;
+    struct table_row row;
     show_row(out, &layout, &heading, columns, eol);
     for (size_t i = 0; i < n_shown; i++) {
         make_row(sorted[i], &row);
@@ -258,7 +258,7 @@ static int print_answer(const json_t *answer, bool json)
 static int ask_and_print(const struct options *o, json_t *question, bool json)
 {
     json_auto_t *owned = question;
-    struct client *client;
+    struct control_client *client;
     int code = options_open(o, &client);
     if (code >= 0)
         return code;

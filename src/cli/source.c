@@ -19,7 +19,7 @@ static bool is_file_url(const char *arg)
     return strncasecmp(arg, "file:", 5) == 0;
 }
 
-bool source_is_remote(const char *arg)
+bool cli_source_is_remote(const char *arg)
 {
     size_t n = 0;
     if (!isalpha((unsigned char)arg[0]) || is_file_url(arg))
@@ -93,9 +93,9 @@ static int absolute(const char *path, char **ret)
     return 0;
 }
 
-int source_url(const char *arg, char **ret_url)
+int cli_source_url(const char *arg, char **ret_url)
 {
-    if (source_is_remote(arg) || is_file_url(arg)) {
+    if (cli_source_is_remote(arg) || is_file_url(arg)) {
         *ret_url = strdup(arg);
         return *ret_url ? 0 : -ENOMEM;
     }
@@ -109,7 +109,7 @@ int source_url(const char *arg, char **ret_url)
     return *ret_url ? 0 : -ENOMEM;
 }
 
-int source_canonical(const char *arg, char **ret_path)
+int cli_source_canonical(const char *arg, char **ret_path)
 {
     AUTO_FREE char *decoded = is_file_url(arg) ? file_url_path(arg) : strdup(arg);
     if (!decoded)
@@ -121,10 +121,10 @@ int source_canonical(const char *arg, char **ret_path)
     return 0;
 }
 
-int source_pre_skip(const char *arg)
+int cli_source_pre_skip(const char *arg)
 {
     AUTO_FREE char *path = NULL;
-    if (source_is_remote(arg) || source_canonical(arg, &path) < 0)
+    if (cli_source_is_remote(arg) || cli_source_canonical(arg, &path) < 0)
         return -1;
     AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     uint8_t head[HEAD_BYTES];

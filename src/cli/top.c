@@ -28,7 +28,7 @@ enum { STATS_ROWS = 5, WIDEST = 1000 };
 #define SCREEN_CLOSE "\033[?25h\033[?1049l"
 
 struct top {
-    struct client *client;
+    struct control_client *client;
     double delay; /* [s] */
     int signal_fd;
     int signal; /* that ended it, or 0 */

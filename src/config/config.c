@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "base/cleanup.h"
+#include "config/nearest.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -69,6 +70,8 @@ static const struct option_row rows[] = {
       "of the lines on standard error (text)" },
 };
 
+_Static_assert(sizeof rows / sizeof rows[0] <= CONFIG_ROWS_MAX, "an origin for each setting");
+
 enum { N_ROWS = sizeof rows / sizeof rows[0], OPTION_CONFIG = N_ROWS, OPTION_HELP, OPTION_VERSION };
 
 static int fail(char why[CONFIG_WHY_MAX], const char *fmt, ...)
@@ -110,6 +113,8 @@ static void list_clear(struct config_list *l)
 
 void config_done(struct config *c)
 {
+    free(c->file);
+    c->file = NULL;
     for (size_t i = 0; i < N_ROWS; i++) {
         void *field = (char *)c + rows[i].offset;
         if (rows[i].kind == TEXT) {
@@ -133,10 +138,11 @@ static int set_text(char **field, const char *value)
     return 0;
 }
 
-static int list_add(struct config_list *l, const char *value)
+static int list_add(struct config_list *l, const char *value, int origin)
 {
     if (l->n >= CONFIG_LIST_MAX)
         return -E2BIG;
+    l->origin[l->n] = origin;
     l->item[l->n] = strdup(value);
     return l->item[l->n] ? (l->n++, 0) : -ENOMEM;
 }
@@ -178,6 +184,7 @@ static int set_value(struct config *c, const struct option_row *row, const char 
     void *field = (char *)c + row->offset;
     double d = 0;
     int r = 0;
+    c->origin[row - rows] = c->reading;
     if (value[0] == '\0' && row->kind != FLAG)
         return fail(why, "%s must not be empty", row->name);
     switch (row->kind) {
@@ -185,7 +192,7 @@ static int set_value(struct config *c, const struct option_row *row, const char 
         r = set_text(field, value);
         break;
     case LIST:
-        r = list_add(field, value);
+        r = list_add(field, value, c->reading);
         break;
     case COUNT:
     case SECONDS:
@@ -218,6 +225,20 @@ static const struct option_row *find_row(const char *name)
             return &rows[i];
     }
     return NULL;
+}
+
+/* Of a name that is none of the settings. A slip of the hand is put right. */
+static int fail_unknown(char why[CONFIG_WHY_MAX], bool is_option, const char *written,
+                        const char *name)
+{
+    const char *names[N_ROWS];
+    for (size_t i = 0; i < N_ROWS; i++)
+        names[i] = rows[i].name;
+    const char *meant = nearest_name(name, names, N_ROWS);
+    const char *quote = is_option ? "" : "\"";
+    return fail(why, "unknown %s %s%.200s%s%s%s%s%s", is_option ? "option" : "key", quote, written,
+                quote, meant ? ": did you mean " : "", meant && is_option ? "--" : "",
+                meant ? meant : "", meant ? "?" : "");
 }
 
 /* A list given in a stronger place replaces the weaker one's, it is not added to it. */
@@ -254,7 +275,7 @@ static int read_line(struct config *c, char *line, char why[CONFIG_WHY_MAX])
     char *value = trim(equals + 1);
     const struct option_row *row = find_row(key);
     if (!row)
-        return fail(why, "unknown key \"%s\"", key);
+        return fail_unknown(why, false, key, key);
     return set_value(c, row, value, why);
 }
 
@@ -272,6 +293,7 @@ int config_read_text(struct config *c, const char *s, size_t len, const char *na
             memcpy(line, s, line_len);
             line[line_len] = '\0';
         }
+        c->reading = (int)n;
         if (!fits || read_line(c, line, why) < 0)
             return fail(ret_why, "%.100s, line %u: %.300s", name, n,
                         fits ? why : "too long, or not text");
@@ -288,6 +310,8 @@ static int read_file(struct config *c, const char *path, char why[CONFIG_WHY_MAX
         return fail(why, "cannot read %.200s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX)
         return fail(why, "cannot read %.200s: it is no file of a sensible size", path);
+    if (set_text(&c->file, path) < 0)
+        return fail(why, "out of memory");
     size_t size = (size_t)st.st_size;
     AUTO_FREE char *text = malloc(size + 1);
     if (!text)
@@ -332,11 +356,30 @@ static int read_environment(struct config *c, char why[CONFIG_WHY_MAX])
         if (!value)
             continue;
         clear_list_once(c, &rows[i], cleared);
+        c->reading = CONFIG_ENVIRONMENT;
         char reason[CONFIG_WHY_MAX];
         if (set_from_environment(c, &rows[i], value, reason) < 0)
             return fail(why, "%s: %.400s", name, reason);
     }
     return 0;
+}
+
+const char *config_tell_origin(const struct config *c, const char *name, size_t item,
+                               char ret[CONFIG_ORIGIN_MAX])
+{
+    const struct option_row *row = find_row(name);
+    char environment[ENVIRONMENT_NAME_MAX];
+    const void *field = (const char *)c + row->offset;
+    int origin = row->kind == LIST ? ((const struct config_list *)field)->origin[item]
+                                   : c->origin[row - rows];
+    environment_name(name, environment);
+    if (origin > 0)
+        (void)snprintf(ret, CONFIG_ORIGIN_MAX, "%.200s, line %d", c->file ? c->file : "", origin);
+    else if (origin == CONFIG_ENVIRONMENT)
+        (void)snprintf(ret, CONFIG_ORIGIN_MAX, "%s", environment);
+    else
+        (void)snprintf(ret, CONFIG_ORIGIN_MAX, "command line");
+    return ret;
 }
 
 /* ---- the command line ---- */
@@ -387,6 +430,19 @@ static bool is_whole_name(const char *argument, const char *name)
            (argument[2 + len] == '\0' || argument[2 + len] == '=');
 }
 
+static void fail_option(char why[CONFIG_WHY_MAX], bool is_unknown, const char *argument)
+{
+    char name[ENVIRONMENT_NAME_MAX];
+    (void)snprintf(name, sizeof name, "%s", argument);
+    name[strcspn(name, "=")] = '\0';
+    if (!is_unknown)
+        (void)fail(why, "%.200s needs a value", argument);
+    else if (strncmp(name, "--", 2) == 0 && find_row(name + 2))
+        (void)fail(why, "%s takes no value", name);
+    else
+        (void)fail_unknown(why, true, argument, name);
+}
+
 static enum config_result parse_arguments(int argc, char **argv, struct command_line *ret,
                                           char why[CONFIG_WHY_MAX])
 {
@@ -407,7 +463,7 @@ static enum config_result parse_arguments(int argc, char **argv, struct command_
             return CONFIG_EXIT;
         }
         if (id == '?' || id == ':') {
-            (void)fail(why, id == '?' ? "unknown option %s" : "%s needs a value", argv[at]);
+            fail_option(why, id == '?', argv[at]);
             return CONFIG_BAD;
         }
         if (id == OPTION_CONFIG) {
@@ -443,6 +499,7 @@ enum config_result config_load(int argc, char **argv, struct config *ret,
         return CONFIG_BAD;
     for (size_t i = 0; i < line.n; i++) {
         clear_list_once(ret, line.set[i].row, cleared);
+        ret->reading = CONFIG_COMMAND_LINE;
         if (set_value(ret, line.set[i].row, line.set[i].value, why) < 0) {
             (void)fail(ret_why, "--%.400s", why);
             return CONFIG_BAD;

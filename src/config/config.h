@@ -13,10 +13,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_WHY_MAX = 512, CONFIG_LIST_MAX = 64 };
+enum {
+    CONFIG_WHY_MAX = 512,
+    CONFIG_LIST_MAX = 64,
+    CONFIG_ROWS_MAX = 32,   /* settings there may be */
+    CONFIG_ORIGIN_MAX = 256 /* [bytes] of the words for where a value stands */
+};
+
+/* Where a value stands: a line of the file (1 and up), or one of these. */
+enum { CONFIG_DEFAULT = 0, CONFIG_ENVIRONMENT = -1, CONFIG_COMMAND_LINE = -2 };
 
 struct config_list {
     char *item[CONFIG_LIST_MAX];
+    int origin[CONFIG_LIST_MAX];
     size_t n;
 };
 
@@ -46,6 +55,9 @@ struct config {
     bool require_sandbox;
     enum log_level log_level;
     enum log_format log_format;
+    char *file; /* that was read, or NULL */
+    int origin[CONFIG_ROWS_MAX];
+    int reading; /* where what is being read stands */
 };
 
 enum config_result {
@@ -62,6 +74,12 @@ enum config_result config_load(int argc, char **argv, struct config *ret,
  * or -EINVAL with ret_why naming the line. */
 int config_read_text(struct config *c, const char *s, size_t len, const char *name,
                      char ret_why[CONFIG_WHY_MAX]);
+
+/* Tells where the value of the setting `name` stands (the `item`th one of a list), such as
+ * "/etc/tutti/tuttid.conf, line 7", "TUTTI_MEDIA_ROOT" or "command line"; for a value that turns
+ * out to be wrong only when it is used. Returns `ret`. */
+const char *config_tell_origin(const struct config *c, const char *name, size_t item,
+                               char ret[CONFIG_ORIGIN_MAX]);
 
 void config_init(struct config *c);
 void config_done(struct config *c);

@@ -10,7 +10,7 @@
 enum { LIFETIME_S = 300, MARGIN_S = 30 };
 
 /* uthash keeps its entries in the order in which they were added: the first is the oldest. */
-struct entry {
+struct cached {
     UT_hash_handle hh;
     char *key;
     struct found found;
@@ -18,7 +18,7 @@ struct entry {
 };
 
 struct cache {
-    struct entry *entries;
+    struct cached *entries;
     size_t n_max;
 };
 
@@ -30,14 +30,14 @@ struct cache *cache_new(size_t n_max)
     return c;
 }
 
-static void entry_free(struct entry *e)
+static void entry_free(struct cached *e)
 {
     found_done(&e->found);
     free(e->key);
     free(e);
 }
 
-static void drop(struct cache *c, struct entry *e)
+static void drop(struct cache *c, struct cached *e)
 {
     HASH_DEL(c->entries, e);
     entry_free(e);
@@ -51,30 +51,30 @@ void cache_free(struct cache *c)
 }
 
 /* Puts it at the end. Returns false without memory: it is in no table then. */
-static bool append(struct cache *c, struct entry *e)
+static bool append(struct cache *c, struct cached *e)
 {
     e->hh = (UT_hash_handle){ 0 };
     HASH_ADD_KEYPTR(hh, c->entries, e->key, strlen(e->key), e);
     return e->hh.tbl != NULL;
 }
 
-static struct entry *find(struct cache *c, const char *key)
+static struct cached *find(struct cache *c, const char *key)
 {
-    struct entry *e;
+    struct cached *e;
     HASH_FIND_STR(c->entries, key, e);
     return e;
 }
 
 void cache_put(struct cache *c, const char *key, struct found *found, uint64_t until_ns)
 {
-    struct entry *old = find(c, key);
+    struct cached *old = find(c, key);
     if (old)
         drop(c, old);
     while (c->entries && HASH_COUNT(c->entries) >= c->n_max)
         drop(c, c->entries);
-    struct entry *e = calloc(1, sizeof *e);
+    struct cached *e = calloc(1, sizeof *e);
     if (e) {
-        *e = (struct entry){ .key = strdup(key), .found = *found, .until_ns = until_ns };
+        *e = (struct cached){ .key = strdup(key), .found = *found, .until_ns = until_ns };
         *found = (struct found){ .duration_s = -1 };
     }
     if (e && (!e->key || !append(c, e)))
@@ -84,7 +84,7 @@ void cache_put(struct cache *c, const char *key, struct found *found, uint64_t u
 
 const struct found *cache_get(struct cache *c, const char *key, uint64_t now_ns)
 {
-    struct entry *e = find(c, key);
+    struct cached *e = find(c, key);
     if (!e)
         return NULL;
     if (now_ns >= e->until_ns) {

@@ -1,4 +1,5 @@
-/* What yt-dlp complains of, put so that whoever asked for the play knows what to do. Pure. */
+/* What yt-dlp complains of, put so that the person who asked for the play knows what to do. Pure.
+ */
 #ifndef TUTTI_EXTRACT_COMPLAINT_H
 #define TUTTI_EXTRACT_COMPLAINT_H
 

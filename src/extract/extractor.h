@@ -66,7 +66,7 @@ void extractor_cancel(struct extract_request *q);
 
 struct extractor_stats {
     unsigned running, queued;
-    uint64_t hits, misses; /* of the cache; whoever shares a run counts as a hit */
+    uint64_t hits, misses; /* of the cache; a request that shares a run counts as a hit */
 };
 
 struct extractor_stats extractor_get_stats(const struct extractor *x);

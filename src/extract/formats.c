@@ -89,13 +89,13 @@ static int compare(const struct rank *a, const struct rank *b)
     return 0;
 }
 
-struct choice {
+struct format_choice {
     const json_t *best;
     struct rank rank;
     bool protected, unsupported;
 };
 
-static void consider(struct choice *c, const json_t *format)
+static void consider(struct format_choice *c, const json_t *format)
 {
     if (text(format, "url")[0] == '\0')
         return;
@@ -120,7 +120,7 @@ static void consider(struct choice *c, const json_t *format)
 enum formats_result formats_choose(const json_t *info, const json_t **ret_format)
 {
     static const char *const lists[] = { "formats", "requested_formats" };
-    struct choice c = { 0 };
+    struct format_choice c = { 0 };
     for (size_t k = 0; k < 2 && !c.best; k++) {
         const json_t *list = json_object_get(info, lists[k]);
         for (size_t i = 0; i < json_array_size(list) && i < FORMATS_MAX; i++)

@@ -94,7 +94,7 @@ static void on_idle(uv_timer_t *timer)
     drop(timer->data);
 }
 
-/* It died, or says what makes no sense. Whoever waits is told. */
+/* It died, or says what makes no sense. The one who waits is told. */
 static void give_up(struct helper *h, const char *why)
 {
     struct helpers *hs = h->owner;

@@ -56,7 +56,8 @@ void run_kill(struct run *r);
 /* A socket may be silent for this long [s], so that yt-dlp itself says what failed. */
 unsigned run_socket_timeout_s(const struct run_tools *tools);
 
-/* How to get a (newer) yt-dlp. */
-#define RUN_ADVICE "pip install -U yt-dlp"
+/* Where it is told how to get a (newer) yt-dlp: no one command does everywhere, as pip refuses to
+ * install into a system of today (PEP 668) and Debian's package is years old. */
+#define RUN_ADVICE "see PAGES in tuttid(8)"
 
 #endif

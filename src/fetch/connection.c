@@ -79,7 +79,7 @@ static void lose(struct transfer *t, const char *why)
     transfer_judge_pace(t);
     bool again = t->lost_end == t->window.end;
     t->lost_end = t->window.end;
-    /* Whoever does not read now need not be told; it is asked for again when it is wanted. */
+    /* A reader that does not read now need not be told; it is asked for again when it is wanted. */
     if (t->state == PAUSED || !t->is_active) {
         connection_close(t);
     } else if (t->is_open_ended && again && t->at >= t->window.end &&

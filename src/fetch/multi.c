@@ -19,7 +19,7 @@ struct multi {
 };
 
 /* The poll handle of one of curl's sockets. */
-struct watch {
+struct socket_watch {
     uv_poll_t poll;
     struct multi *multi;
     curl_socket_t sock;
@@ -50,7 +50,7 @@ static void drive(struct multi *m, curl_socket_t sock, int events)
 
 static void on_socket_event(uv_poll_t *poll, int status, int events)
 {
-    struct watch *w = poll->data;
+    struct socket_watch *w = poll->data;
     int flags = 0;
     /* Reading and writing tell curl what is wrong. Had it the error alone it could not know that a
      * kept connection was closed when it was used again, which is nobody's loss: it tries anew. */
@@ -68,9 +68,9 @@ static void on_watch_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-static struct watch *start_watch(struct multi *m, curl_socket_t sock)
+static struct socket_watch *start_watch(struct multi *m, curl_socket_t sock)
 {
-    struct watch *w = calloc(1, sizeof *w);
+    struct socket_watch *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
     w->multi = m;
@@ -84,7 +84,7 @@ static struct watch *start_watch(struct multi *m, curl_socket_t sock)
     return w;
 }
 
-static int watch_socket(struct multi *m, struct watch *w, curl_socket_t sock, int what)
+static int watch_socket(struct multi *m, struct socket_watch *w, curl_socket_t sock, int what)
 {
     if (what == CURL_POLL_REMOVE) {
         if (w) {

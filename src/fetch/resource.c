@@ -110,8 +110,8 @@ static void judge_range_error(const struct resource *r, const struct response *a
 }
 
 /* Some servers refuse a request because it asks for a part, in whatever words; they are told from
- * those that refuse it anyway by being asked without. Only at first: whoever has given a part means
- * something else. */
+ * those that refuse it anyway by being asked without. Only at first: a server that has given a part
+ * means something else. */
 static bool refuses_parts(const struct resource *r, const struct response *a, int64_t asked)
 {
     if (asked < 0 || r->is_unranged || r->is_known)

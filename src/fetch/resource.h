@@ -22,7 +22,7 @@ struct resource {
     bool wants_icy;  /* it may be a station: its titles are asked for */
     struct live_facts live;
     bool is_relinkable; /* a refusal means that the link is old, and another may come */
-    bool is_unranged;   /* its server refuses whoever asks for a part: it is asked for all */
+    bool is_unranged;   /* its server refuses requests for a part: it is asked for all */
     bool is_known;      /* an answer was accepted: the rest holds */
     bool is_encoded;    /* compressed or mixed with titles: bytes of it cannot be asked for */
     bool is_titled;     /* a file with titles in it */

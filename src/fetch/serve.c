@@ -32,7 +32,7 @@ enum {
 struct entry {
     struct server *server;
     uint32_t id;
-    struct source *source;
+    struct served_source *source;
     UT_hash_handle hh;
 };
 
@@ -111,7 +111,7 @@ static void share_memory(struct server *v)
 {
     size_t n = 0;
     for (struct entry *e = v->entries; e; e = e->hh.next)
-        n += source_count_streams(e->source);
+        n += served_source_count_streams(e->source);
     size_t share = n > 0 ? MEMORY_BYTES / n * 4 / 5 : AHEAD_BYTES;
     share = share < AHEAD_BYTES ? share : AHEAD_BYTES;
     v->context.ahead_bytes = share > AHEAD_BYTES_MIN ? share : AHEAD_BYTES_MIN;
@@ -131,9 +131,9 @@ static void add_source(struct server *v, const struct fmsg *m, int sock)
         say_failed(v, m->id, -EMFILE);
         return;
     }
-    struct source_ops ops = { on_say, v };
+    struct served_source_ops ops = { on_say, v };
     e = calloc(1, sizeof *e);
-    int r = e ? source_new(&v->context, m, TAKE_FD(fd), &ops, &e->source) : -ENOMEM;
+    int r = e ? served_source_new(&v->context, m, TAKE_FD(fd), &ops, &e->source) : -ENOMEM;
     if (r < 0) {
         free(e);
         say_failed(v, m->id, r);
@@ -143,7 +143,7 @@ static void add_source(struct server *v, const struct fmsg *m, int sock)
     e->id = m->id;
     HASH_ADD(hh, v->entries, id, sizeof e->id, e);
     if (!e->hh.tbl) {
-        source_free(e->source);
+        served_source_free(e->source);
         free(e);
         say_failed(v, m->id, -ENOMEM);
     }
@@ -153,7 +153,7 @@ static void add_source(struct server *v, const struct fmsg *m, int sock)
 static void drop_entry(struct server *v, struct entry *e)
 {
     HASH_DEL(v->entries, e);
-    source_free(e->source);
+    served_source_free(e->source);
     free(e);
     share_memory(v);
     /* Blocks and connections of a song are of no use to the next quiet hour. */
@@ -171,7 +171,7 @@ static void take(struct server *v, const struct fmsg *m, int fd)
         add_source(v, m, TAKE_FD(owned));
         break;
     case FMSG_RELINK:
-        if (e && source_relink(e->source, m->url, m->headers) < 0)
+        if (e && served_source_relink(e->source, m->url, m->headers) < 0)
             say_failed(v, m->id, -ENOMEM);
         break;
     case FMSG_DROP:
@@ -253,7 +253,7 @@ static int raise_descriptor_limit(void)
     return most > 2 * SPARE_DESCRIPTORS ? most - SPARE_DESCRIPTORS : most / 2;
 }
 
-int serve_run(const struct serve_config *config, int sock)
+int serve_sources(const struct serve_config *config, int sock)
 {
     struct server v = { .sock = sock };
     int r = uv_loop_init(&v.loop);

@@ -14,6 +14,6 @@ struct serve_config {
 
 /* Serves the daemon on `sock` until it closes it. Returns 0 then, or negative errno if it could not
  * begin. */
-int serve_run(const struct serve_config *config, int sock);
+int serve_sources(const struct serve_config *config, int sock);
 
 #endif

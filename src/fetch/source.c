@@ -18,15 +18,15 @@ enum {
 
 /* A stream, and what its reader is still to be told of it. */
 struct slot {
-    struct source *source;
+    struct served_source *source;
     struct stream *stream; /* NULL: free */
     uint32_t serial;       /* of OPEN */
     bool is_opening;       /* OPEN is not answered yet */
 };
 
-struct source {
+struct served_source {
     const struct transfer_context *context;
-    struct source_ops ops;
+    struct served_source_ops ops;
     uint32_t id;
     int sock;
     uv_poll_t poll;
@@ -39,13 +39,13 @@ struct source {
 
 static void on_socket(uv_poll_t *poll, int status, int events);
 
-static void watch(struct source *s)
+static void watch(struct served_source *s)
 {
     int events = UV_READABLE | (s->is_blocked ? UV_WRITABLE : 0);
     (void)uv_poll_start(&s->poll, events, on_socket);
 }
 
-static void say(struct source *s, struct fmsg *m)
+static void say(struct served_source *s, struct fmsg *m)
 {
     m->id = s->id;
     s->ops.say(m, s->ops.arg);
@@ -53,7 +53,7 @@ static void say(struct source *s, struct fmsg *m)
 
 /* A worker that breaks the rules, or sends an empty message, which looks like the end of all
  * workers, is heard no more: the source is over. */
-static void shut(struct source *s, const char *why)
+static void shut(struct served_source *s, const char *why)
 {
     struct fmsg m = { .type = FMSG_FAILED,
                       .failed = { .code = TUTTI_E_INTERNAL },
@@ -71,7 +71,7 @@ static void shut(struct source *s, const char *why)
 
 /* ---- to the worker ---- */
 
-static int send_message(struct source *s, const struct smsg *m, const struct iovec *data,
+static int send_message(struct served_source *s, const struct smsg *m, const struct iovec *data,
                         size_t n_data)
 {
     static uint8_t bytes[SMSG_MAX];
@@ -97,7 +97,7 @@ static int on_stream_send(const struct smsg *m, const struct iovec *data, size_t
 
 static void send_facts(struct slot *slot)
 {
-    struct source *s = slot->source;
+    struct served_source *s = slot->source;
     const struct resource *r = &slot->stream->resource;
     bool is_root = slot == &s->slots[0];
     if (is_root ? !s->is_reset_due : !slot->is_opening)
@@ -144,7 +144,7 @@ static void refuse_open(struct slot *slot, const struct judgement *why)
 }
 
 /* Whatever is owed to the worker and may have a place now. */
-static void flush(struct source *s)
+static void flush(struct served_source *s)
 {
     for (unsigned i = 0; i < STREAMS && !s->is_blocked; i++) {
         struct slot *slot = &s->slots[i];
@@ -245,7 +245,7 @@ static int make_stream(struct slot *slot, uint32_t id, const char *url, const ch
 
 /* ---- from the worker ---- */
 
-static struct slot *find_slot(struct source *s, uint32_t stream)
+static struct slot *find_slot(struct served_source *s, uint32_t stream)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
         if (s->slots[i].stream && s->slots[i].stream->id == stream)
@@ -254,7 +254,7 @@ static struct slot *find_slot(struct source *s, uint32_t stream)
     return NULL;
 }
 
-static void reset(struct source *s, uint64_t epoch)
+static void reset(struct served_source *s, uint64_t epoch)
 {
     for (unsigned i = 1; i < STREAMS; i++)
         close_slot(&s->slots[i]);
@@ -264,7 +264,7 @@ static void reset(struct source *s, uint64_t epoch)
     send_facts(&s->slots[0]);
 }
 
-static int open_stream(struct source *s, const struct smsg *m)
+static int open_stream(struct served_source *s, const struct smsg *m)
 {
     unsigned i = 1;
     while (i < STREAMS && s->slots[i].stream)
@@ -290,7 +290,7 @@ static int open_stream(struct source *s, const struct smsg *m)
     return 0;
 }
 
-static int take(struct source *s, const struct smsg *m)
+static int take(struct served_source *s, const struct smsg *m)
 {
     struct slot *slot = find_slot(s, m->stream);
     switch (m->type) {
@@ -313,7 +313,7 @@ static int take(struct source *s, const struct smsg *m)
     }
 }
 
-static void read_messages(struct source *s)
+static void read_messages(struct served_source *s)
 {
     static uint8_t bytes[SMSG_MAX];
     for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
@@ -334,7 +334,7 @@ static void read_messages(struct source *s)
 
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
-    struct source *s = poll->data;
+    struct served_source *s = poll->data;
     if (status < 0) /* libuv polls no more, but there may be more to read than in one turn */
         watch(s);
     if (events & UV_WRITABLE) {
@@ -364,11 +364,11 @@ static void resume_root(struct stream *root, const struct fmsg *m)
     stream_place(root);
 }
 
-int source_new(const struct transfer_context *context, const struct fmsg *m, int sock,
-               const struct source_ops *ops, struct source **ret_source)
+int served_source_new(const struct transfer_context *context, const struct fmsg *m, int sock,
+                      const struct served_source_ops *ops, struct served_source **ret_source)
 {
     AUTO_FD int fd = sock;
-    struct source *s = calloc(1, sizeof *s);
+    struct served_source *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
     s->context = context;
@@ -403,12 +403,12 @@ int source_new(const struct transfer_context *context, const struct fmsg *m, int
 
 static void on_poll_closed(uv_handle_t *handle)
 {
-    struct source *s = handle->data;
+    struct served_source *s = handle->data;
     (void)close(s->sock);
     free(s);
 }
 
-void source_free(struct source *s)
+void served_source_free(struct served_source *s)
 {
     if (!s)
         return;
@@ -418,17 +418,17 @@ void source_free(struct source *s)
     uv_close((uv_handle_t *)&s->poll, on_poll_closed);
 }
 
-uint32_t source_id(const struct source *s)
+uint32_t served_source_id(const struct served_source *s)
 {
     return s->id;
 }
 
-int source_relink(struct source *s, const char *url, const char *headers)
+int served_source_relink(struct served_source *s, const char *url, const char *headers)
 {
     return stream_relink(s->slots[0].stream, url, headers);
 }
 
-unsigned source_count_streams(const struct source *s)
+unsigned served_source_count_streams(const struct served_source *s)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < STREAMS; i++)

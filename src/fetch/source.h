@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
-struct source;
+struct served_source;
 
-struct source_ops {
+struct served_source_ops {
     /* News of the root resource for the daemon. */
     void (*say)(const struct fmsg *m, void *arg);
     void *arg;
@@ -20,18 +20,18 @@ struct source_ops {
 
 /* Begins the source that `m` (FMSG_SOURCE) describes: its request leaves at once, unless it is
  * resumed. Takes `sock` whatever comes. Returns 0 or negative errno. */
-int source_new(const struct transfer_context *context, const struct fmsg *m, int sock,
-               const struct source_ops *ops, struct source **ret_source);
+int served_source_new(const struct transfer_context *context, const struct fmsg *m, int sock,
+                      const struct served_source_ops *ops, struct served_source **ret_source);
 
 /* Closes the socket; the memory goes when the loop has closed the handle. */
-void source_free(struct source *s);
+void served_source_free(struct served_source *s);
 
-uint32_t source_id(const struct source *s);
+uint32_t served_source_id(const struct served_source *s);
 
 /* Another link for the root (FMSG_RELINK). Returns 0 or -ENOMEM. */
-int source_relink(struct source *s, const char *url, const char *headers);
+int served_source_relink(struct served_source *s, const char *url, const char *headers);
 
 /* How many streams it has, the root included. */
-unsigned source_count_streams(const struct source *s);
+unsigned served_source_count_streams(const struct served_source *s);
 
 #endif

@@ -50,7 +50,7 @@ enum transfer_end {
 
 struct transfer;
 
-/* From the loop, or from inside transfer_ functions: whoever is called may look, not free. */
+/* From the loop, or from inside transfer_ functions: the callee may look, not free. */
 struct transfer_ops {
     /* Something has happened: bytes, a head, an end. Look again. */
     void (*changed)(struct transfer *t, void *arg);

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 enum {
-    LIVED_MS = 1000, /* whoever dies sooner has died quickly */
+    LIVED_MS = 1000, /* a program that dies sooner has died quickly */
     PAUSE_MS = 50,
     HOPELESS_DEATHS = 4,
     CONTROL_FD = 3,
@@ -197,7 +197,6 @@ static int spawn_program(const struct keeper *k, struct instance *in, int child_
         .file = k->path,
         .args = k->argv,
         .env = env,
-        .flags = UV_PROCESS_DETACHED,
         .stdio = stdio,
         .stdio_count = sizeof stdio / sizeof stdio[0],
         .exit_cb = on_process_exit,

@@ -1,8 +1,12 @@
 /*
  * Keeps a program of ours running: started with a complete list of descriptors and environment,
  * watched, and started again when it dies, at once if it had lived a while, else after pauses that
- * double. It has a SOCK_SEQPACKET socket to us on its descriptor 3, and a process group of its own.
- * What the messages mean and what its death means is the owner's. One loop's thread.
+ * double. It has a SOCK_SEQPACKET socket to us on its descriptor 3. What the messages mean and what
+ * its death means is the owner's. One loop's thread.
+ *
+ * It stays in our session, because the kernel weighs sessions against each other (autogroups): as
+ * one of its own, all workers together would get as much of a processor as any one shell. It must
+ * leave our process group first of all, so that a terminal's Ctrl-C reaches us alone, who end it.
  *
  * Its process is collected by libuv. What it forks is not the keeper's: it may live on.
  */

@@ -46,26 +46,27 @@ static void on_up(void *arg)
 
 /* ---- the command ---- */
 
-struct command {
+struct fetch_command {
     const char **argv;
     size_t n;
     char connect_timeout[NUMBER_BYTES], stall_timeout[NUMBER_BYTES], give_up[NUMBER_BYTES];
 };
 
-static void add_option(struct command *c, const char *name, const char *value)
+static void add_option(struct fetch_command *c, const char *name, const char *value)
 {
     c->argv[c->n++] = name;
     c->argv[c->n++] = value;
 }
 
-static void add_seconds(struct command *c, const char *name, double s, char number[NUMBER_BYTES])
+static void add_seconds(struct fetch_command *c, const char *name, double s,
+                        char number[NUMBER_BYTES])
 {
     (void)snprintf(number, NUMBER_BYTES, "%.3f", s);
     add_option(c, name, number);
 }
 
 /* The texts are the configuration's and the command's own. */
-static int make_command(struct command *c, const struct fetcher_config *config)
+static int make_command(struct fetch_command *c, const struct fetcher_config *config)
 {
     c->n = 0;
     c->argv = calloc(ARGS_FIXED + 2 * config->n_allow_hosts, sizeof *c->argv);
@@ -97,7 +98,7 @@ static int make_keeper(struct fetch_process *p, uv_loop_t *loop,
         "ALL_PROXY=",    "no_proxy=",    "NO_PROXY=",    "SSL_CERT_FILE=",
         "SSL_CERT_DIR=", "RES_OPTIONS=", "LOCALDOMAIN=", NULL,
     };
-    struct command command;
+    struct fetch_command command;
     int r = make_command(&command, config);
     if (r < 0)
         return r;

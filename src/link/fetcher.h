@@ -69,7 +69,7 @@ size_t fetcher_count(const struct fetcher *f);
 int fetch_source_new(struct fetcher *f, const char *url, const char *headers, bool relinkable,
                      const struct fetch_source_ops *ops, struct fetch_source **ret_source);
 
-/* Ends it; NULL is fine. Whoever reads from its descriptor comes to the end of file. */
+/* Ends it; NULL is fine. A worker that reads from its descriptor comes to the end of file. */
 void fetch_source_free(struct fetch_source *s);
 
 /* From now on these are called instead. What happened before is not told again, but for what still

@@ -253,7 +253,7 @@ static void on_head(const struct fetch_head *head, void *arg)
     }
 }
 
-/* A site may turn away whoever is no browser, which yt-dlp knows how to be. */
+/* A site may turn away what is no browser, which yt-dlp knows how to be. */
 static bool may_be_a_page(unsigned http_status)
 {
     switch (http_status) {

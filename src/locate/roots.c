@@ -15,9 +15,10 @@
 enum { OPEN_TRIES = 32 };
 
 struct root {
-    int fd;
+    int fd;      /* −1: it was not there when the daemon began */
+    int missing; /* then, why: an errno; else 0 */
     char *given; /* as the user wrote it, without a final slash */
-    char *real;  /* with symbolic links resolved */
+    char *real;  /* with symbolic links resolved; NULL where it was not there */
 };
 
 struct roots {
@@ -34,16 +35,25 @@ static char *without_final_slash(const char *path)
     return s;
 }
 
+/* What time may mend: a disk that is not mounted, a server that is not up. */
+static bool may_come(int e)
+{
+    return e == ENOENT || e == ENODEV || e == ENXIO || e == EIO || e == ESTALE || e == ETIMEDOUT ||
+           e == EHOSTDOWN || e == EHOSTUNREACH;
+}
+
 static int root_init(struct root *root, const char *dir)
 {
-    root->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root->fd < 0)
-        return -errno;
-    root->real = realpath(dir, NULL);
-    if (!root->real)
-        return -errno;
     root->given = without_final_slash(dir);
-    return root->given ? 0 : -ENOMEM;
+    if (!root->given)
+        return -ENOMEM;
+    root->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root->real = root->fd >= 0 ? realpath(dir, NULL) : NULL;
+    if (root->real)
+        return 0;
+    root->missing = errno;
+    cleanup_fd(&root->fd);
+    return may_come(root->missing) ? 0 : -root->missing;
 }
 
 int roots_new(const char *const *dirs, size_t n, struct roots **ret_roots, size_t *ret_bad)
@@ -54,6 +64,7 @@ int roots_new(const char *const *dirs, size_t n, struct roots **ret_roots, size_
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
         r->n = i + 1;
+        r->root[i].fd = -1;
         int e = root_init(&r->root[i], dirs[i]);
         if (e < 0) {
             *ret_bad = i;
@@ -81,6 +92,11 @@ void roots_free(struct roots *r)
 size_t roots_count(const struct roots *r)
 {
     return r->n;
+}
+
+int roots_missing(const struct roots *r, size_t i)
+{
+    return r->root[i].missing;
 }
 
 /* The part of `path` below `dir` ("." for itself), or NULL. */
@@ -112,17 +128,37 @@ static int open_beneath(int dir_fd, const char *path)
     return fd < 0 ? -errno : (int)fd;
 }
 
+/* Whether a disk was mounted at the root since the daemon began. A directory that only took the
+ * place of another by its name is none of the roots. */
+static bool is_mounted_since(const struct root *root, int now_fd)
+{
+    struct stat then, now;
+    return fstat(root->fd, &then) == 0 && fstat(now_fd, &now) == 0 && then.st_dev != now.st_dev;
+}
+
+/* What is not found in the root as it was is looked for in the one that has come since. */
+static int open_in_root(const struct root *root, const char *rest)
+{
+    int fd = root->fd >= 0 ? open_beneath(root->fd, rest) : -ENOENT;
+    if (fd != -ENOENT)
+        return fd;
+    AUTO_FD int now_fd = open(root->given, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (now_fd < 0 || (root->fd >= 0 && !is_mounted_since(root, now_fd)))
+        return fd;
+    return open_beneath(now_fd, rest);
+}
+
 /* Tries the path below every root it lies in; the kindest answer counts. */
 static int open_below_roots(const struct roots *r, const char *path)
 {
     int best = -EXDEV;
     for (size_t i = 0; i < r->n; i++) {
         const char *rest = below(path, r->root[i].given);
-        if (!rest)
+        if (!rest && r->root[i].real)
             rest = below(path, r->root[i].real);
         if (!rest)
             continue;
-        int fd = open_beneath(r->root[i].fd, rest);
+        int fd = open_in_root(&r->root[i], rest);
         if (fd >= 0)
             return fd;
         if (best == -EXDEV)

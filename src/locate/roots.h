@@ -11,10 +11,14 @@ struct roots;
 
 enum { ROOTS_ERROR_MAX = 256 };
 
-/* Opens every directory of dirs[0..n). Returns 0, or negative errno with the culprit's index in
+/* Opens every directory of dirs[0..n). One that is not there yet is no error: it is looked for
+ * again with every file below it. Returns 0, or negative errno with the culprit's index in
  * *ret_bad. */
 int roots_new(const char *const *dirs, size_t n, struct roots **ret_roots, size_t *ret_bad);
 void roots_free(struct roots *r);
+
+/* Why the root dirs[i] was not there: an errno, or 0 where it was. */
+int roots_missing(const struct roots *r, size_t i);
 
 size_t roots_count(const struct roots *r);
 

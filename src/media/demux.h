@@ -2,8 +2,8 @@
  * A container opened on a source: finds the audio stream and hands out its packets. Knows nothing
  * of decoding. Nested names (playlists, external references) are refused, but for those of HLS.
  *
- * On a remote source the demuxer runs in a fiber while it reads packets: whoever gives up waiting
- * for one (-EINTR) finds it where it was when he asks again.
+ * On a remote source the demuxer runs in a fiber while it reads packets: a caller that gives up
+ * waiting for one (-EINTR) finds it where it was when he asks again.
  */
 #ifndef TUTTI_MEDIA_DEMUX_H
 #define TUTTI_MEDIA_DEMUX_H

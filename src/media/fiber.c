@@ -24,7 +24,7 @@
 
 struct fiber {
     ucontext_t inside;
-    ucontext_t outside; /* whoever called fiber_run */
+    ucontext_t outside; /* the caller of fiber_run */
     void *map;          /* the guard page, then the stack */
     size_t map_bytes;
     size_t guard_bytes;

@@ -2,7 +2,7 @@
  * Volume: a constant factor, reached by a ramp of 10 ms, and above 1.0 a limiter that looks ahead.
  *
  * The limiter turns the level down in time before a peak instead of cutting the peak off. To see
- * what comes it needs GAIN_AHEAD samples more than it gives back: whoever feeds it reads ahead by
+ * what comes it needs GAIN_AHEAD samples more than it gives back: its caller reads ahead by
  * that much, so that nothing is delayed.
  */
 #ifndef TUTTI_MEDIA_GAIN_H

@@ -86,7 +86,7 @@ bool source_is_lost(const struct source *s);
 /* A radio station's new title, or NULL; valid until the next call. */
 const char *source_new_title(struct source *s);
 
-/* While `f` is set, whoever waits yields it instead. NULL: no more. */
+/* While `f` is set, a read that must wait yields it instead. NULL: no more. */
 void source_set_fiber(struct source *s, struct fiber *f);
 
 /* Everything that waits in the fiber gives up (-EINTR) until this is taken back. */
@@ -97,7 +97,7 @@ void source_set_aborting(struct source *s, bool aborting);
 bool source_gave_up(const struct source *s);
 void source_wait_again(struct source *s);
 
-/* Whoever ran a fiber that yielded waits here for what it waits for, and runs it again. Returns 0
+/* The caller of a fiber that yielded waits here for what it waits for, and runs it again. Returns 0
  * or -EINTR. */
 int source_wait_more(struct source *s);
 
@@ -106,7 +106,7 @@ int source_pause(struct source *s, int ms); /* 0 or -EINTR */
 
 /* Other resources of a remote source, and reading from them; as remote_open and remote_read, but
  * they wait. source_nested_open must have returned 0 before reading. source_limit_nested says how
- * many more may be opened (−1: any number): whoever tries another one loses the source. */
+ * many more may be opened (−1: any number): a demuxer that tries another one loses the source. */
 struct remote_stream *source_open_nested(struct source *s, const char *url, int64_t from,
                                          int64_t end);
 void source_limit_nested(struct source *s, int n);

@@ -13,7 +13,7 @@ enum {
     NAMES_MAX = 64, /* of which somebody else takes the first ones */
 };
 
-struct reader {
+struct xml_reader {
     xmlParserCtxt *parser;
     char *names[NAMES_MAX];
     size_t n_names;
@@ -28,7 +28,7 @@ static const char *local(const xmlChar *name)
     return colon ? colon + 1 : (const char *)name;
 }
 
-static void keep(struct reader *r, const char *name, size_t len)
+static void keep(struct xml_reader *r, const char *name, size_t len)
 {
     while (len > 0 && isspace((unsigned char)*name)) {
         name++;
@@ -60,7 +60,7 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
         { "audio", "src" },        { "video", "src" },     { "ref", "src" },
         { "entry", "playstring" }, { "enclosure", "url" },
     };
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     const char *element = local(name);
     const char *type = attribute(attributes, "type");
     r->is_text = strcasecmp(element, "location") == 0;
@@ -78,7 +78,7 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
 
 static void on_text(void *arg, const xmlChar *text, int len)
 {
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     size_t n = len > 0 ? (size_t)len : 0;
     if (!r->is_text || n > sizeof r->text - r->text_len)
         r->is_text = false;
@@ -89,7 +89,7 @@ static void on_text(void *arg, const xmlChar *text, int len)
 
 static void on_end(void *arg, const xmlChar *name)
 {
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     if (r->is_text)
         keep(r, r->text, r->text_len);
     r->is_text = false;
@@ -105,11 +105,11 @@ static xmlEntity *on_entity(void *arg, const xmlChar *name)
 static void on_declaration(void *arg, const xmlChar *name, int type, const xmlChar *public_id,
                            const xmlChar *system_id, xmlChar *content)
 {
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     xmlStopParser(r->parser);
 }
 
-static void start_over(struct reader *r)
+static void start_over(struct xml_reader *r)
 {
     while (r->n_names > 0)
         free(r->names[--r->n_names]);
@@ -117,7 +117,7 @@ static void start_over(struct reader *r)
 }
 
 /* What a text says of its letters is not followed: converters would be loaded from files. */
-static bool read_xml(struct reader *r, const char *text, size_t len)
+static bool read_xml(struct xml_reader *r, const char *text, size_t len)
 {
     xmlSAXHandler sax = { .startElement = on_start,
                           .endElement = on_end,
@@ -136,7 +136,7 @@ static bool read_xml(struct reader *r, const char *text, size_t len)
     return ok;
 }
 
-static void read_html(struct reader *r, const char *text, size_t len)
+static void read_html(struct xml_reader *r, const char *text, size_t len)
 {
     htmlSAXHandler sax = {
         .startElement = on_start, .endElement = on_end, .characters = on_text, .cdataBlock = on_text
@@ -153,7 +153,7 @@ static void read_html(struct reader *r, const char *text, size_t len)
 
 void xml_list_read(const char *text, size_t len, xml_list_fn fn, void *arg)
 {
-    struct reader *r = calloc(1, sizeof *r);
+    struct xml_reader *r = calloc(1, sizeof *r);
     if (!r)
         return;
     if (!read_xml(r, text, len)) {

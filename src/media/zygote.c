@@ -113,7 +113,7 @@ void zygote_warm_up(void)
     warm_encoder();
 }
 
-struct zygote {
+struct zygote_self {
     int control;
     struct sandbox *for_workers; /* what each of them enters */
 };
@@ -147,7 +147,7 @@ static int confine(struct sandbox *s, const int *sock)
     return r;
 }
 
-static int live_as_worker(const struct zygote *z, const struct wmsg_spawn *spawn, int fds[2])
+static int live_as_worker(const struct zygote_self *z, const struct wmsg_spawn *spawn, int fds[2])
 {
     (void)close(z->control);
     (void)prctl(PR_SET_NAME, "tutti-worker");
@@ -179,7 +179,7 @@ static void close_all(const int *fds, size_t n)
 
 /* Takes one SPAWN. Returns 1 to go on, 0 at the end, negative errno; in the new worker it sets
  * *ret_worker_status and returns 0. */
-static int serve_spawn(const struct zygote *z, int *ret_worker_status)
+static int serve_spawn(const struct zygote_self *z, int *ret_worker_status)
 {
     uint8_t bytes[WMSG_MAX];
     int fds[2];
@@ -207,7 +207,7 @@ static int serve_spawn(const struct zygote *z, int *ret_worker_status)
 }
 
 /* The zygote has no media to fear, but the walls it stands behind are behind its workers', too. */
-static int confine_zygote(struct zygote *z)
+static int confine_zygote(struct zygote_self *z)
 {
     int r = sandbox_new(SANDBOX_WORKER, NULL, 0, &z->for_workers);
     if (r == 0)
@@ -219,8 +219,9 @@ static int confine_zygote(struct zygote *z)
 
 int zygote_run(int control)
 {
-    struct zygote z = { .control = control };
+    struct zygote_self z = { .control = control };
     int worker_status = -1;
+    (void)setpgid(0, 0); /* as keep/keeper.h wants it; workers are found by this group */
     int r = confine_zygote(&z);
     if (r < 0)
         return 1;

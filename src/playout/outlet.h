@@ -1,6 +1,6 @@
 /*
  * An outlet is where one client's frames go. Sessions see this interface only; today it is an audio
- * socket, tomorrow it may be a voice connection. Whoever owns the outlet says in `flow` how frames
+ * socket, tomorrow it may be a voice connection. The owner of the outlet says in `flow` how frames
  * are wanted and tells the sessions when that changes.
  */
 #ifndef TUTTI_PLAYOUT_OUTLET_H

@@ -19,8 +19,9 @@ typedef void (*player_pass_fn)(void *arg);
 
 /* rt: the frames of the pass have left; what delivering them entails and can wait is done now.
  * Returns true if somebody was woken to work for it. `enough` says that this pass has woken as many
- * as it should: whoever has time is left for a later one. Sessions that began together would have
- * all their workers woken in one instant otherwise, who then take the processor from each other. */
+ * as it should: a session that has time is left for a later one. Sessions that began together would
+ * have all their workers woken in one instant otherwise, who then take the processor from each
+ * other. */
 typedef bool (*player_after_fn)(struct pacer_slot *slot, bool enough, void *arg);
 
 struct player_ops {

@@ -95,7 +95,7 @@ static unsigned count_in(const struct pool *p, enum worker_state state)
     return n;
 }
 
-/* Whoever will be idle soon. */
+/* Workers that will be idle soon. */
 static unsigned count_coming(const struct pool *p)
 {
     return count_in(p, WORKER_SPAWNING) + count_in(p, WORKER_CLOSING);
@@ -257,8 +257,8 @@ static struct ready find_ready(struct pool *p)
     return ready;
 }
 
-/* A worker could not be made, for want of memory, descriptors or processes. Whoever can wait waits;
- * of those who cannot, the youngest is told, unless enough are coming for all. */
+/* A worker could not be made, for want of memory, descriptors or processes. Jobs that can wait do;
+ * of those that cannot, the youngest is told, unless enough are coming for all. */
 static void do_without(struct pool *p, const char *why)
 {
     if (!p->is_scarce)

@@ -8,21 +8,21 @@
 #include <sys/wait.h>
 #include <utlist.h>
 
-struct target {
-    struct target *next;
+struct awaited {
+    struct awaited *next;
     pid_t pid; /* negative: a process group */
 };
 
 struct reaper {
     uv_signal_t child;
-    struct target *targets;
-    struct target *spare; /* for the one that there is no memory for */
+    struct awaited *targets;
+    struct awaited *spare; /* for the one that there is no memory for */
     reaper_fn fn;
     void *arg;
 };
 
 /* Returns true when nothing is left of the target. */
-static bool collect(struct reaper *r, const struct target *t)
+static bool collect(struct reaper *r, const struct awaited *t)
 {
     for (;;) {
         int status;
@@ -37,7 +37,7 @@ static bool collect(struct reaper *r, const struct target *t)
     }
 }
 
-static void drop(struct reaper *r, struct target *t)
+static void drop(struct reaper *r, struct awaited *t)
 {
     if (r->spare)
         free(t);
@@ -47,7 +47,7 @@ static void drop(struct reaper *r, struct target *t)
 
 static void collect_all(struct reaper *r)
 {
-    struct target *t, *tmp;
+    struct awaited *t, *tmp;
     LL_FOREACH_SAFE(r->targets, t, tmp)
     {
         if (collect(r, t)) {
@@ -85,7 +85,7 @@ int reaper_new(uv_loop_t *loop, reaper_fn fn, void *arg, struct reaper **ret_rea
 static void on_closed(uv_handle_t *handle)
 {
     struct reaper *r = handle->data;
-    struct target *t, *tmp;
+    struct awaited *t, *tmp;
     LL_FOREACH_SAFE(r->targets, t, tmp)
     {
         free(t);
@@ -103,7 +103,7 @@ void reaper_free(struct reaper *r)
 /* Returns false without memory for the note. */
 static bool watch(struct reaper *r, pid_t pid)
 {
-    struct target *t = malloc(sizeof *t);
+    struct awaited *t = malloc(sizeof *t);
     if (!t)
         t = TAKE_PTR(r->spare);
     if (!t)
@@ -133,7 +133,7 @@ void reaper_adopt_group(struct reaper *r, pid_t pgid)
 
 void reaper_kill_all(struct reaper *r)
 {
-    const struct target *t;
+    const struct awaited *t;
     LL_FOREACH(r->targets, t)
     {
         (void)kill(t->pid, SIGKILL);

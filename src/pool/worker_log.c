@@ -15,7 +15,7 @@ enum {
     LINE_BYTES = 1024, /* what is longer is taken for several lines */
     LINES_BURST = 500, /* at once … */
     LINE_MS = 100,     /* … and one more in this time, for ever; */
-    LINE_DEBUG_MS = 2, /* whoever debugs wants to read all */
+    LINE_DEBUG_MS = 2, /* a person who debugs wants to read all */
     PAUSE_MS = 500,
 };
 
@@ -73,7 +73,7 @@ static void on_pause_over(uv_timer_t *timer)
     on_readable(&l->poll, 0, UV_READABLE);
 }
 
-/* It is not read for a while: whoever writes so much fills the pipe, and writes no more. */
+/* It is not read for a while: a process that writes so much fills the pipe, and writes no more. */
 static void hold_off(struct worker_log *l)
 {
     if (!l->is_flooded)

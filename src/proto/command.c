@@ -18,8 +18,8 @@ struct reader {
     bool failed;
 };
 
-/* A quarter of a century: beyond any recording, well inside what samples can count. Whoever asks
- * for more asks for what lies beyond the end, too. */
+/* A quarter of a century: beyond any recording, well inside what samples can count. A client that
+ * asks for more asks for what lies beyond the end, too. */
 static const double position_max_s = 25.0 * 365 * 24 * 3600;
 
 static void complain(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -85,10 +85,10 @@ struct fetch_msg_layout {
 
 /* Writes the struct `m` as a message into bytes[0..size), size ≥ max_bytes. A text that is NULL
  * counts as "", one that is too long is cut at a character. What foreign servers say is made fit
- * here, for whoever receives what is not must take the sender for hostile, and end it with all that
- * it does for others: words for people, types and validators are made printable, a URL that may be
- * missing is left out. URLs and headers that are asked for are the sender's to check. Returns the
- * length. */
+ * here, for a process that receives what is not must take the sender for hostile, and end it with
+ * all that it does for others: words for people, types and validators are made printable, a URL
+ * that may be missing is left out. URLs and headers that are asked for are the sender's to check.
+ * Returns the length. */
 size_t fetch_msg_encode(const struct fetch_msg_layout *l, const void *m, void *bytes, size_t size);
 
 /* Reads head, body and texts of one message; of the body, nothing is checked. Returns how many

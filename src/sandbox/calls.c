@@ -47,7 +47,7 @@ static const struct call worker_calls[] = {
     CALL(munmap),
     CALL(madvise),
     CALL(brk),
-    CALL(futex), /* pthread_once wakes whoever might wait */
+    CALL(futex), /* pthread_once wakes what might wait */
     CALL(clock_gettime),
     CALL(clock_nanosleep),
     CALL(nanosleep),
@@ -103,7 +103,10 @@ static const struct call fetch_calls[] = {
     CALL(write),
     CALL(writev),
     CALL(fcntl),
-    CALL(ioctl),
+    CALL_IF(ioctl, ONLY_SOCKET_IOCTL), /* none that types into a terminal */
+    CALL_IF(ioctl, ONLY_NONBLOCK),
+    CALL_IF(ioctl, ONLY_UNREAD),
+    CALL_IF(ioctl, ONLY_CLOEXEC),
     CALL(dup),
     CALL(dup2),
     CALL(dup3),
@@ -235,7 +238,7 @@ static const struct call extract_refused[] = {
     CALL(ioperm),
     CALL(vhangup),
     CALL_IF(ioctl, ONLY_TTY_INPUT),
-    /* Whoever leaves the process group outlives the run, which is ended by its group. */
+    /* A process that leaves the group outlives the run, which is ended by its group. */
     CALL(setsid),
     CALL(setpgid),
     /* The daemon is of the same user: its limits and its precedence are not theirs to change. */
@@ -248,7 +251,7 @@ static const struct call extract_refused[] = {
     CALL_IF(setpriority, ONLY_SEVERAL),
 };
 
-/* Services of this machine trust whoever has the right user, the daemon above all; Landlock does
+/* Services of this machine trust all that has the right user, the daemon above all; Landlock does
  * not know sockets that have a path. Name resolution asks its daemons first, and does without them
  * where there is no such family. A pair is connected already, unless it is of datagrams: those can
  * be sent elsewhere. */
@@ -294,6 +297,10 @@ unsigned calls_condition(enum call_only only, struct scmp_arg_cmp ret[CALL_CONDI
         [ONLY_NETLINK_ROUTE] = { 2,
                                  { { 0, SCMP_CMP_EQ, AF_NETLINK, 0 }, { 2, SCMP_CMP_EQ, 0, 0 } } },
         [ONLY_NAME] = { 1, { { 0, SCMP_CMP_EQ, PR_SET_NAME, 0 } } },
+        [ONLY_SOCKET_IOCTL] = { 1, { { 1, SCMP_CMP_MASKED_EQ, 0xffffffffffffff00, 0x8900 } } },
+        [ONLY_NONBLOCK] = { 1, { { 1, SCMP_CMP_EQ, FIONBIO, 0 } } },
+        [ONLY_UNREAD] = { 1, { { 1, SCMP_CMP_EQ, FIONREAD, 0 } } },
+        [ONLY_CLOEXEC] = { 1, { { 1, SCMP_CMP_EQ, FIOCLEX, 0 } } },
         [ONLY_TTY_INPUT] = { 1, { { 1, SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI } } },
     };
     if (only == ONLY_ANY || only >= N_OF(conditions))

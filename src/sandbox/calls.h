@@ -29,8 +29,12 @@ enum call_only {
     ONLY_INET,
     ONLY_INET6,
     ONLY_NETLINK_ROUTE,
-    ONLY_NAME,      /* prctl that names the thread */
-    ONLY_TTY_INPUT, /* ioctl that types into the terminal */
+    ONLY_NAME,         /* prctl that names the thread */
+    ONLY_TTY_INPUT,    /* ioctl that types into the terminal … */
+    ONLY_SOCKET_IOCTL, /* … of a socket's address and interface … */
+    ONLY_NONBLOCK,     /* … FIONBIO, FIONREAD, FIOCLEX */
+    ONLY_UNREAD,
+    ONLY_CLOEXEC,
 };
 
 enum { CALL_CONDITIONS_MAX = 2 };

@@ -18,7 +18,7 @@ static struct control_conn *connection_of(struct dispatch *d, uint64_t number)
     return client ? client->control : NULL;
 }
 
-/* Whoever has come back over another connection meanwhile is the commander still. */
+/* A client that has come back over another connection meanwhile is the commander still. */
 static struct control_conn *commander_of(struct dispatch *d, const struct origin *answer)
 {
     struct control_conn *c = control_find(d->controls, answer->connection);

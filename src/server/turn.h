@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* Embedded in whoever hears clients; zeroed, it is ready. */
+/* Embedded in what hears clients; zeroed, it is ready. */
 struct turn {
     uint64_t loop_ms; /* what the loop's clock showed when the turn began … */
     uint64_t ends_ns; /* … which ends then */

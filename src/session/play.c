@@ -124,14 +124,14 @@ static void on_worker(struct worker *w, void *arg)
     play_check(p);
 }
 
-/* Whoever finds that one is needed asks: while a dead worker is mourned, its successor's end may
- * already have asked for a render. */
+/* The code that finds that one is needed asks: while a dead worker is mourned, its successor's end
+ * may already have asked for a render. */
 void play_get_worker(struct play *p)
 {
     if (p->job || p->worker)
         return;
     p->job = pool_get_worker(p->pool, play_patience_ms(p), on_worker, p);
-    if (!p->job) { /* whoever asks has not done with the play yet */
+    if (!p->job) { /* the caller has not done with the play yet */
         p->starved = true;
         p->ops->look_soon(p);
     }

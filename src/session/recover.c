@@ -105,8 +105,8 @@ static int64_t first_missing(const struct play *p, const struct ring_record *new
     return follows ? newest->pos + AUDIO_FRAME_SAMPLES : p->rt.next_pos;
 }
 
-/* The dead worker's hint is as foreign as all that it wrote. Whoever is told a wrong one plays on
- * from another place, and harms nobody else. */
+/* The dead worker's hint is as foreign as all that it wrote. A worker that is told a wrong one
+ * plays on from another place, and harms nobody else. */
 static void take_hint(struct play *p)
 {
     struct ring_record r;

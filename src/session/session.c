@@ -87,7 +87,7 @@ void session_stop_play(struct session *s, struct play *p, enum stop_reason reaso
     end_play(s, p, &e, answer);
 }
 
-/* Whoever waited for the next play waits no more. */
+/* Commands that waited for the next play wait no more. */
 static struct play *leave_place(struct session *s, struct play **place)
 {
     struct play *p = *place;

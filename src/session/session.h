@@ -75,7 +75,7 @@ void session_offer_next(struct session *s);
  * session is gone. */
 bool session_settle(struct session *s);
 
-/* The drought timer: whoever has been dry for as long as it runs is told so. */
+/* The drought timer: a client whose session has been dry for as long as it runs is told so. */
 void session_on_drought(uv_timer_t *timer);
 
 /* rt: up to n_frames frames of the current play into its outlet; returns how many. The session may

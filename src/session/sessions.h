@@ -65,7 +65,7 @@ struct play_request {
     double volume;    /* negative: the one that is kept for the channel */
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
-    bool keep_owner; /* where something plays, whoever owns that owns this play too */
+    bool keep_owner; /* where something plays, the owner of that owns this play too */
     struct origin origin;
     struct session_client client;
 };

@@ -1,6 +1,8 @@
 """SIGTERM and SIGINT: every session is told, nothing stays behind."""
+import os
 import signal
 import socket
+import sys
 import time
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from lib import BUILD, DEADLINE
 from lib.client import Client
 from lib.control import Control
+from lib.daemon import Daemon
 from lib.site import wait_until
 
 HANG_OPEN = BUILD / "tests/sandbox/libhang_open.so"
@@ -42,6 +45,34 @@ def test_sessions_are_told(new_daemon, media, number):
     daemon.stop()
     # Two seconds are promised; a busy machine is given more before it counts as broken.
     assert time.monotonic() - begin < 2 + DEADLINE / 2
+
+
+# Becomes a program in the foreground of a terminal: the first that the leader of a session opens is its own.
+IN_TERMINAL = "import os, sys; os.setsid(); os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
+
+
+def test_ctrl_c_is_for_the_daemon(media):
+    """It ends its children in order. They share its session, and with it its part of the processor."""
+    hand, tty = os.openpty()
+    daemon = Daemon(media=[media.root], wrapper=[sys.executable, "-c", IN_TERMINAL, os.ttyname(tty)])
+    try:
+        daemon.start()
+        with Client(daemon, "paced") as client:
+            started = client.start(media.wav(20.0))
+            client.audio.wait_frames(started["channel"], 5)
+            pid = daemon.process.pid
+            zygote, *workers = [p.pid for p in (daemon.zygote(), *daemon.workers())]
+            assert {os.getsid(p) for p in (zygote, *workers)} == {pid}
+            assert {os.getpgid(p) for p in workers} == {zygote} != {pid}
+            daemon.family = daemon.processes()
+            os.write(hand, b"\x03")
+            assert client.control.terminal(started["play_id"])["reason"] == "shutdown"
+        assert daemon.wait() == 0 and "died" not in daemon.stderr()
+        daemon.check_nothing_left()
+    finally:
+        daemon.kill()
+        os.close(hand)
+        os.close(tty)
 
 
 def test_ends_promptly_when_idle(new_daemon):

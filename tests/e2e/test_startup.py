@@ -201,6 +201,19 @@ def test_media_roots_from_file_and_environment(new_daemon, media, tmp_path):
         client.play_through(media.wav(1.0)).check_complete(51)
 
 
+def test_a_media_root_that_comes_later(new_daemon, media, tmp_path):
+    """It is told of, and no reason to end; what is below it can be played once it is there."""
+    root = tmp_path / "disk"
+    daemon = new_daemon("--media-root", root, roots=[])
+    with Client(daemon) as client:
+        song = root / "song.wav"
+        assert client.play_through(song).end["code"] == "not_found"
+        root.mkdir()
+        song.write_bytes(open(media.wav(1.0), "rb").read())
+        client.play_through(song).check_complete(51)
+    assert str(root) in daemon.stderr()
+
+
 @pytest.mark.parametrize("option, word", [("--help", "--media-root"), ("--version", "tutti")])
 def test_help_and_version(option, word):
     done = run_tuttid(option)

@@ -179,7 +179,7 @@ def test_none_is_there(new_daemon, program):
     with Client(daemon) as one:
         end = fail(one, "anything")
         assert end["code"] == "extraction_failed"
-        assert "not installed" in end["message"] and "pip install" in end["message"], end
+        assert "not installed" in end["message"] and "tuttid(8)" in end["message"], end
     wait_until(lambda: "there is no yt-dlp" in daemon.stderr(), "the log says so")
 
 

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -323,6 +324,21 @@ int has_capabilities(void)
 {
     /* Only root reads what nobody may read; whoever is not root sees the same. */
     return geteuid() == 0 && prctl(PR_CAPBSET_DROP, 0, 0, 0, 0) == 0 ? 0 : EPERM;
+}
+
+/* 0 if it may have a go at it: a pipe is no terminal. */
+int type_into_terminal(void)
+{
+    int r = result(ioctl(STDERR_FILENO, TIOCSTI, "x"));
+    return r == ENOTTY ? 0 : r;
+}
+
+int ask_how_much_waits(void)
+{
+    int pair[2], n;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+        return errno;
+    return result(ioctl(pair[0], FIONREAD, &n));
 }
 
 int leave_session(void)

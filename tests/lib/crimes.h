@@ -74,6 +74,8 @@ int resolve_name(void);
 int read_hosts(void);
 int run_script(void);
 int has_capabilities(void);
+int type_into_terminal(void);
+int ask_how_much_waits(void);
 int leave_session(void);
 int leave_group(void);
 int limit_parent(void);

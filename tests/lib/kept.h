@@ -56,6 +56,7 @@ static inline void kept_tell(void)
 static inline int kept_program(const char *what)
 {
     char byte;
+    (void)setpgid(0, 0);
     if (strcmp(what, "die") == 0)
         return 3;
     if (strcmp(what, "echo") == 0)

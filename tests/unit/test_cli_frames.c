@@ -19,7 +19,7 @@ static void put(struct frames *f, uint64_t channel, uint32_t sequence, uint32_t 
 static void whole_frames(void **state)
 {
     struct frames f;
-    struct frame frame;
+    struct received_frame frame;
     frames_init(&f);
     assert_int_equal(frames_take(&f, &frame), 0);
     put(&f, UINT64_MAX, 7, 1275, 'a');
@@ -45,7 +45,7 @@ static void whole_frames(void **state)
 static void byte_by_byte(void **state)
 {
     struct frames whole, f;
-    struct frame frame;
+    struct received_frame frame;
     frames_init(&whole);
     frames_init(&f);
     put(&whole, 5, 0, 3, 'x');
@@ -66,7 +66,7 @@ static void impossible_lengths(void **state)
     static const uint32_t lengths[] = { 0, 1, 11, 12 + 1276, 0x7fffffff, 0xfffffffc, 0xffffffff };
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         struct frames f;
-        struct frame frame;
+        struct received_frame frame;
         uint8_t bytes[FRAME_HEAD_BYTES] = { 0 };
         uint32_t length_be = htobe32(lengths[i]);
         memcpy(bytes, &length_be, 4);

@@ -152,7 +152,7 @@ static void channels(void **state)
 static void no_daemon(void **state)
 {
     struct options o;
-    struct client *client;
+    struct control_client *client;
     options_init(&o, "tutti test");
     o.given.control = "/proc/nothing/control.sock";
     assert_int_equal(options_open(&o, &client), CLI_SYSTEM);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static bool event(struct playlist *l, struct play *play, const char *text)
+static bool event(struct playlist *l, struct listed_play *play, const char *text)
 {
     json_t *e = json_loads(text, 0, NULL);
     assert_non_null(e);
@@ -16,9 +16,9 @@ static bool event(struct playlist *l, struct play *play, const char *text)
     return ended;
 }
 
-static struct play *place(struct playlist *l)
+static struct listed_play *place(struct playlist *l)
 {
-    struct play *play = playlist_to_place(l);
+    struct listed_play *play = playlist_to_place(l);
     assert_non_null(play);
     playlist_placed(l);
     return play;
@@ -31,11 +31,11 @@ static void one_behind_the_current(void **state)
 {
     struct playlist l;
     assert_int_equal(playlist_init(&l, 4, 0xabc), 0);
-    struct play *a = place(&l);
+    struct listed_play *a = place(&l);
     assert_null(playlist_to_place(&l)); /* a is not ready yet */
     assert_false(event(&l, a, READY));
     assert_true(a->passthrough && a->complete && a->start == 2 && a->duration == 10.5);
-    struct play *b = place(&l);
+    struct listed_play *b = place(&l);
     assert_ptr_equal(b, a + 1);
     assert_null(playlist_to_place(&l)); /* one is enough */
     assert_false(event(&l, b, READY));
@@ -53,11 +53,11 @@ static void a_broken_one_is_passed_over(void **state)
 {
     struct playlist l;
     assert_int_equal(playlist_init(&l, 3, 1), 0);
-    struct play *a = place(&l);
+    struct listed_play *a = place(&l);
     assert_true(event(&l, a, "{\"type\":\"error\",\"code\":\"not_found\"}"));
-    struct play *b = place(&l);
+    struct listed_play *b = place(&l);
     assert_false(event(&l, b, READY));
-    struct play *c = place(&l);
+    struct listed_play *c = place(&l);
     assert_true(event(&l, c, "{\"type\":\"error\",\"code\":\"decode_failed\"}"));
     assert_ptr_equal(playlist_current(&l), b);
     assert_false(playlist_is_over(&l));
@@ -70,9 +70,9 @@ static void a_stop_is_for_all(void **state)
 {
     struct playlist l;
     assert_int_equal(playlist_init(&l, 3, 1), 0);
-    struct play *a = place(&l);
+    struct listed_play *a = place(&l);
     assert_false(event(&l, a, READY));
-    struct play *b = place(&l);
+    struct listed_play *b = place(&l);
     assert_true(event(&l, b, "{\"type\":\"stopped\",\"reason\":\"stop\"}"));
     assert_false(playlist_is_over(&l)); /* a has not ended yet */
     assert_true(event(&l, a, "{\"type\":\"stopped\",\"reason\":\"stop\",\"position\":4}"));
@@ -87,9 +87,9 @@ static void a_skip_is_for_one(void **state)
 {
     struct playlist l;
     assert_int_equal(playlist_init(&l, 3, 1), 0);
-    struct play *a = place(&l);
+    struct listed_play *a = place(&l);
     assert_false(event(&l, a, READY));
-    struct play *b = place(&l);
+    struct listed_play *b = place(&l);
     assert_true(event(&l, a, "{\"type\":\"stopped\",\"reason\":\"stop\",\"position\":4}"));
     assert_false(event(&l, b, READY));
     (void)place(&l);
@@ -100,7 +100,7 @@ static void follows_events(void **state)
 {
     struct playlist l;
     assert_int_equal(playlist_init(&l, 1, 1), 0);
-    struct play *a = place(&l);
+    struct listed_play *a = place(&l);
     assert_ptr_equal(playlist_find(&l, a->id), a);
     assert_null(playlist_find(&l, "cli-00000002-1"));
     assert_null(playlist_find(&l, ""));
@@ -143,7 +143,7 @@ static void ends_of_recordings(void **state)
         struct playlist l;
         char text[256];
         assert_int_equal(playlist_init(&l, 1, 1), 0);
-        struct play *a = place(&l);
+        struct listed_play *a = place(&l);
         (void)snprintf(text, sizeof text, "{\"type\":\"ready\",%s}", rows[i].ready);
         assert_false(event(&l, a, text));
         bool quoted = rows[i].end[strlen(rows[i].end) - 1] == 'd';
@@ -161,8 +161,8 @@ static void lags(void **state)
         uint16_t lag;
     } rows[] = { { -1, 312 }, { 0, 0 }, { 312, 312 }, { 960, 0 }, { 3840, 0 }, { 3999, 159 } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct play play = { .pre_skip = rows[i].pre_skip };
-        assert_int_equal(play_lag(&play), rows[i].lag);
+        struct listed_play play = { .pre_skip = rows[i].pre_skip };
+        assert_int_equal(listed_play_lag(&play), rows[i].lag);
     }
 }
 

@@ -38,7 +38,7 @@ static void finds_the_end(void **state)
 static int give(struct record *r, uint32_t sequence, size_t len)
 {
     static const uint8_t packet[100] = { 0xfc };
-    struct frame f = { .channel = 1, .sequence = sequence, .packet = packet, .len = len };
+    struct received_frame f = { .channel = 1, .sequence = sequence, .packet = packet, .len = len };
     return record_frame(r, &f);
 }
 

@@ -27,7 +27,7 @@ static void tells_files_from_urls(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         print_message("%s\n", rows[i].arg);
-        assert_int_equal(source_is_remote(rows[i].arg), rows[i].remote);
+        assert_int_equal(cli_source_is_remote(rows[i].arg), rows[i].remote);
     }
 }
 
@@ -50,13 +50,13 @@ static void makes_urls(void **state)
     assert_int_equal(chdir("/tmp"), 0);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char *url = NULL;
-        assert_int_equal(source_url(rows[i].arg, &url), 0);
+        assert_int_equal(cli_source_url(rows[i].arg, &url), 0);
         assert_string_equal(url, rows[i].url);
         free(url);
     }
     char *url = NULL;
     assert_int_equal(chdir("/"), 0);
-    assert_int_equal(source_url("b.mp3", &url), 0);
+    assert_int_equal(cli_source_url("b.mp3", &url), 0);
     assert_string_equal(url, "/b.mp3");
     free(url);
 }
@@ -75,18 +75,18 @@ static void canonical_paths(void **state)
     assert_int_equal(symlink(file, link), 0);
     const char *const args[] = { file, link, url };
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(source_canonical(args[i], &path), 0);
+        assert_int_equal(cli_source_canonical(args[i], &path), 0);
         assert_string_equal(path, file);
         free(path);
     }
-    assert_int_equal(source_pre_skip(file), -1);
+    assert_int_equal(cli_source_pre_skip(file), -1);
     assert_int_equal(unlink(file), 0);
-    assert_int_equal(source_canonical(link, &path), -ENOENT);
-    assert_int_equal(source_canonical("file://elsewhere/a", &path), -ENOENT);
-    assert_int_equal(source_canonical("", &path), -ENOENT);
-    assert_int_equal(source_pre_skip(file), -1);
-    assert_int_equal(source_pre_skip(dir), -1);
-    assert_int_equal(source_pre_skip("https://x/y.opus"), -1);
+    assert_int_equal(cli_source_canonical(link, &path), -ENOENT);
+    assert_int_equal(cli_source_canonical("file://elsewhere/a", &path), -ENOENT);
+    assert_int_equal(cli_source_canonical("", &path), -ENOENT);
+    assert_int_equal(cli_source_pre_skip(file), -1);
+    assert_int_equal(cli_source_pre_skip(dir), -1);
+    assert_int_equal(cli_source_pre_skip("https://x/y.opus"), -1);
     assert_int_equal(unlink(link), 0);
     assert_int_equal(rmdir(dir), 0);
 }

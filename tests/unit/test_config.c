@@ -227,8 +227,9 @@ static const struct {
     { "--media-root", "--media-root needs a value" },
     { "--config", "--config needs a value" },
     { "--nonsense", "unknown option --nonsense" },
-    { "--max-worker=5", "unknown option --max-worker=5" }, /* no abbreviations */
-    { "--allow-private-hosts=no", "unknown option --allow-private-hosts=no" },
+    { "--max-worker=5",
+      "unknown option --max-worker=5: did you mean --max-workers?" }, /* no abbreviations */
+    { "--allow-private-hosts=no", "--allow-private-hosts takes no value" },
     { "-x", "unknown option -x" },
     { "-xyz", "unknown option -xyz" },
     { "song.mp3", "unexpected argument \"song.mp3\"" },

@@ -38,8 +38,10 @@ static const struct {
     { "x", "f, line 1: a line must read \"key = value\", not \"x\"" },
     { "= 5", "f, line 1: unknown key \"\"" },
     { "\n\nmax-workers = 5\nnonsense = 1\nbitrate = x\n", "f, line 4: unknown key \"nonsense\"" },
-    { "Max-Workers = 5", "f, line 1: unknown key \"Max-Workers\"" },
-    { "--max-workers = 5", "f, line 1: unknown key \"--max-workers\"" },
+    { "Max-Workers = 5", "f, line 1: unknown key \"Max-Workers\": did you mean max-workers?" },
+    { "--max-workers = 5", "f, line 1: unknown key \"--max-workers\": did you mean max-workers?" },
+    { "mediaroot = /a", "f, line 1: unknown key \"mediaroot\": did you mean media-root?" },
+    { "bitrates = 5", "f, line 1: unknown key \"bitrates\": did you mean bitrate?" },
     { "config = other", "f, line 1: unknown key \"config\"" },
     { "help = yes", "f, line 1: unknown key \"help\"" },
     { "max-workers =", "f, line 1: max-workers must not be empty" },
@@ -94,6 +96,20 @@ static void a_key_twice(void **state)
     assert_int_equal(config_read_text(&c, text, sizeof text - 1, "f", why), 0);
     assert_string_equal(c.control, "/b");
     assert_int_equal(c.media_roots.n, 2);
+    config_done(&c);
+}
+
+static void origins(void **state)
+{
+    static const char text[] = "\nmedia-root = /c\nsocket-group = g\nmedia-root = /d\n";
+    struct config c;
+    char why[CONFIG_WHY_MAX], where[CONFIG_ORIGIN_MAX];
+    config_init(&c);
+    c.file = strdup("/etc/x.conf");
+    assert_int_equal(config_read_text(&c, text, sizeof text - 1, "f", why), 0);
+    assert_string_equal(config_tell_origin(&c, "media-root", 0, where), "/etc/x.conf, line 2");
+    assert_string_equal(config_tell_origin(&c, "media-root", 1, where), "/etc/x.conf, line 4");
+    assert_string_equal(config_tell_origin(&c, "socket-group", 0, where), "/etc/x.conf, line 3");
     config_done(&c);
 }
 
@@ -216,6 +232,7 @@ int main(void)
         cmocka_unit_test(bad_lines_are_named),
         cmocka_unit_test(lines_that_are_no_text),
         cmocka_unit_test(a_key_twice),
+        cmocka_unit_test(origins),
         cmocka_unit_test_setup_teardown(files_that_cannot_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(help_and_version, set_up, tear_down),
     };

@@ -192,8 +192,9 @@ static void it_has_what_is_listed_and_no_more(void **state)
     assert_int_equal(setenv("TUTTI_TEST_KEPT", "a b", 1), 0);
     assert_int_equal(setenv("TUTTI_TEST_SECRET", "c", 1), 0);
     pid_t pid = start("tell");
-    assert_int_equal(getpgid(pid), pid);
     wait_for(&f.n_messages, 1);
+    assert_int_equal(getpgid(pid), pid);
+    assert_int_equal(getsid(pid), getsid(0));
     assert_non_null(strstr(f.message, "0null 1null 2"));
     const char *socket = strstr(f.message, " 3socket ");
     assert_non_null(socket);

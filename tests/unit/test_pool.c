@@ -223,6 +223,7 @@ static pid_t find_zygote(pid_t worker)
 {
     pid_t group = getpgid(worker);
     assert_true(group > 0 && group != worker && group != getpgrp());
+    assert_int_equal(getsid(worker), getsid(0)); /* by which the kernel weighs us */
     return group;
 }
 

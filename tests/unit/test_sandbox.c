@@ -226,6 +226,8 @@ static void the_fetcher_is_a_client_of_the_network(void **state)
         { "pair of streams", pair_streams, 0, NULL },
         { "pair of datagrams", pair_datagrams, EAFNOSUPPORT, NULL },
         { "raw pair", pair_raw, EAFNOSUPPORT, NULL },
+        { "terminal", type_into_terminal, EPERM, NULL },
+        { "bytes that wait", ask_how_much_waits, 0, NULL },
     };
     for (size_t i = 0; i < LENGTH_OF(rows); i++)
         check(rows[i].name, attempt(SANDBOX_FETCH, ALL, rows[i].act), rows[i].expected,

@@ -223,7 +223,7 @@ test('an AudioPlayer of the bot\'s own, with resource()', async () => {
     await player.destroy();
 });
 
-test('whoever is left by all listeners and destroyed keeps no process alive', async () => {
+test('a player that is left by all listeners and destroyed keeps no process alive', async () => {
     for (const leave of ['before', 'after']) {
         const { guild, player, connection } = await join();
         player.subscribe(connection);

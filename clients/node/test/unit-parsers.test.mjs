@@ -113,7 +113,13 @@ test('sockets are found by the rules of the daemon', () => {
     assert.equal(at({}, { RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: 'x' }), `/tmp/tutti-${process.geteuid()}/control.sock`);
     assert.equal(findSockets({ runtimeDir: '/r', audio: '/a.sock' }, {}).audio, '/a.sock');
     assert.equal(findSockets({}, { TUTTI_AUDIO: '/a.sock' }).audio, '/a.sock');
-    assert.equal(findSockets({}, {}).inTmp, true);
+    assert.equal(findSockets({}, {}, () => false).inTmp, true);
+    // The system's daemon, where nothing was said and none of one's own is there.
+    const system = (path) => path.startsWith('/run/tutti/');
+    const found = findSockets({}, {}, system);
+    assert.deepEqual([found.control, found.audio, found.inTmp], ['/run/tutti/control.sock', '/run/tutti/audio.sock', false]);
+    assert.equal(findSockets({}, { XDG_RUNTIME_DIR: '/x' }, () => true).control, '/x/tutti/control.sock');
+    assert.equal(findSockets({}, { TUTTI_RUNTIME_DIR: '/t' }, system).control, '/t/control.sock');
 });
 
 test('attempts wait twice as long each time, half of it chance, at most 30 s', () => {
