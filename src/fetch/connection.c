@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "fetch/content.h"
 #include "fetch/outage.h"
+#include "fetch/pace.h"
 #include "fetch/readahead.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static void retry(struct transfer *t, const char *why, int64_t after_s)
 
 static void lose(struct transfer *t, const char *why)
 {
-    transfer_judge_pace(t);
+    pace_judge(t);
     bool again = t->lost_end == t->window.end;
     t->lost_end = t->window.end;
     /* A reader that does not read now need not be told; it is asked for again when it is wanted. */
@@ -210,7 +211,7 @@ static void end_by_verdict(struct transfer *t)
 
 static void complete(struct transfer *t)
 {
-    transfer_judge_pace(t);
+    pace_judge(t);
     int64_t end = resource_end(t->resource);
     bool has_end = !t->is_open_ended && !t->resource->live.is_icy;
     if (t->resource->facts & FETCH_LIVE && !has_end) {

@@ -34,7 +34,7 @@ enum live_verdict live_judge(const struct live_facts *f)
     bool is_likely = f->is_icy || f->is_entry || f->length >= 0;
     if (is_paced(f, is_likely ? PACE_SURE_MS : PACE_MS))
         return LIVE_YES;
-    return f->differs && !has_length ? LIVE_YES : LIVE_PERHAPS;
+    return f->differs && is_likely && !has_length ? LIVE_YES : LIVE_PERHAPS;
 }
 
 /* The information frame of an MP3 says how many frames follow. */

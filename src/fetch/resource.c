@@ -10,7 +10,7 @@
 
 int resource_init(struct resource *r, const char *url, const char *headers)
 {
-    *r = (struct resource){ .end = -1, .length = -1, .sent_length = -1 };
+    *r = (struct resource){ .end = -1, .length = -1, .sent_length = -1, .live.length = -1 };
     return resource_relink(r, url, headers);
 }
 
@@ -189,9 +189,16 @@ bool resource_judge_live(struct resource *r)
     if (becomes) {
         r->facts = FETCH_LIVE;
         r->is_titled = false;
+        settle_facts(r);
     }
-    settle_facts(r);
     return becomes;
+}
+
+void resource_look(struct resource *r, const uint8_t *bytes, size_t len)
+{
+    r->live.container = live_look(bytes, len);
+    if (!resource_judge_live(r) && r->sent_length >= 0)
+        settle_facts(r); /* an absurd length may be none after all */
 }
 
 void resource_learn(struct resource *r, const struct response *a)
@@ -210,7 +217,8 @@ void resource_learn(struct resource *r, const struct response *a)
     r->is_titled = r->wants_icy && a->icy_interval > 0;
     r->gives_parts = a->status == 206 || a->accepts_ranges;
     r->facts = resource_is_open_ended(a) ? FETCH_OPEN_ENDED : 0;
-    (void)resource_judge_live(r);
+    if (!resource_judge_live(r))
+        settle_facts(r);
     copy_text(r->content_type, sizeof r->content_type, a->content_type);
     copy_text(r->name, sizeof r->name, a->icy_name);
 }

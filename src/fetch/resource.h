@@ -79,6 +79,9 @@ void resource_see(struct resource *r, bool is_packed);
 /* More is known in `live`. Returns true if that makes it live, which it was not before. */
 bool resource_judge_live(struct resource *r);
 
+/* Its first bytes are there. */
+void resource_look(struct resource *r, const uint8_t *bytes, size_t len);
+
 /* The byte behind the last one that is wanted, or −1. */
 int64_t resource_end(const struct resource *r);
 

@@ -58,8 +58,7 @@ static void tell_known(struct stream *s, const struct transfer *t)
     size_t n = window_view(w, w->begin, sizeof bytes, &iov, &n_iov);
     memcpy(bytes, n > 0 ? iov.iov_base : bytes, n);
     n = w->begin > 0 ? 0 : n;
-    s->resource.live.container = live_look(bytes, n);
-    (void)resource_judge_live(&s->resource);
+    resource_look(&s->resource, bytes, n);
     if (s->id != 0 && s->n_titles == 0 && s->resource.name[0]) /* of the root the daemon is told */
         on_title(w->begin, s->resource.name, s);
     if (s->resource.coding == CODING_OTHER && !sniff_is_plain(bytes, n)) {

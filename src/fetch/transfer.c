@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "fetch/connection.h"
 #include "fetch/content.h"
+#include "fetch/pace.h"
 #include "fetch/readahead.h"
 
 #include <errno.h>
@@ -46,19 +47,6 @@ bool transfer_covers(const struct transfer *t, int64_t at)
     return comes && at - t->window.end <= SKIP_AHEAD_BYTES;
 }
 
-/* [ns] that the reader has waited for the bytes of this connection. */
-static uint64_t wait_ns(const struct transfer *t, uint64_t now_ns)
-{
-    uint64_t since_ns = t->wanted_ns > t->flow_ns ? t->wanted_ns : t->flow_ns;
-    return t->waited_ns + (t->is_wanted && now_ns > since_ns ? now_ns - since_ns : 0);
-}
-
-static void end_wait(struct transfer *t)
-{
-    t->waited_ns = t->flow_ns != 0 ? wait_ns(t, clock_now_ns()) : 0;
-    t->is_wanted = false;
-}
-
 bool transfer_seek(struct transfer *t, int64_t at)
 {
     t->is_active = true;
@@ -68,23 +56,11 @@ bool transfer_seek(struct transfer *t, int64_t at)
     if (!is_there && !t->is_wanted)
         t->wanted_ns = t->read_ns;
     if (is_there)
-        end_wait(t);
+        pace_end_wait(t);
     else
         t->is_wanted = true;
     fill(t);
     return at < t->window.end;
-}
-
-void transfer_judge_pace(struct transfer *t)
-{
-    struct resource *r = t->resource;
-    uint64_t now_ns = clock_now_ns();
-    if (t->flow_ns == 0 || r->facts & FETCH_LIVE)
-        return;
-    r->live.flowed_ms = (now_ns - t->flow_ns) / NS_PER_MS;
-    r->live.waited_ms = wait_ns(t, now_ns) / NS_PER_MS;
-    if (resource_judge_live(r))
-        t->ops.live(t->ops.arg);
 }
 
 void transfer_renumber(struct transfer *t, int64_t at)
@@ -99,8 +75,8 @@ void transfer_renumber(struct transfer *t, int64_t at)
 
 void transfer_consume(struct transfer *t, int64_t at)
 {
-    end_wait(t);
-    transfer_judge_pace(t);
+    pace_end_wait(t);
+    pace_judge(t);
     t->pos = at;
     readahead_trim(t);
     fill(t);

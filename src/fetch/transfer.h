@@ -129,12 +129,9 @@ void transfer_consume(struct transfer *t, int64_t at);
 /* The owner reads elsewhere for now: nothing is tried anew. */
 void transfer_rest(struct transfer *t);
 
-/* Whoever reads a live stream may number its bytes as he likes: the first one that nobody has read
+/* The reader of a live stream may number its bytes as it likes: the first one that was not read
  * is `at` from now on. Nothing must have been read yet. */
 void transfer_renumber(struct transfer *t, int64_t at);
-
-/* For connection.c: the pace of the connection may tell that the resource is live. */
-void transfer_judge_pace(struct transfer *t);
 
 /* The resource has another link: goes on, if it waited for that. */
 void transfer_relink(struct transfer *t);
