@@ -1,7 +1,7 @@
 #include "media/whole.h"
 
+#include "media/codecs.h"
 #include "media/containers.h"
-#include "media/sync.h"
 
 #include <libavutil/avstring.h>
 
@@ -71,12 +71,9 @@ void whole_note_packet(struct whole *w, const struct packet *k)
         w->trimmed += k->discard;
         w->last_number = k->number;
     }
-    if (av->size < 8)
-        return;
-    size_t bytes = w->codec == AV_CODEC_ID_MP3   ? sync_mpeg_bytes(av->data)
-                   : w->codec == AV_CODEC_ID_AAC ? sync_adts_bytes(av->data)
-                                                 : 0;
-    w->last_partial = bytes > (size_t)av->size;
+    const struct codec *codec = codec_of(w->codec);
+    if (codec->frame_bytes && av->size > 0)
+        w->last_partial = codec->frame_bytes(av->data, (size_t)av->size) > av->size;
 }
 
 void whole_note_fault(struct whole *w)
