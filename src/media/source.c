@@ -6,6 +6,7 @@
 #include "media/follow.h"
 #include "media/remote.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libavformat/avio.h>
 #include <libavutil/error.h>
@@ -80,6 +81,7 @@ static void note_failure(struct source *s, const struct remote_stream *n)
 ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,
                            int64_t at)
 {
+    assert(s->remote && n);
     ssize_t got;
     if (s->lost)
         return -EIO;
@@ -100,6 +102,7 @@ ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *byte
 
 int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_length)
 {
+    assert(s->remote && n);
     struct remote_facts facts;
     int r;
     while ((r = remote_get_facts(s->remote, n, &facts)) == -EAGAIN) {
