@@ -15,7 +15,6 @@
 #include "ring/consumer.h"
 #include "ring/producer.h"
 #include "server/audio.h"
-#include "server/client.h"
 #include "session/session.h"
 
 #include <stdio.h>
@@ -114,26 +113,26 @@ static unsigned run_pacer(void)
 
 static struct {
     uv_loop_t loop;
-    struct clients clients;
     struct audio *audio;
-    struct client client;
+    struct outlet_set set;
+    struct outlet *outlets[CHANNELS];
     int theirs;
 } wire;
 
 static void wire_init(void)
 {
-    struct audio_config config = { .loop = &wire.loop,
-                                   .clients = &wire.clients,
-                                   .max_connections = 1 };
+    struct audio_config config = { .loop = &wire.loop, .max_connections = 1 };
     int pair[2];
     if (uv_loop_init(&wire.loop) < 0 || audio_new(&config, &wire.audio) < 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         die("wire");
-    wire.clients = (struct clients){ .loop = &wire.loop, .audio = wire.audio };
-    /* It never attached, so that it is every such connection's. */
-    wire.client = (struct client){ .all = &wire.clients,
-                                   .number = 1,
-                                   .outlet = { &audio_outlet_ops, OUTLET_PACED } };
+    /* They never attached, so that they are every such connection's. */
+    outlet_set_init(&wire.set, audio_taps(wire.audio), 1);
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        wire.outlets[i] = outlet_set_get(&wire.set, i + 1);
+        if (!wire.outlets[i])
+            die("outlet");
+    }
     audio_accept(wire.audio, pair[0]);
     wire.theirs = pair[1];
 }
@@ -152,9 +151,8 @@ static unsigned run_frames(void)
     static uint32_t sequence;
     if (!wire.audio)
         wire_init();
-    struct outlet *o = &wire.client.outlet;
-    for (uint64_t channel = 1; channel <= CHANNELS; channel++)
-        o->ops->frame(o, channel, sequence, packet, PACKET_BYTES);
+    for (unsigned i = 0; i < CHANNELS; i++)
+        outlet_frame(wire.outlets[i], sequence, packet, PACKET_BYTES);
     sequence++;
     wire_flush();
     return CHANNELS;
@@ -178,7 +176,8 @@ static void stage_init(void)
         stage.play[i] = (struct play){
             .ops = &session_play_ops,
             .session = &stage.session[i],
-            .client = { .number = 1, .outlet = &wire.client.outlet },
+            .owner = 1,
+            .outlet = wire.outlets[i],
             .ready = true,
             .duration = NO_DURATION,
             .rt = { .ring = stage.lane[i].consumer, .gen = 1 },

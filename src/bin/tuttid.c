@@ -10,12 +10,12 @@
 #include "link/fetcher.h"
 #include "locate/locator.h"
 #include "locate/roots.h"
+#include "owner/owner.h"
 #include "playout/priority.h"
 #include "pool/pool.h"
 #include "sandbox/relaxed.h"
 #include "sandbox/sandbox.h"
 #include "server/audio.h"
-#include "server/client.h"
 #include "server/client_limits.h"
 #include "server/control.h"
 #include "server/dispatch.h"
@@ -58,7 +58,7 @@ struct daemon {
     struct audio *audio;
     struct listener *listener;
     struct controls controls;
-    struct clients clients;
+    struct owners *owners;
     struct dispatch dispatch;
     uv_signal_t signals[2];
     uv_timer_t patience;
@@ -79,7 +79,7 @@ static void on_patience_over(uv_timer_t *timer)
 static void on_pool_gone(void *arg)
 {
     struct daemon *d = arg;
-    clients_done(&d->clients);
+    owners_done(d->owners);
     audio_free(d->audio);
     sessions_free(d->sessions);
     extractor_free(d->extractor);
@@ -122,8 +122,14 @@ static void on_accepted(int which, int fd, void *arg)
 
 static void on_flush(void *arg)
 {
-    struct dispatch *dispatch = arg;
-    audio_flush(dispatch->audio);
+    struct daemon *d = arg;
+    audio_flush(d->audio);
+}
+
+static void on_event(const struct event *e, const struct ticket *answer, uint64_t owner, void *arg)
+{
+    struct daemon *d = arg;
+    owners_say(e, answer, owner, d->owners);
 }
 
 static int complain(int status, const char *what, int e)
@@ -271,9 +277,9 @@ static int start_sessions(struct daemon *d)
             .bitrate = d->config.bitrate,
             .complexity = d->config.complexity,
         },
-        .event = dispatch_event,
+        .event = on_event,
         .flush = on_flush,
-        .arg = &d->dispatch,
+        .arg = d,
     };
     int r = sessions_new(&deps, &d->sessions);
     return r < 0 ? complain(EXIT_SYSTEM, "sessions", r) : 0;
@@ -283,21 +289,21 @@ static int start_server(struct daemon *d)
 {
     struct audio_config audio = {
         .loop = &d->loop,
-        .clients = &d->clients,
-        .slow = dispatch_slow,
-        .arg = &d->dispatch,
+        .ops = { .find = dispatch_find, .slow = dispatch_slow, .arg = &d->dispatch },
         .max_connections = LIMIT_CONNECTIONS,
     };
     int r = audio_new(&audio, &d->audio);
     if (r < 0)
         return complain(EXIT_SYSTEM, "audio", r);
-    d->clients = (struct clients){
+    struct owners_config owners = {
         .loop = &d->loop,
         .sessions = d->sessions,
-        .audio = d->audio,
         .grace_ms = (uint64_t)(d->config.client_grace_s * 1000),
-        .outlet_ops = &audio_outlet_ops,
+        .kept_max = LIMIT_CLIENTS_KEPT,
     };
+    d->owners = owners_new(&owners);
+    if (!d->owners)
+        return complain(EXIT_SYSTEM, "owners", -ENOMEM);
     struct control_ops ops = {
         .opened = dispatch_opened,
         .line = dispatch_line,
@@ -307,9 +313,9 @@ static int start_server(struct daemon *d)
     };
     controls_init(&d->controls, &d->loop, &ops, LIMIT_CONNECTIONS);
     d->dispatch = (struct dispatch){
-        .loop = &d->loop,
+        .front = { .ops = &dispatch_front_ops },
         .controls = &d->controls,
-        .clients = &d->clients,
+        .owners = d->owners,
         .sessions = d->sessions,
         .pool = d->pool,
         .extractor = d->extractor,
@@ -408,6 +414,8 @@ static void run(struct daemon *d)
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");
     (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+    tickets_done(&d->dispatch.tickets);
+    owners_free(d->owners);
     locator_free(d->locator);
     roots_free(d->roots);
     (void)uv_loop_close(&d->loop);

@@ -40,6 +40,7 @@ static const char counting[] =
 
 enum {
     BAD_READS_MAX = 1000,
+    SAME_TIME_MAX = 64,
     PROBE_BYTES = 1 << 20,
     PROBE_SCORE_MIN = 5, /* below that a guess is as good as noise */
     INDEX_BYTES = 256 * 1024,
@@ -298,6 +299,9 @@ static int open_context(struct demux *d)
     d->is_ogg = is_one_of(c, "ogg");
     d->endless = source_is_live(d->source) || (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0;
     note_duration(d);
+    /* Of a fragmented file the header knows nothing, and the index grows. */
+    if (is_one_of(c, "mov,mp4") && d->stream->nb_frames > 0)
+        d->n_indexed = avformat_index_get_entries_count(d->stream);
     return 0;
 }
 
@@ -490,6 +494,33 @@ int demux_look_for_chain(struct demux *d)
     if (r == -EINTR)
         return r;
     return r == 1 && serial != d->ogg_serial;
+}
+
+/* Packets of the same time lie side by side in an index; only their bytes differ. */
+int64_t demux_packet_number(struct demux *d, const AVPacket *packet)
+{
+    AVStream *st = d->context->streams[d->stream->index];
+    if (d->n_indexed == 0 || packet->dts == AV_NOPTS_VALUE || packet->pos < 0)
+        return -1;
+    int flags = AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY;
+    int at = av_index_search_timestamp(st, packet->dts, flags);
+    for (int i = 0; at >= 0 && i < SAME_TIME_MAX; i++) {
+        for (int n = at - i; n <= at + i; n += i > 0 ? 2 * i : 1) {
+            const AVIndexEntry *e = n >= 0 ? avformat_index_get_entry(st, n) : NULL;
+            if (e && e->pos == packet->pos && n < d->n_indexed)
+                return n;
+        }
+    }
+    return -1;
+}
+
+int64_t demux_packet_time(struct demux *d, int64_t number)
+{
+    AVStream *st = d->context->streams[d->stream->index];
+    const AVIndexEntry *e = NULL;
+    if (number >= 0 && number < d->n_indexed)
+        e = avformat_index_get_entry(st, (int)number);
+    return e ? e->timestamp : AV_NOPTS_VALUE;
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

@@ -59,12 +59,22 @@ static int copy_layout(AVChannelLayout *dst, const AVChannelLayout *src)
     return 0;
 }
 
+/* One channel goes to both at full level, as a decoder of Opus does it; libswresample would lower
+ * it by 3 dB to keep the power. */
+static int copy_mono(SwrContext *swr)
+{
+    static const double to_both[AUDIO_CHANNELS] = { 1, 1 };
+    return swr_set_matrix(swr, to_both, 1);
+}
+
 static int open_swr(struct resampler *r)
 {
     AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
     swr_free(&r->swr);
     if (swr_alloc_set_opts2(&r->swr, &stereo, AV_SAMPLE_FMT_FLT, AUDIO_RATE, &r->layout, r->format,
                             r->rate, 0, NULL) < 0)
+        return -EBADMSG;
+    if (r->layout.nb_channels == 1 && copy_mono(r->swr) < 0)
         return -EBADMSG;
     /* Normalise the downmix for float samples as for integers: a full 5.1 mix must not overflow. */
     (void)av_opt_set_double(r->swr, "rematrix_maxval", 1.0, 0);

@@ -1,7 +1,8 @@
 /*
  * How much clients can make the daemon keep, and how much of its time they get at once. Those that
  * a client can meet are told in docs/protocol.md; the lengths of lines and their fields, which are
- * the protocol's own, are in proto/, and what of them is logged is limited by base/complaints.h.
+ * the protocol's own, are in proto/, what waits for those that do not read has its limits in
+ * outlet/, and what is logged of them in base/complaints.h.
  */
 #ifndef TUTTI_SERVER_CLIENT_LIMITS_H
 #define TUTTI_SERVER_CLIENT_LIMITS_H
@@ -24,10 +25,6 @@ enum {
 
     /* Audio connections. */
     LIMIT_CREDIT_CHANNELS = 16384,
-    LIMIT_WAITING_CHANNEL_FRAMES = 25,
-    LIMIT_WAITING_MARKERS = 65536,  /* one that lets more than this wait does not read at all */
-    LIMIT_WAITING_BYTES = 64 << 20, /* half a second of 4,096 channels is 42 MB */
-    LIMIT_WAITING_BYTES_ALL = 256 << 20, /* of all connections together */
 };
 
 #endif

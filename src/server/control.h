@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/complaints.h"
+#include "owner/front.h"
 #include "server/turn.h"
 
 #include <stdbool.h>
@@ -16,14 +17,14 @@
 #include <uthash.h>
 #include <uv.h>
 
-struct client;
 struct controls;
+struct owner;
 
 /* Visible to the server folder only. */
 struct control_conn {
-    uint64_t number; /* never used twice */
-    struct client *client;
-    bool watching;
+    uint64_t number;     /* never used twice */
+    struct owner *owner; /* for which it speaks, or NULL; the dispatcher's, as the next */
+    struct ear ear;
 
     /* control.c's own */
     struct controls *all;

@@ -1,10 +1,11 @@
 #include "server/dispatch.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "proto/command.h"
 #include "proto/event_json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,17 +13,14 @@
 
 /* ---- events out ---- */
 
-static struct control_conn *connection_of(struct dispatch *d, uint64_t number)
+static struct dispatch *from_front(struct front *f)
 {
-    const struct client *client = client_find_number(d->clients, number);
-    return client ? client->control : NULL;
+    return CONTAINER_OF(f, struct dispatch, front);
 }
 
-/* A client that has come back over another connection meanwhile is the commander still. */
-static struct control_conn *commander_of(struct dispatch *d, const struct origin *answer)
+static struct control_conn *from_ear(struct ear *ear)
 {
-    struct control_conn *c = control_find(d->controls, answer->connection);
-    return c ? c : connection_of(d, answer->client);
+    return ear ? CONTAINER_OF(ear, struct control_conn, ear) : NULL;
 }
 
 /* Sends a line and frees it. */
@@ -32,34 +30,53 @@ static void send_line(struct control_conn *c, char *line)
     free(line);
 }
 
-/* Those who hear an event besides its commander all read the same line. */
-static void send_copies(struct dispatch *d, const struct event *e, struct control_conn *commander,
-                        struct control_conn *owners)
+static char *format(const struct event *e, size_t *ret_len)
 {
-    AUTO_FREE char *line = event_json_line(e, NULL);
-    size_t len = line ? strlen(line) : 0;
-    if (owners && owners != commander)
-        control_send(owners, line, len);
-    if (d->n_watching == 0)
-        return;
-    struct control_conn *c, *tmp;
-    HASH_ITER(hh, d->controls->by_number, c, tmp)
-    {
-        if (c->watching && c != commander && c != owners)
-            control_send(c, line, len);
-    }
+    char *line = event_json_line(e, NULL);
+    *ret_len = line ? strlen(line) : 0;
+    return line;
 }
 
-void dispatch_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+/* The answer goes over the connection that asked or, where its client has come back over another
+ * one meanwhile, over that. */
+static struct ear *answer(struct front *f, const struct ticket *ticket, const struct event *e)
 {
-    struct dispatch *d = arg;
-    struct control_conn *commander = answer ? commander_of(d, answer) : NULL;
-    if (commander)
-        send_line(commander, event_json_line(e, answer->has_tag ? answer->tag : NULL));
-    struct control_conn *owners = owner != 0 ? connection_of(d, owner) : NULL;
-    if ((owners && owners != commander) || (owner != 0 && d->n_watching > 0))
-        send_copies(d, e, commander, owners);
+    struct dispatch *d = from_front(f);
+    struct asker asker;
+    if (!tickets_take(&d->tickets, ticket->number, &asker))
+        return NULL;
+    struct control_conn *c = control_find(d->controls, asker.connection);
+    const struct owner *owner = c ? NULL : owners_find_number(d->owners, ticket->owner);
+    if (owner)
+        c = from_ear(owner_ear(owner));
+    if (!c)
+        return NULL;
+    send_line(c, event_json_line(e, asker.has_tag ? asker.tag : NULL));
+    return &c->ear;
 }
+
+static void event(struct ear *ear, const char *bytes, size_t len)
+{
+    control_send(from_ear(ear), bytes, len);
+}
+
+static void gone(struct owner *o)
+{
+    struct control_conn *c = from_ear(owner_ear(o));
+    struct outlet_set *set = owner_data(o);
+    if (c)
+        c->owner = NULL;
+    audio_close_attached(set);
+    outlet_set_done(set);
+    free(set);
+}
+
+const struct front_ops dispatch_front_ops = {
+    .format = format,
+    .answer = answer,
+    .event = event,
+    .gone = gone,
+};
 
 struct id_copy {
     bool is_set;
@@ -73,12 +90,12 @@ static void copy_play_id(const struct session_info *info, void *arg)
     (void)snprintf(id->text, sizeof id->text, "%s", info->play_id);
 }
 
-void dispatch_slow(uint64_t client, uint64_t channel, uint64_t n_dropped, void *arg)
+void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *arg)
 {
     struct dispatch *d = arg;
     struct id_copy play_id = { 0 };
     char message[96];
-    sessions_list(d->sessions, channel, client, copy_play_id, &play_id);
+    sessions_list(d->sessions, channel, owner, copy_play_id, &play_id);
     (void)snprintf(message, sizeof message,
                    "the audio connection does not read: %" PRIu64 " frames were dropped",
                    n_dropped);
@@ -89,7 +106,7 @@ void dispatch_slow(uint64_t client, uint64_t channel, uint64_t n_dropped, void *
         .warning = TUTTI_W_SLOW_CONSUMER,
         .message = message,
     };
-    dispatch_event(&e, NULL, client, d);
+    owners_say(&e, NULL, owner, d->owners);
 }
 
 static void answer_error(struct control_conn *c, const struct command *cmd, enum tutti_error code,
@@ -112,19 +129,19 @@ static void add_session(const struct session_info *info, void *arg)
     (void)json_array_append_new(arg, event_json_session(info));
 }
 
-static json_t *sessions_json(struct dispatch *d, uint64_t channel, uint64_t client)
+static json_t *sessions_json(struct dispatch *d, uint64_t channel, uint64_t owner)
 {
     json_t *list = json_array();
     if (list)
-        sessions_list(d->sessions, channel, client, add_session, list);
+        sessions_list(d->sessions, channel, owner, add_session, list);
     return list;
 }
 
 static void answer_hello(struct dispatch *d, struct control_conn *c, const char *tag)
 {
     json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "type", "hello", "protocol", 1, "server",
-                          "tutti/" TUTTI_VERSION, "client", c->client->id, "sessions",
-                          sessions_json(d, 0, c->client->number));
+                          "tutti/" TUTTI_VERSION, "client", owner_id(c->owner), "sessions",
+                          sessions_json(d, 0, owner_number(c->owner)));
     send_line(c, event_json_object_line(o, tag));
 }
 
@@ -166,48 +183,57 @@ static void answer_stats(struct dispatch *d, struct control_conn *c, const char 
 
 /* ---- commands in ---- */
 
-/* The connection becomes the client whose id it knows, with its sessions and audio connection. */
-static void become(struct control_conn *c, struct client *client)
+static struct outlet_set *set_of(const struct owner *o)
 {
-    struct client *before = c->client;
-    struct control_conn *older = client->control;
+    return owner_data(o);
+}
+
+static void leave(struct owner *o)
+{
+    struct outlet_set *set = set_of(o);
+    owner_leave(o, set->tap != NULL);
+    outlet_set_away(set, true);
+}
+
+/* The connection becomes the client whose id it knows, with its sessions and audio connection. */
+static void become(struct control_conn *c, struct owner *o)
+{
+    struct owner *before = c->owner;
+    struct control_conn *older = from_ear(owner_ear(o));
     if (older) {
         struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED };
-        older->client = NULL;
+        older->owner = NULL;
         send_line(older, event_json_line(&e, NULL));
         control_finish(older);
     }
-    c->client = client;
-    client_return(client, c);
-    client_leave(before);
+    c->owner = o;
+    owner_return(o, &c->ear);
+    outlet_set_away(set_of(o), false);
+    leave(before);
 }
 
 static void do_hello(struct dispatch *d, struct control_conn *c, const struct command *cmd,
                      const char *tag)
 {
-    struct client *known = client_find(d->clients, cmd->client);
-    if (known && known != c->client)
+    struct owner *known = owners_find(d->owners, cmd->client);
+    if (known && known != c->owner)
         become(c, known);
     answer_hello(d, c, tag);
-}
-
-static void set_watching(struct dispatch *d, struct control_conn *c, bool on)
-{
-    if (c->watching != on)
-        d->n_watching += on ? 1u : -1u;
-    c->watching = on;
 }
 
 static void do_watch(struct dispatch *d, struct control_conn *c, const struct command *cmd,
                      const char *tag)
 {
-    set_watching(d, c, cmd->on);
+    if (cmd->on)
+        news_subscribe(owners_news(d->owners), &c->ear);
+    else
+        news_unsubscribe(owners_news(d->owners), &c->ear);
     json_t *o = json_pack("{s:s, s:b}", "type", "watching", "on", (int)cmd->on);
     send_line(c, event_json_object_line(o, tag));
 }
 
-static void do_play(struct dispatch *d, struct control_conn *c, const struct command *cmd,
-                    const struct origin *origin)
+static void do_play(struct dispatch *d, const struct command *cmd, const struct ticket *ticket,
+                    struct outlet *outlet)
 {
     struct play_request request = {
         .play_id = cmd->has_play_id ? cmd->play_id : NULL,
@@ -218,40 +244,62 @@ static void do_play(struct dispatch *d, struct control_conn *c, const struct com
         .cut = cmd->cut,
         .next = cmd->next,
         .keep_owner = cmd->keep_owner,
-        .origin = *origin,
-        .client = { .number = c->client->number, .outlet = &c->client->outlet },
+        .ticket = *ticket,
+        .owner = ticket->owner,
+        .outlet = outlet,
     };
     sessions_play(d->sessions, cmd->channel, &request);
 }
 
+/* What a session answers, now or later. `outlet`: for a play. */
+static void do_session_command(struct dispatch *d, const struct command *cmd,
+                               const struct ticket *ticket, struct outlet *outlet)
+{
+    const char *play_id = cmd->has_play_id ? cmd->play_id : NULL;
+    switch (cmd->type) {
+    case COMMAND_PLAY:
+        do_play(d, cmd, ticket, outlet);
+        break;
+    case COMMAND_PAUSE:
+        sessions_pause(d->sessions, cmd->channel, ticket);
+        break;
+    case COMMAND_RESUME:
+        sessions_resume(d->sessions, cmd->channel, ticket);
+        break;
+    case COMMAND_STOP:
+        sessions_stop(d->sessions, cmd->channel, play_id, ticket);
+        break;
+    case COMMAND_VOLUME:
+        sessions_volume(d->sessions, cmd->channel, cmd->volume, cmd->keep, ticket);
+        break;
+    default:
+        assert(cmd->type == COMMAND_SEEK);
+        sessions_seek(d->sessions, cmd->channel, cmd->position, ticket);
+        break;
+    }
+}
+
+static void ask_session(struct dispatch *d, struct control_conn *c, const struct command *cmd)
+{
+    struct asker asker = { .connection = c->number, .has_tag = cmd->has_tag };
+    struct ticket ticket = { .front = &d->front, .owner = owner_number(c->owner) };
+    bool is_play = cmd->type == COMMAND_PLAY;
+    struct outlet *outlet = is_play ? outlet_set_get(set_of(c->owner), cmd->channel) : NULL;
+    memcpy(asker.tag, cmd->tag, sizeof asker.tag);
+    if ((is_play && !outlet) || tickets_give(&d->tickets, &asker, &ticket.number) < 0)
+        answer_error(c, cmd, TUTTI_E_INTERNAL, "out of memory");
+    else
+        do_session_command(d, cmd, &ticket, outlet);
+    if (outlet)
+        outlet_release(outlet);
+}
+
 static void do_command(struct dispatch *d, struct control_conn *c, const struct command *cmd)
 {
-    struct origin origin = { .connection = c->number,
-                             .client = c->client->number,
-                             .has_tag = cmd->has_tag };
-    memcpy(origin.tag, cmd->tag, sizeof origin.tag);
     const char *tag = cmd->has_tag ? cmd->tag : NULL;
     switch (cmd->type) {
     case COMMAND_HELLO:
         do_hello(d, c, cmd, tag);
-        break;
-    case COMMAND_PLAY:
-        do_play(d, c, cmd, &origin);
-        break;
-    case COMMAND_PAUSE:
-        sessions_pause(d->sessions, cmd->channel, &origin);
-        break;
-    case COMMAND_RESUME:
-        sessions_resume(d->sessions, cmd->channel, &origin);
-        break;
-    case COMMAND_STOP:
-        sessions_stop(d->sessions, cmd->channel, cmd->has_play_id ? cmd->play_id : NULL, &origin);
-        break;
-    case COMMAND_VOLUME:
-        sessions_volume(d->sessions, cmd->channel, cmd->volume, cmd->keep, &origin);
-        break;
-    case COMMAND_SEEK:
-        sessions_seek(d->sessions, cmd->channel, cmd->position, &origin);
         break;
     case COMMAND_STATUS:
         answer_status(d, c, cmd, tag);
@@ -262,7 +310,8 @@ static void do_command(struct dispatch *d, struct control_conn *c, const struct 
     case COMMAND_WATCH:
         do_watch(d, c, cmd, tag);
         break;
-    case COMMAND_TYPE_COUNT:
+    default:
+        ask_session(d, c, cmd);
         break;
     }
 }
@@ -289,11 +338,24 @@ void dispatch_line_too_long(struct control_conn *c, void *arg)
     answer_error(c, &(struct command){ 0 }, TUTTI_E_LINE_TOO_LONG, NULL);
 }
 
+/* A new owner, for which the connection speaks, with outlets of its own. */
+static struct owner *new_owner(struct dispatch *d, struct control_conn *c)
+{
+    struct outlet_set *set = malloc(sizeof *set);
+    c->ear = (struct ear){ .front = &d->front };
+    struct owner *o = set ? owner_new(d->owners, &c->ear, set) : NULL;
+    if (o)
+        outlet_set_init(set, audio_taps(d->audio), owner_number(o));
+    else
+        free(set);
+    return o;
+}
+
 void dispatch_opened(struct control_conn *c, void *arg)
 {
     struct dispatch *d = arg;
-    c->client = client_new(d->clients, c);
-    if (!c->client)
+    c->owner = new_owner(d, c);
+    if (!c->owner)
         control_close(c);
     else
         answer_hello(d, c, NULL);
@@ -301,9 +363,17 @@ void dispatch_opened(struct control_conn *c, void *arg)
 
 void dispatch_closed(struct control_conn *c, void *arg)
 {
-    struct client *client = c->client;
-    set_watching(arg, c, false);
-    c->client = NULL;
-    if (client)
-        client_leave(client);
+    struct dispatch *d = arg;
+    struct owner *o = c->owner;
+    news_unsubscribe(owners_news(d->owners), &c->ear);
+    c->owner = NULL;
+    if (o)
+        leave(o);
+}
+
+struct outlet_set *dispatch_find(const char *client, void *arg)
+{
+    struct dispatch *d = arg;
+    const struct owner *o = owners_find(d->owners, client);
+    return o ? set_of(o) : NULL;
 }

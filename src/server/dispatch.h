@@ -1,30 +1,33 @@
 /*
- * The dispatcher: commands in, calls to the sessions out; events of the sessions in, lines to those
- * who should hear them out. It knows nothing of how lines come and go.
+ * The dispatcher: commands in, calls to the sessions out; as a front, answers and events out, as
+ * lines to those who should hear them. It knows nothing of how lines come and go.
  */
 #ifndef TUTTI_SERVER_DISPATCH_H
 #define TUTTI_SERVER_DISPATCH_H
 
 #include "base/complaints.h"
 #include "extract/extractor.h"
+#include "owner/owner.h"
 #include "pool/pool.h"
 #include "server/audio.h"
-#include "server/client.h"
 #include "server/control.h"
+#include "server/tickets.h"
 #include "session/sessions.h"
 
 struct dispatch {
-    uv_loop_t *loop;
+    struct front front; /* its ops are dispatch_front_ops */
     struct controls *controls;
-    struct clients *clients;
+    struct owners *owners;
     struct sessions *sessions;
     struct pool *pool;
     struct extractor *extractor;
     struct audio *audio;
+    struct tickets tickets;
     uint64_t started_ns;
     struct complaints complaints;
-    unsigned n_watching; /* connections that hear of every session */
 };
+
+extern const struct front_ops dispatch_front_ops;
 
 /* control_ops; `arg` is the struct dispatch. */
 void dispatch_opened(struct control_conn *c, void *arg);
@@ -32,8 +35,8 @@ void dispatch_line(struct control_conn *c, const char *line, size_t len, void *a
 void dispatch_line_too_long(struct control_conn *c, void *arg);
 void dispatch_closed(struct control_conn *c, void *arg);
 
-/* sessions_event_fn and audio_slow_fn; `arg` is the struct dispatch. */
-void dispatch_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg);
-void dispatch_slow(uint64_t client, uint64_t channel, uint64_t n_dropped, void *arg);
+/* audio_ops; `arg` is the struct dispatch. */
+struct outlet_set *dispatch_find(const char *client, void *arg);
+void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *arg);
 
 #endif

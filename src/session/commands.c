@@ -16,7 +16,7 @@ static struct session *find(struct sessions *ss, uint64_t channel)
 
 /* An error that answers a command and concerns nobody else. `play_id`: of a refused play, or NULL.
  */
-static void refuse(struct sessions *ss, uint64_t channel, const struct origin *origin,
+static void refuse(struct sessions *ss, uint64_t channel, const struct ticket *ticket,
                    enum tutti_error code, const char *why, const char *play_id)
 {
     struct event e = {
@@ -26,13 +26,13 @@ static void refuse(struct sessions *ss, uint64_t channel, const struct origin *o
         .message = why,
         .play_id = play_id,
     };
-    post_event(ss->post, &e, origin, 0);
+    post_event(ss->post, &e, ticket, 0);
 }
 
 static void refuse_play(struct sessions *ss, uint64_t channel, const struct play_request *request,
                         enum tutti_error code, const char *why)
 {
-    refuse(ss, channel, &request->origin, code, why, request->play_id);
+    refuse(ss, channel, &request->ticket, code, why, request->play_id);
 }
 
 static struct session *open_session(struct sessions *ss, uint64_t channel)
@@ -42,6 +42,7 @@ static struct session *open_session(struct sessions *ss, uint64_t channel)
         return NULL;
     s->all = ss;
     s->channel = channel;
+    s->plug = session_plug;
     HASH_ADD(hh, ss->by_channel, channel, sizeof channel, s);
     if (!s->hh.tbl) {
         free(s);
@@ -85,8 +86,10 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
     if (is_new)
         s = open_session(ss, channel);
     struct play_request owned = *request;
-    if (request->keep_owner && !is_new)
-        owned.client = session_target(s)->client;
+    if (request->keep_owner && !is_new) {
+        owned.owner = session_target(s)->owner;
+        owned.outlet = session_target(s)->outlet;
+    }
     if (request->volume < 0)
         owned.volume = volumes_get(&ss->volumes, channel);
     struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, &owned) : NULL;
@@ -105,7 +108,7 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
 }
 
 /* Pause and resume also hold for the old play, which goes on until the pending one is ready. */
-static void set_paused(struct session *s, bool paused, const struct origin *origin)
+static void set_paused(struct session *s, bool paused, const struct ticket *ticket)
 {
     struct play *p = session_target(s);
     if (s->current)
@@ -118,36 +121,36 @@ static void set_paused(struct session *s, bool paused, const struct origin *orig
         .type = paused ? EVENT_PAUSED : EVENT_RESUMED,
         .position = play_position(p),
     };
-    session_say(s, p, &e, origin);
+    session_say(s, p, &e, ticket);
     if (!paused)
         session_update(s);
 }
 
-void sessions_pause(struct sessions *ss, uint64_t channel, const struct origin *origin)
+void sessions_pause(struct sessions *ss, uint64_t channel, const struct ticket *ticket)
 {
     struct session *s = find(ss, channel);
     if (s)
-        set_paused(s, true, origin);
+        set_paused(s, true, ticket);
     else
-        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+        refuse(ss, channel, ticket, TUTTI_E_NO_SESSION, NULL, NULL);
 }
 
-void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin *origin)
+void sessions_resume(struct sessions *ss, uint64_t channel, const struct ticket *ticket)
 {
     struct session *s = find(ss, channel);
     if (s)
-        set_paused(s, false, origin);
+        set_paused(s, false, ticket);
     else
-        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+        refuse(ss, channel, ticket, TUTTI_E_NO_SESSION, NULL, NULL);
 }
 
 /* Returns true if the end of the play is the answer to the command. */
-static bool stop_place(struct session *s, struct play **place, const struct origin *origin)
+static bool stop_place(struct session *s, struct play **place, const struct ticket *ticket)
 {
     struct play *p = *place;
     if (place == &s->current) {
         s->current = NULL;
-        session_stop_play(s, p, STOP_BY_COMMAND, origin);
+        session_stop_play(s, p, STOP_BY_COMMAND, ticket);
         return true;
     }
     if (place == &s->pending && s->current && s->held_volume)
@@ -157,13 +160,13 @@ static bool stop_place(struct session *s, struct play **place, const struct orig
 }
 
 /* Without a play id, all of them. */
-static bool stop_plays(struct session *s, const char *play_id, const struct origin *origin)
+static bool stop_plays(struct session *s, const char *play_id, const struct ticket *ticket)
 {
     struct play **const places[] = { &s->next, &s->pending, &s->current };
     bool answered = false;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (*places[i] && (!play_id || strcmp((*places[i])->id, play_id) == 0))
-            answered |= stop_place(s, places[i], origin);
+            answered |= stop_place(s, places[i], ticket);
     }
     session_offer_next(s);
     (void)session_settle(s);
@@ -171,21 +174,21 @@ static bool stop_plays(struct session *s, const char *play_id, const struct orig
 }
 
 void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
-                   const struct origin *origin)
+                   const struct ticket *ticket)
 {
     struct session *s = find(ss, channel);
-    if (!s || !stop_plays(s, play_id, origin)) {
+    if (!s || !stop_plays(s, play_id, ticket)) {
         /* A play that was not ready has answered its own command; this one has its own answer. */
         struct event e = { .type = EVENT_STOPPED, .channel = channel, .reason = STOP_BY_COMMAND };
-        post_event(ss->post, &e, origin, 0);
+        post_event(ss->post, &e, ticket, 0);
     }
 }
 
 static void wait_or_refuse(struct session *s, struct play *p, enum command_type type, double level,
-                           const struct origin *origin)
+                           const struct ticket *ticket)
 {
-    if (play_add_waiter(p, type, origin, level) < 0)
-        refuse(s->all, s->channel, origin, TUTTI_E_INTERNAL,
+    if (play_add_waiter(p, type, ticket, level) < 0)
+        refuse(s->all, s->channel, ticket, TUTTI_E_INTERNAL,
                "too many commands of this channel wait to take effect", NULL);
 }
 
@@ -201,7 +204,7 @@ static void set_volume_of_next(struct session *s, double level)
     session_offer_next(s);
 }
 
-static void set_volume(struct session *s, double level, bool keep, const struct origin *origin)
+static void set_volume(struct session *s, double level, bool keep, const struct ticket *ticket)
 {
     struct play *p = session_target(s);
     bool covers = p == s->pending && s->current;
@@ -213,40 +216,40 @@ static void set_volume(struct session *s, double level, bool keep, const struct 
         set_volume_of_next(s, level);
     if (in_force) {
         struct event e = { .type = EVENT_VOLUME, .level = level };
-        session_say(s, p, &e, origin);
+        session_say(s, p, &e, ticket);
         return;
     }
-    wait_or_refuse(s, p, COMMAND_VOLUME, level, origin);
+    wait_or_refuse(s, p, COMMAND_VOLUME, level, ticket);
 }
 
 void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
-                     const struct origin *origin)
+                     const struct ticket *ticket)
 {
     struct session *s = find(ss, channel);
-    if (keep && volumes_set(&ss->volumes, channel, origin->client, level) < 0) {
-        refuse(ss, channel, origin, TUTTI_E_INTERNAL, "out of memory", NULL);
+    if (keep && volumes_set(&ss->volumes, channel, ticket->owner, level) < 0) {
+        refuse(ss, channel, ticket, TUTTI_E_INTERNAL, "out of memory", NULL);
     } else if (s) {
-        set_volume(s, level, keep, origin);
+        set_volume(s, level, keep, ticket);
     } else if (keep) {
         struct event e = { .type = EVENT_VOLUME, .channel = channel, .level = level };
-        post_event(ss->post, &e, origin, 0);
+        post_event(ss->post, &e, ticket, 0);
     } else {
-        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+        refuse(ss, channel, ticket, TUTTI_E_NO_SESSION, NULL, NULL);
     }
 }
 
-void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin)
+void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct ticket *ticket)
 {
     struct session *s = find(ss, channel);
     if (!s) {
-        refuse(ss, channel, origin, TUTTI_E_NO_SESSION, NULL, NULL);
+        refuse(ss, channel, ticket, TUTTI_E_NO_SESSION, NULL, NULL);
         return;
     }
     struct play *p = session_target(s);
     if (p->opened && !p->seekable) {
-        refuse(ss, channel, origin, TUTTI_E_NOT_SEEKABLE, NULL, NULL);
+        refuse(ss, channel, ticket, TUTTI_E_NOT_SEEKABLE, NULL, NULL);
         return;
     }
-    wait_or_refuse(s, p, COMMAND_SEEK, 0, origin);
+    wait_or_refuse(s, p, COMMAND_SEEK, 0, ticket);
     (void)play_seek(p, pos);
 }

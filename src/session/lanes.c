@@ -24,7 +24,7 @@ enum {
 /* The pacer takes frames while a render is being made. */
 static bool is_running(const struct play *p)
 {
-    return !p->paused && p->client.outlet->flow == OUTLET_PACED;
+    return !p->paused && p->outlet->flow == OUTLET_PACED;
 }
 
 int64_t play_change_pos(const struct play *p)

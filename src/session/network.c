@@ -222,7 +222,7 @@ void play_say_stalled(struct play *p)
 
 void play_note_dry(struct play *p)
 {
-    if (!p->ready || p->client.outlet->flow != OUTLET_PACED || !waits_for_source(p))
+    if (!p->ready || p->outlet->flow != OUTLET_PACED || !waits_for_source(p))
         return;
     p->net.refills = true;
     if (p->is_live) /* all that came was heard */
@@ -239,8 +239,7 @@ bool play_refills(struct play *p)
 {
     if (!p->net.refills)
         return false;
-    p->net.refills = p->client.outlet->flow == OUTLET_PACED && !p->relic.lost &&
-                     waits_for_source(p) &&
+    p->net.refills = p->outlet->flow == OUTLET_PACED && !p->relic.lost && waits_for_source(p) &&
                      ring_consumer_fill(p->rt.ring, p->rt.lane) < REFILL_FRAMES;
     return p->net.refills;
 }

@@ -34,8 +34,9 @@ struct play *play_new(const struct play_ops *ops, struct session *session,
         (void)snprintf(p->id, sizeof p->id, "%s", request->play_id);
     else
         (void)snprintf(p->id, sizeof p->id, "play-%u", p->serial);
-    p->origin = request->origin;
-    p->client = request->client;
+    p->ticket = request->ticket;
+    p->owner = request->owner;
+    p->outlet = outlet_hold(request->outlet);
     p->paused = request->paused;
     p->volume = request->volume;
     p->rt.next_pos = p->start_pos = request->position;
@@ -61,6 +62,7 @@ void play_free(struct play *p)
         pool_release_worker(p->pool, p->worker);
     play_drop_relic(p);
     play_drop_source(p);
+    outlet_release(p->outlet);
     free(p->title);
     free(p->url);
     free(p);

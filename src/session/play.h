@@ -38,7 +38,7 @@ struct play_ops {
 struct waiter {
     struct waiter *next;
     enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
-    struct origin origin;
+    struct ticket ticket;
     double level;
     uint32_t render; /* the number of the render that it waits for */
 };
@@ -56,8 +56,9 @@ struct play {
     uint32_t serial;
     char id[COMMAND_PLAY_ID_MAX + 1];
     char *url;
-    struct origin origin;
-    struct session_client client;
+    struct ticket ticket;
+    uint64_t owner;
+    struct outlet *outlet; /* held */
     bool paused;
     double volume;
     int64_t start_pos; /* [samples at 48 kHz] */
@@ -280,7 +281,7 @@ bool play_set_volume(struct play *p, double volume);
 void play_flow_changed(struct play *p);
 
 /* Notes a waiter for the render that serves it. Returns 0, -ENOBUFS or -ENOMEM. */
-int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
+int play_add_waiter(struct play *p, enum command_type type, const struct ticket *ticket,
                     double level);
 
 /* Takes one waiter: any, or one whose render is in force. Returns NULL when there is none. */

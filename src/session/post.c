@@ -7,7 +7,7 @@
 
 struct letter {
     struct event event; /* its strings are copies */
-    struct origin answer;
+    struct ticket answer;
     bool is_answer;
     uint64_t owner;
     char play_id[COMMAND_PLAY_ID_MAX + 1];
@@ -96,7 +96,7 @@ static bool has_room(const struct post *p, const struct event *e)
            size_of(e->play_id) <= sizeof p->rt.letters[0].play_id;
 }
 
-static void keep(struct post *p, const struct event *e, const struct origin *answer, uint64_t owner)
+static void keep(struct post *p, const struct event *e, const struct ticket *answer, uint64_t owner)
 {
     struct letter *l = &p->rt.letters[p->rt.n++];
     l->event = *e;
@@ -110,7 +110,7 @@ static void keep(struct post *p, const struct event *e, const struct origin *ans
         l->event.play_id = memcpy(l->play_id, e->play_id, size_of(e->play_id));
 }
 
-void post_event(struct post *p, const struct event *e, const struct origin *answer, uint64_t owner)
+void post_event(struct post *p, const struct event *e, const struct ticket *answer, uint64_t owner)
 {
     if (p->held && has_room(p, e)) {
         keep(p, e, answer, owner);

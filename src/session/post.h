@@ -34,6 +34,6 @@ void post_release(struct post *p);
 /* rt while the post is held. Says an event, behind all that were posted before, at once or at
  * post_release; the caller's strings need not live any longer. Where there is no room left to keep
  * it, the frames taken until now leave early and everything is said. */
-void post_event(struct post *p, const struct event *e, const struct origin *answer, uint64_t owner);
+void post_event(struct post *p, const struct event *e, const struct ticket *answer, uint64_t owner);
 
 #endif

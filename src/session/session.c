@@ -1,6 +1,7 @@
 #include "session/session.h"
 
 #include "base/cleanup.h"
+#include "base/container.h"
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -14,11 +15,11 @@ enum {
 };
 
 void session_say(const struct session *s, const struct play *p, struct event *e,
-                 const struct origin *answer)
+                 const struct ticket *answer)
 {
     e->channel = s->channel;
     e->play_id = p->id;
-    post_event(s->all->post, e, answer, p->client.number);
+    post_event(s->all->post, e, answer, p->owner);
 }
 
 /* Everybody who waits for what is in force now gets what the session has to say. */
@@ -31,7 +32,7 @@ static void answer_waiters(struct session *s, struct play *p)
                            .sequence = p->rt.sequence };
         if (w->type == COMMAND_VOLUME)
             e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
-        session_say(s, p, &e, &w->origin);
+        session_say(s, p, &e, &w->ticket);
         free(w);
     }
 }
@@ -44,44 +45,43 @@ static void refuse_waiters(struct session *s, struct play *p, enum tutti_error c
         struct event e = {
             .type = EVENT_ERROR, .channel = s->channel, .error = code, .message = why
         };
-        post_event(s->all->post, &e, &w->origin, 0);
+        post_event(s->all->post, &e, &w->ticket, 0);
         free(w);
     }
 }
 
 /* rt: says in band whose frames follow, and from where, to a connection that has not been told. */
-static void mark_frames(struct session *s, struct play *p, int64_t origin)
+static void mark_frames(struct play *p, int64_t origin)
 {
-    struct outlet *o = p->client.outlet;
+    struct outlet *o = p->outlet;
     p->rt.marks = o->marks;
     p->rt.origin = origin;
     if (o->marks != 0)
-        o->ops->mark(o, s->channel, p->rt.sequence, p->id, p->rt.next_pos);
+        o->ops->mark(o, p->rt.sequence, p->id, p->rt.next_pos);
 }
 
 /* The in-band end follows the play's last frame; like that it leaves before the event that says so.
  */
-static void end_in_band(struct session *s, struct play *p)
+static void end_in_band(struct play *p)
 {
-    struct outlet *o = p->client.outlet;
     if (p->rt.frames == 0)
         return;
-    if (p->rt.marks != o->marks)
-        mark_frames(s, p, p->rt.origin);
-    o->ops->frame(o, s->channel, p->rt.sequence, NULL, 0);
+    if (p->rt.marks != p->outlet->marks)
+        mark_frames(p, p->rt.origin);
+    outlet_frame(p->outlet, p->rt.sequence, NULL, 0);
 }
 
 static void end_play(struct session *s, struct play *p, struct event *e,
-                     const struct origin *answer)
+                     const struct ticket *answer)
 {
-    end_in_band(s, p);
-    session_say(s, p, e, p->announced ? answer : &p->origin);
+    end_in_band(p);
+    session_say(s, p, e, p->announced ? answer : &p->ticket);
     refuse_waiters(s, p, TUTTI_E_NO_SESSION, "the play ended before this could take effect");
     play_free(p);
 }
 
 void session_stop_play(struct session *s, struct play *p, enum stop_reason reason,
-                       const struct origin *answer)
+                       const struct ticket *answer)
 {
     struct event e = { .type = EVENT_STOPPED, .reason = reason, .position = play_position(p) };
     end_play(s, p, &e, answer);
@@ -150,7 +150,7 @@ static void take_over(struct session *s, struct play *p)
         .passthrough = p->passthrough,
         .seekable = p->seekable,
     };
-    session_say(s, p, &e, &p->origin);
+    session_say(s, p, &e, &p->ticket);
     play_tell_found(p);
     answer_waiters(s, p);
     session_offer_next(s);
@@ -217,9 +217,34 @@ static void visit_soon(struct session *s)
     (void)uv_idle_start(&s->all->visit, on_visit);
 }
 
+/* Plugs the session into the outlet of what is audible, instead of the one before. Where frames go
+ * on they do so without a rest. */
+static void plug_in(struct session *s)
+{
+    struct outlet *o = s->current ? s->current->outlet : NULL, *before = s->outlet;
+    if (o == before)
+        return;
+    s->outlet = o ? outlet_hold(o) : NULL;
+    if (before) {
+        before->plug = NULL;
+        outlet_rest(before);
+        outlet_release(before);
+    }
+    if (o)
+        o->plug = &s->plug;
+}
+
+static void on_outlet_changed(struct outlet_plug *plug)
+{
+    session_update(CONTAINER_OF(plug, struct session, plug));
+}
+
+const struct outlet_plug session_plug = { .changed = on_outlet_changed };
+
 static void free_session(struct session *s)
 {
     forget_to_visit(s);
+    plug_in(s);
     player_leave(s->all->player, &s->slot);
     pool_give_seat(s->all->deps.pool);
     HASH_DEL(s->all->by_channel, s);
@@ -244,7 +269,7 @@ bool session_settle(struct session *s)
 static enum outlet_flow flow_of(const struct session *s)
 {
     const struct play *p = s->current;
-    return p && !p->paused ? p->client.outlet->flow : OUTLET_HOLD;
+    return p && !p->paused ? p->outlet->flow : OUTLET_HOLD;
 }
 
 /* Delivers one frame. Returns false when there is none to deliver now. */
@@ -255,12 +280,11 @@ static bool deliver_frame(struct session *s)
     uint32_t len;
     if (play_peek(p, &packet, &len) != PLAY_FRAME)
         return false;
-    struct outlet *o = p->client.outlet;
     int64_t origin = p->rt.next_pos - (int64_t)p->rt.frames * AUDIO_FRAME_SAMPLES;
     int64_t moved = origin - p->rt.origin;
-    if (p->rt.marks != o->marks || moved > MOVED_SAMPLES || moved < -MOVED_SAMPLES)
-        mark_frames(s, p, origin);
-    o->ops->frame(o, s->channel, p->rt.sequence, packet, len);
+    if (p->rt.marks != p->outlet->marks || moved > MOVED_SAMPLES || moved < -MOVED_SAMPLES)
+        mark_frames(p, origin);
+    outlet_frame(p->outlet, p->rt.sequence, packet, len);
     play_took(p);
     s->all->frames_sent++;
     return true;
@@ -295,6 +319,7 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
         } else if (!delivered) {
             s->current->rt.underruns += n_frames - n;
             s->all->underruns += n_frames - n;
+            outlet_rest(s->current->outlet);
             return n;
         }
     }
@@ -312,8 +337,8 @@ bool session_delivered(struct session *s, bool enough)
  * last frame that waits for the next play must not wait for ever. */
 static void watch_drought(struct session *s)
 {
-    struct outlet *o = s->current->client.outlet;
-    bool is_new = !s->dry && s->current->net.source && o->ops->credit(o, s->channel) > 0;
+    struct outlet *o = s->current->outlet;
+    bool is_new = !s->dry && s->current->net.source && o->ops->credit(o) > 0;
     if (!is_new && !play_is_held(s->current))
         return;
     if (is_new) {
@@ -337,10 +362,12 @@ void session_on_drought(uv_timer_t *timer)
             visit_soon(s);
         if (!was_dry)
             continue;
-        if (p->rt.frames == s->dry_frames && play_is_dry(p))
+        if (p->rt.frames == s->dry_frames && play_is_dry(p)) {
+            outlet_rest(p->outlet);
             play_say_stalled(p);
-        else
+        } else {
             watch_drought(s);
+        }
     }
 }
 
@@ -351,20 +378,20 @@ static void spend_credit(struct session *s)
     struct play *p = s->current;
     if (flow_of(s) != OUTLET_CREDIT)
         return;
-    struct outlet *o = p->client.outlet;
+    struct outlet *o = p->outlet;
     const uint8_t *packet;
     uint32_t len;
     bool gone;
     for (uint32_t n = 0; n < FRAMES_AT_ONCE; n++) {
-        for (; n < FRAMES_AT_ONCE && o->ops->credit(o, s->channel) > 0 && deliver_frame(s); n++)
-            o->ops->spend(o, s->channel);
-        o->ops->flush(o);
+        for (; n < FRAMES_AT_ONCE && o->ops->credit(o) > 0 && deliver_frame(s); n++)
+            o->ops->spend(o);
+        s->all->deps.flush(s->all->deps.arg);
         (void)play_wake_worker(p, false);
         if (settle_if_over(s, &gone))
             return;
         /* Something may have come meanwhile: the end, or what credit is left for. */
         enum play_step step = play_await_frame(p) ? PLAY_EMPTY : play_peek(p, &packet, &len);
-        if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o, s->channel) == 0)) {
+        if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o) == 0)) {
             watch_drought(s);
             return;
         }
@@ -375,8 +402,11 @@ static void spend_credit(struct session *s)
 void session_update(struct session *s)
 {
     enum outlet_flow flow = flow_of(s);
+    plug_in(s);
     if (s->current)
         play_flow_changed(s->current);
+    if (s->outlet && flow == OUTLET_HOLD)
+        outlet_rest(s->outlet);
     if (flow == OUTLET_PACED)
         player_join(s->all->player, &s->slot);
     else

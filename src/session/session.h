@@ -21,6 +21,8 @@ struct session {
     struct play *next;    /* follows whatever plays */
     bool held_volume;     /* the pending play's volume is to hold for the current one if it fails */
     struct pacer_slot slot;
+    struct outlet_plug plug;
+    struct outlet *outlet; /* that it is plugged into: held; NULL while nothing is audible */
     bool wants_visit;
     struct session *prev, *next_to_visit; /* of those that want it */
     bool dry;                             /* there is credit, but the source brings nothing … */
@@ -45,6 +47,7 @@ struct sessions {
 };
 
 extern const struct play_ops session_play_ops;
+extern const struct outlet_plug session_plug;
 
 /* The play that commands address: the newest accepted one. */
 static inline struct play *session_target(const struct session *s)
@@ -57,12 +60,12 @@ void session_update(struct session *s);
 
 /* Says an event about a play to its owner and, where it answers something, to the commander. */
 void session_say(const struct session *s, const struct play *p, struct event *e,
-                 const struct origin *answer);
+                 const struct ticket *answer);
 
 /* Ends a play before its own end: in-band end, `stopped`, memory. The caller has cleared the
  * pointer that held it. `answer` may be NULL; a play that was not ready answers its own command. */
 void session_stop_play(struct session *s, struct play *p, enum stop_reason reason,
-                       const struct origin *answer);
+                       const struct ticket *answer);
 
 /* Ends the play in `place` (current, pending or next), if there is one. */
 void session_drop(struct session *s, struct play **place, enum stop_reason reason);

@@ -1,5 +1,6 @@
 #include "session/sessions.h"
 
+#include "base/container.h"
 #include "session/session.h"
 
 #include <errno.h>
@@ -7,14 +8,12 @@
 
 static unsigned on_deliver(struct pacer_slot *slot, unsigned n_frames, void *arg)
 {
-    struct session *s = (struct session *)(void *)((char *)slot - offsetof(struct session, slot));
-    return session_deliver(s, n_frames);
+    return session_deliver(CONTAINER_OF(slot, struct session, slot), n_frames);
 }
 
 static bool on_delivered(struct pacer_slot *slot, bool enough, void *arg)
 {
-    struct session *s = (struct session *)(void *)((char *)slot - offsetof(struct session, slot));
-    return session_delivered(s, enough);
+    return session_delivered(CONTAINER_OF(slot, struct session, slot), enough);
 }
 
 static void on_begin(void *arg)
@@ -90,66 +89,44 @@ void sessions_free(struct sessions *ss)
 /* Sessions end while they are walked; uthash allows the one in hand to go. */
 #define FOR_EACH_SESSION(ss, s, tmp) HASH_ITER(hh, (ss)->by_channel, s, tmp)
 
-static bool belongs_to(const struct play *p, uint64_t client)
+static bool belongs_to(const struct play *p, uint64_t owner)
 {
-    return p && p->client.number == client;
+    return p && p->owner == owner;
 }
 
-void sessions_outlet_changed(struct sessions *ss, uint64_t client)
-{
-    struct session *s, *tmp;
-    FOR_EACH_SESSION(ss, s, tmp)
-    {
-        if (belongs_to(s->current, client))
-            session_update(s);
-    }
-}
-
-void sessions_credit(struct sessions *ss, uint64_t client, uint64_t channel)
-{
-    if (channel == 0) {
-        sessions_outlet_changed(ss, client);
-        return;
-    }
-    struct session *s;
-    HASH_FIND(hh, ss->by_channel, &channel, sizeof channel, s);
-    if (s && belongs_to(s->current, client))
-        session_update(s);
-}
-
-/* Stops those plays of the session that `client` (0: anybody) owns. */
-static void stop_plays_of(struct session *s, uint64_t client, enum stop_reason reason)
+/* Stops those plays of the session that `owner` (0: anybody) has. */
+static void stop_plays_of(struct session *s, uint64_t owner, enum stop_reason reason)
 {
     struct play **places[] = { &s->next, &s->pending, &s->current };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (client == 0 || belongs_to(*places[i], client))
+        if (owner == 0 || belongs_to(*places[i], owner))
             session_drop(s, places[i], reason);
     }
     (void)session_settle(s);
 }
 
-static bool has_plays_of(const struct session *s, uint64_t client)
+static bool has_plays_of(const struct session *s, uint64_t owner)
 {
-    return belongs_to(s->next, client) || belongs_to(s->pending, client) ||
-           belongs_to(s->current, client);
+    return belongs_to(s->next, owner) || belongs_to(s->pending, owner) ||
+           belongs_to(s->current, owner);
 }
 
-bool sessions_have_plays_of(const struct sessions *ss, uint64_t client)
+bool sessions_have_plays_of(const struct sessions *ss, uint64_t owner)
 {
     const struct session *s = ss->by_channel;
-    while (s && !has_plays_of(s, client))
+    while (s && !has_plays_of(s, owner))
         s = s->hh.next;
     return s != NULL;
 }
 
-void sessions_client_gone(struct sessions *ss, uint64_t client)
+void sessions_owner_gone(struct sessions *ss, uint64_t owner)
 {
     struct session *s, *tmp;
-    volumes_forget(&ss->volumes, client);
+    volumes_forget(&ss->volumes, owner);
     FOR_EACH_SESSION(ss, s, tmp)
     {
-        if (has_plays_of(s, client))
-            stop_plays_of(s, client, STOP_CLIENT_GONE);
+        if (has_plays_of(s, owner))
+            stop_plays_of(s, owner, STOP_CLIENT_GONE);
     }
 }
 
@@ -168,10 +145,10 @@ static struct session_info waiting_info(const struct play *p)
     return (struct session_info){ .play_id = p->id, .url = p->url };
 }
 
-static void show(const struct session *s, uint64_t client, session_info_fn fn, void *arg)
+static void show(const struct session *s, uint64_t owner, session_info_fn fn, void *arg)
 {
     const struct play *p = s->current ? s->current : s->pending;
-    if (client != 0 && !belongs_to(p, client))
+    if (owner != 0 && !belongs_to(p, owner))
         return;
     struct session_info info = {
         .channel = s->channel,
@@ -201,19 +178,19 @@ static void show(const struct session *s, uint64_t client, session_info_fn fn, v
     fn(&info, arg);
 }
 
-void sessions_list(struct sessions *ss, uint64_t channel, uint64_t client, session_info_fn fn,
+void sessions_list(struct sessions *ss, uint64_t channel, uint64_t owner, session_info_fn fn,
                    void *arg)
 {
     struct session *s, *tmp;
     if (channel != 0) {
         HASH_FIND(hh, ss->by_channel, &channel, sizeof channel, s);
         if (s)
-            show(s, client, fn, arg);
+            show(s, owner, fn, arg);
         return;
     }
     FOR_EACH_SESSION(ss, s, tmp)
     {
-        show(s, client, fn, arg);
+        show(s, owner, fn, arg);
     }
 }
 

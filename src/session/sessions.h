@@ -10,11 +10,12 @@
 #define TUTTI_SESSION_SESSIONS_H
 
 #include "locate/locator.h"
-#include "playout/outlet.h"
+#include "outlet/outlet.h"
 #include "playout/player.h"
 #include "pool/pool.h"
 #include "proto/command.h"
 #include "proto/event.h"
+#include "session/ticket.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,20 +24,6 @@
 struct sessions;
 struct session;
 
-/* Who gave a command, and what its answer carries back. */
-struct origin {
-    uint64_t connection; /* never used twice */
-    uint64_t client;     /* gets the answer where that connection is gone */
-    bool has_tag;
-    char tag[COMMAND_TAG_MAX + 1];
-};
-
-/* The client that owns a play, and where its frames go. The outlet outlives the play. */
-struct session_client {
-    uint64_t number;
-    struct outlet *outlet;
-};
-
 struct sessions_config {
     uint32_t depth_frames;
     uint32_t bitrate;    /* [bit/s] */
@@ -44,9 +31,9 @@ struct sessions_config {
 };
 
 /* Says an event, never before the frames of the pacer's pass that it comes from have left. `answer`
- * is the command it answers, or NULL. `owner` is the client whose play it is about; 0 when it
- * concerns nobody but the commander. */
-typedef void (*sessions_event_fn)(const struct event *e, const struct origin *answer,
+ * is the command it answers, or NULL. `owner` is whose play it is about; 0 when it concerns nobody
+ * but the commander. */
+typedef void (*sessions_event_fn)(const struct event *e, const struct ticket *answer,
                                   uint64_t owner, void *arg);
 
 struct sessions_deps {
@@ -66,8 +53,9 @@ struct play_request {
     int64_t position; /* [samples at 48 kHz] */
     bool paused, cut, next;
     bool keep_owner; /* where something plays, the owner of that owns this play too */
-    struct origin origin;
-    struct session_client client;
+    struct ticket ticket;
+    uint64_t owner;        /* whose play it will be */
+    struct outlet *outlet; /* where its frames go: held as long as the play is there */
 };
 
 int sessions_new(const struct sessions_deps *deps, struct sessions **ret_sessions);
@@ -77,38 +65,32 @@ void sessions_free(struct sessions *ss);
 
 /* The commands. Each is answered by an event, now or later. */
 void sessions_play(struct sessions *ss, uint64_t channel, const struct play_request *request);
-void sessions_pause(struct sessions *ss, uint64_t channel, const struct origin *origin);
-void sessions_resume(struct sessions *ss, uint64_t channel, const struct origin *origin);
+void sessions_pause(struct sessions *ss, uint64_t channel, const struct ticket *ticket);
+void sessions_resume(struct sessions *ss, uint64_t channel, const struct ticket *ticket);
 
 /* `play_id`: the play that is to end, while others of the channel go on and move up; NULL: all. */
 void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
-                   const struct origin *origin);
+                   const struct ticket *ticket);
 
 /* With `keep` the level is that of the channel: of what plays, what waits, and what comes later. */
 void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
-                     const struct origin *origin);
-void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct origin *origin);
+                     const struct ticket *ticket);
+void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const struct ticket *ticket);
 
-/* The flow of this client's outlet has changed. */
-void sessions_outlet_changed(struct sessions *ss, uint64_t client);
-
-/* Credit has come for a channel of this client, or (channel 0) its outlet takes frames again. */
-void sessions_credit(struct sessions *ss, uint64_t client, uint64_t channel);
-
-/* The client's grace is over: its plays end with `client_gone`. */
-void sessions_client_gone(struct sessions *ss, uint64_t client);
+/* The owner will not come back: its plays end with `client_gone`. */
+void sessions_owner_gone(struct sessions *ss, uint64_t owner);
 
 /* Ends every session with `shutdown`; plays are refused from now on. */
 void sessions_shutdown(struct sessions *ss);
 
-/* Calls `fn` for one channel (0: all) of one client (0: any). The info's strings live for the
+/* Calls `fn` for one channel (0: all) of one owner (0: any). The info's strings live for the
  * call. */
 typedef void (*session_info_fn)(const struct session_info *info, void *arg);
-void sessions_list(struct sessions *ss, uint64_t channel, uint64_t client, session_info_fn fn,
+void sessions_list(struct sessions *ss, uint64_t channel, uint64_t owner, session_info_fn fn,
                    void *arg);
 
-/* Whether a play of this client is left, audible or not. */
-bool sessions_have_plays_of(const struct sessions *ss, uint64_t client);
+/* Whether a play of this owner is left, audible or not. */
+bool sessions_have_plays_of(const struct sessions *ss, uint64_t owner);
 
 struct sessions_counts {
     unsigned extracting, streaming, paused;

@@ -6,7 +6,7 @@
 
 struct kept_volume {
     uint64_t channel;
-    uint64_t client;
+    uint64_t owner;
     double level;
     UT_hash_handle hh;
 };
@@ -24,7 +24,7 @@ static void forget(struct volumes *v, struct kept_volume *k)
     free(k);
 }
 
-int volumes_set(struct volumes *v, uint64_t channel, uint64_t client, double level)
+int volumes_set(struct volumes *v, uint64_t channel, uint64_t owner, double level)
 {
     struct kept_volume *k = find(v, channel);
     if (k)
@@ -34,7 +34,7 @@ int volumes_set(struct volumes *v, uint64_t channel, uint64_t client, double lev
     k = calloc(1, sizeof *k);
     if (!k)
         return -ENOMEM;
-    *k = (struct kept_volume){ .channel = channel, .client = client, .level = level };
+    *k = (struct kept_volume){ .channel = channel, .owner = owner, .level = level };
     HASH_ADD(hh, v->by_channel, channel, sizeof k->channel, k);
     if (k->hh.tbl)
         return 0;
@@ -48,12 +48,12 @@ double volumes_get(const struct volumes *v, uint64_t channel)
     return k ? k->level : 1;
 }
 
-void volumes_forget(struct volumes *v, uint64_t client)
+void volumes_forget(struct volumes *v, uint64_t owner)
 {
     struct kept_volume *k, *tmp;
     HASH_ITER(hh, v->by_channel, k, tmp)
     {
-        if (k->client == client)
+        if (k->owner == owner)
             forget(v, k);
     }
 }

@@ -1,6 +1,6 @@
 /*
  * The volumes that are kept for channels (`volume` with `keep`), whether anything plays there or
- * not. Each belongs to the client that set it last and goes with that client. Beyond a limit the
+ * not. Each belongs to the owner that set it last and goes with that owner. Beyond a limit the
  * one that was set longest ago is forgotten.
  */
 #ifndef TUTTI_SESSION_VOLUMES_H
@@ -17,13 +17,13 @@ struct volumes {
 };
 
 /* Returns 0, or -ENOMEM: then none is kept for the channel. */
-int volumes_set(struct volumes *v, uint64_t channel, uint64_t client, double level);
+int volumes_set(struct volumes *v, uint64_t channel, uint64_t owner, double level);
 
 /* 1 where none is kept. */
 double volumes_get(const struct volumes *v, uint64_t channel);
 
-/* The client is gone. */
-void volumes_forget(struct volumes *v, uint64_t client);
+/* The owner is gone. */
+void volumes_forget(struct volumes *v, uint64_t owner);
 
 void volumes_done(struct volumes *v);
 

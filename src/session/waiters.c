@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-int play_add_waiter(struct play *p, enum command_type type, const struct origin *origin,
+int play_add_waiter(struct play *p, enum command_type type, const struct ticket *ticket,
                     double level)
 {
     if (p->n_waiters >= PLAY_WAITERS_MAX)
@@ -15,7 +15,7 @@ int play_add_waiter(struct play *p, enum command_type type, const struct origin 
         return -ENOMEM;
     bool noted = type == COMMAND_VOLUME && p->ready && (float)p->volume != p->render.gain;
     *w = (struct waiter){
-        .type = type, .origin = *origin, .level = level, .render = p->render_number + noted
+        .type = type, .ticket = *ticket, .level = level, .render = p->render_number + noted
     };
     LL_APPEND(p->waiters, w);
     p->n_waiters++;

@@ -44,13 +44,13 @@ static struct {
     struct sessions *sessions;
     struct roots *roots;
     struct locator *locator;
-    struct outlet outlet;
+    struct outlet outlets[SEATS + 1]; /* by channel */
     struct enemy *enemies;
     struct pool_job *jobs;
     unsigned seats;
     uint32_t n_workers;
     struct hostile dice;
-    uint64_t n_mutations, n_plays, n_ends, n_frames, n_events;
+    uint64_t n_mutations, n_plays, n_ends, n_frames, n_events, n_asked, n_answered;
     volatile unsigned sum; /* of every byte that was heard: each is read */
     bool stopped;
 } f;
@@ -215,25 +215,20 @@ bool __wrap_worker_wake(struct worker *w, unsigned lane)
 
 /* ---- the client ---- */
 
-static void on_frame(struct outlet *o, uint64_t channel, uint32_t sequence, const uint8_t *packet,
-                     uint32_t len)
+static void on_frame(struct outlet *o, uint32_t sequence, const uint8_t *packet, uint32_t len)
 {
-    assert(channel >= 1 && channel <= SEATS && len <= 1275 && (len == 0 || packet));
+    assert(len <= 1275 && (len == 0 || packet));
     for (uint32_t i = 0; i < len; i++)
         f.sum += packet[i];
     f.n_frames++;
 }
 
-static uint32_t on_credit(struct outlet *o, uint64_t channel)
+static uint32_t on_credit(struct outlet *o)
 {
-    return channel % 2 ? 1 + hostile_below(&f.dice, 4) : hostile_below(&f.dice, 2);
+    return o->channel % 2 ? 1 + hostile_below(&f.dice, 4) : hostile_below(&f.dice, 2);
 }
 
-static void on_spend(struct outlet *o, uint64_t channel)
-{
-}
-
-static void on_flush_outlet(struct outlet *o)
+static void on_spend(struct outlet *o)
 {
 }
 
@@ -241,13 +236,19 @@ static void on_flush(void *arg)
 {
 }
 
-static void on_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+static void on_event(const struct event *e, const struct ticket *answer, uint64_t owner, void *arg)
 {
     f.n_events++;
+    f.n_answered += answer != NULL;
     bool ends = e->type == EVENT_FINISHED || e->type == EVENT_STOPPED || e->type == EVENT_ERROR;
     f.n_ends += ends && e->play_id != NULL;
     if (e->message)
         assert(e->message[0] != '\0' && !strchr(e->message, '\n'));
+}
+
+static struct ticket ask(void)
+{
+    return (struct ticket){ .number = ++f.n_asked, .owner = 1 };
 }
 
 static void play(uint64_t channel, const char *url)
@@ -260,7 +261,9 @@ static void play(uint64_t channel, const char *url)
         .paused = hostile_below(&f.dice, 8) == 0,
         .cut = hostile_below(&f.dice, 4) == 0,
         .next = hostile_below(&f.dice, 3) == 0,
-        .client = { .number = 1, .outlet = &f.outlet },
+        .ticket = ask(),
+        .owner = 1,
+        .outlet = &f.outlets[channel],
     };
     sessions_play(f.sessions, channel, &request);
     f.n_plays++;
@@ -268,33 +271,39 @@ static void play(uint64_t channel, const char *url)
 
 static void command(const char *url)
 {
-    struct origin origin = { .connection = 1 };
+    struct ticket ticket;
     uint64_t channel = 1 + hostile_below(&f.dice, SEATS);
     switch (hostile_below(&f.dice, 12)) {
     case 0:
-        sessions_pause(f.sessions, channel, &origin);
+        ticket = ask();
+        sessions_pause(f.sessions, channel, &ticket);
         break;
     case 1:
     case 2:
-        sessions_resume(f.sessions, channel, &origin);
+        ticket = ask();
+        sessions_resume(f.sessions, channel, &ticket);
         break;
     case 3:
+        ticket = ask();
         sessions_volume(f.sessions, channel, hostile_below(&f.dice, 3), hostile_below(&f.dice, 2),
-                        &origin);
+                        &ticket);
         break;
     case 4:
-        sessions_seek(f.sessions, channel, hostile_below(&f.dice, 480000), &origin);
+        ticket = ask();
+        sessions_seek(f.sessions, channel, hostile_below(&f.dice, 480000), &ticket);
         break;
     case 5:
-        if (hostile_below(&f.dice, 4) == 0)
-            sessions_stop(f.sessions, channel, NULL, &origin);
+        if (hostile_below(&f.dice, 4) != 0)
+            break;
+        ticket = ask();
+        sessions_stop(f.sessions, channel, NULL, &ticket);
         break;
     default:
         if (f.seats < SEATS || hostile_below(&f.dice, 20) == 0)
             play(channel, url);
         break;
     }
-    sessions_credit(f.sessions, 1, channel);
+    outlet_tell(&f.outlets[channel]);
 }
 
 static void fight(const char *url, uint64_t n_mutations)
@@ -311,6 +320,9 @@ static void end(void)
 {
     sessions_shutdown(f.sessions);
     assert(f.seats == 0 && !f.jobs);
+    assert(f.n_answered == f.n_asked);
+    for (uint64_t channel = 1; channel <= SEATS; channel++)
+        assert(f.outlets[channel].n_holders == 1 && !f.outlets[channel].plug);
     while (f.enemies)
         drop_enemy(f.enemies);
     sessions_free(f.sessions);
@@ -324,9 +336,9 @@ static void end(void)
 
 int main(int argc, char **argv)
 {
-    static const struct outlet_ops outlet_ops = {
-        .frame = on_frame, .credit = on_credit, .spend = on_spend, .flush = on_flush_outlet
-    };
+    static const struct outlet_ops outlet_ops = { .frame = on_frame,
+                                                  .credit = on_credit,
+                                                  .spend = on_spend };
     char directory[] = "/tmp/tutti-hostile-XXXXXX", url[64];
     uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : USUAL_MUTATIONS;
     size_t bad;
@@ -337,7 +349,10 @@ int main(int argc, char **argv)
     if (!file || fclose(file) != 0)
         return 1;
     f.dice.dice = 88172645463325252u;
-    f.outlet = (struct outlet){ .ops = &outlet_ops, .flow = OUTLET_CREDIT };
+    for (uint64_t channel = 1; channel <= SEATS; channel++)
+        f.outlets[channel] = (struct outlet){
+            .ops = &outlet_ops, .channel = channel, .flow = OUTLET_CREDIT, .n_holders = 1
+        };
     (void)uv_loop_init(&f.loop);
     int r = roots_new((const char *const[]){ directory }, 1, &f.roots, &bad);
     assert(r == 0);

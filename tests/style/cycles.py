@@ -15,8 +15,6 @@ KNOWN = {
     "src/media/serve_next.c",
     "src/media/serve_say.c",
     "src/media/variants.c",
-    "src/server/audio.c",
-    "src/server/client.c",
     "src/session/facts.c",
     "src/session/join.c",
     "src/session/lanes.c",

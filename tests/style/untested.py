@@ -51,7 +51,6 @@ KNOWN = {
     "src/sandbox/calls.c",
     "src/sandbox/landlock.c",
     "src/sandbox/programs.c",
-    "src/server/client.c",
     "src/server/dispatch.c",
     "src/session/commands.c",
     "src/session/lanes.c",

@@ -1,98 +1,80 @@
 /* Audio connections: who gets whose frames, attach and credit lines, and a consumer that is slow.
- * The sessions behind it are real and empty. */
+ */
 #include "loop.h"
 #include "proto/frame.h"
 #include "server/audio.h"
 #include "server/client_limits.h"
-#include "server/control.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { CONNECTIONS_MAX = 6 };
+enum { CONNECTIONS_MAX = 6, OWNERS = 2 };
+
+static const char *const ids[OWNERS] = { "the first", "the second" };
 
 static struct {
     uv_loop_t loop;
-    struct roots *roots;
-    struct locator *locator;
-    struct pool *pool;
-    struct sessions *sessions;
     struct audio *audio;
-    struct clients clients;
-    struct control_conn control[2];
-    struct client *client[2];
+    struct outlet_set set[OWNERS];
+    struct outlet *outlet[OWNERS]; /* of channel 1 */
+    struct outlet_plug plug;
+    unsigned n_told;
     unsigned n_slow;
-    uint64_t n_reported, slow_client, slow_channel;
-    bool down;
+    uint64_t n_reported, slow_owner, slow_channel;
     uint8_t bytes[4 << 20];
     size_t len;
 } f;
 
-static void on_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+static struct outlet_set *on_find(const char *client, void *arg)
 {
+    for (size_t i = 0; i < OWNERS; i++) {
+        if (strcmp(client, ids[i]) == 0)
+            return &f.set[i];
+    }
+    return NULL;
 }
 
-static void on_flush(void *arg)
-{
-    audio_flush(f.audio);
-}
-
-static void on_slow(uint64_t client, uint64_t channel, uint64_t n_dropped, void *arg)
+static void on_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *arg)
 {
     f.n_slow++;
     f.n_reported += n_dropped;
-    f.slow_client = client;
+    f.slow_owner = owner;
     f.slow_channel = channel;
+}
+
+static void on_changed(struct outlet_plug *plug)
+{
+    assert_ptr_equal(plug, &f.plug);
+    f.n_told++;
 }
 
 static int set_up(void **state)
 {
-    size_t bad;
     memset(&f, 0, sizeof f);
-    struct pool_config config = { .worker_path = "/bin/false",
-                                  .log_level = "error",
-                                  .max_seats = 1,
-                                  .ring = { .n_slots = 16, .lane_bytes = 20480 } };
     assert_int_equal(uv_loop_init(&f.loop), 0);
-    assert_int_equal(roots_new(NULL, 0, &f.roots, &bad), 0);
-    struct locator_config locator = { .loop = &f.loop, .roots = f.roots };
-    f.locator = locator_new(&locator);
-    assert_int_equal(pool_new(&f.loop, &config, &f.pool), 0);
-    struct sessions_deps deps = {
-        .loop = &f.loop, .pool = f.pool, .locator = f.locator, .event = on_event, .flush = on_flush
-    };
-    assert_int_equal(sessions_new(&deps, &f.sessions), 0);
-    struct audio_config audio = {
-        .loop = &f.loop, .clients = &f.clients, .slow = on_slow, .max_connections = CONNECTIONS_MAX
-    };
-    assert_int_equal(audio_new(&audio, &f.audio), 0);
-    f.clients = (struct clients){ .loop = &f.loop,
-                                  .sessions = f.sessions,
-                                  .audio = f.audio,
-                                  .grace_ms = 1000,
-                                  .outlet_ops = &audio_outlet_ops };
-    for (size_t i = 0; i < 2; i++) {
-        f.client[i] = client_new(&f.clients, &f.control[i]);
-        assert_non_null(f.client[i]);
+    struct audio_config config = { .loop = &f.loop,
+                                   .ops = { .find = on_find, .slow = on_slow },
+                                   .max_connections = CONNECTIONS_MAX };
+    assert_int_equal(audio_new(&config, &f.audio), 0);
+    for (size_t i = 0; i < OWNERS; i++) {
+        outlet_set_init(&f.set[i], audio_taps(f.audio), 100 + i);
+        f.outlet[i] = outlet_set_get(&f.set[i], 1);
+        assert_non_null(f.outlet[i]);
     }
+    f.plug.changed = on_changed;
+    f.outlet[0]->plug = &f.plug;
     return 0;
-}
-
-static void on_down(void *arg)
-{
-    f.down = true;
 }
 
 static int tear_down(void **state)
 {
-    pool_shutdown(f.pool, on_down, NULL);
-    assert_true(loop_until(&f.loop, loop_is_true, &f.down));
-    clients_done(&f.clients);
+    for (size_t i = 0; i < OWNERS; i++) {
+        audio_close_attached(&f.set[i]);
+        outlet_release(f.outlet[i]);
+        outlet_set_done(&f.set[i]);
+    }
     audio_free(f.audio);
-    sessions_free(f.sessions);
-    locator_free(f.locator);
     loop_end(&f.loop);
-    roots_free(f.roots);
     return 0;
 }
 
@@ -116,18 +98,29 @@ static void write_line(int sock, const char *line)
     turn();
 }
 
-static void attach(int sock, const struct client *client, const char *flow)
+static void attach(int sock, size_t owner, const char *flow)
 {
     char line[160];
     (void)snprintf(line, sizeof line, "{\"type\":\"attach\",\"client\":\"%s\",\"flow\":\"%s\"}\n",
-                   client->id, flow);
+                   ids[owner], flow);
     write_line(sock, line);
 }
 
-static void put(struct client *client, uint64_t channel, uint32_t sequence, uint32_t len)
+static void put(size_t owner, uint64_t channel, uint32_t sequence, uint32_t len)
 {
     static const uint8_t packet[1275];
-    client->outlet.ops->frame(&client->outlet, channel, sequence, packet, len);
+    struct outlet *o = outlet_set_get(&f.set[owner], channel);
+    assert_non_null(o);
+    outlet_frame(o, sequence, packet, len);
+    outlet_release(o);
+}
+
+static uint32_t credit_of(size_t owner, uint64_t channel)
+{
+    struct outlet *o = outlet_set_get(&f.set[owner], channel);
+    uint32_t n = o->ops->credit(o);
+    outlet_release(o);
+    return n;
 }
 
 /* Reads all that is there behind what was read before. Returns false at the end of the stream. */
@@ -165,27 +158,27 @@ static void expect_nothing(int sock)
 
 static void nobody_listens(void **state)
 {
-    assert_int_equal(f.client[0]->outlet.flow, OUTLET_HOLD);
-    put(f.client[0], 1, 0, 10); /* goes nowhere */
+    assert_int_equal(f.outlet[0]->flow, OUTLET_HOLD);
+    put(0, 1, 0, 10); /* goes nowhere */
     audio_flush(f.audio);
     int sock = add_connection();
-    assert_int_equal(f.client[0]->outlet.flow, OUTLET_PACED);
-    assert_int_equal(f.client[1]->outlet.flow, OUTLET_PACED);
+    assert_int_equal(f.outlet[0]->flow, OUTLET_PACED);
+    assert_int_equal(f.outlet[1]->flow, OUTLET_PACED);
     expect_nothing(sock);
     (void)close(sock);
     turn();
-    assert_int_equal(f.client[0]->outlet.flow, OUTLET_HOLD);
+    assert_int_equal(f.outlet[0]->flow, OUTLET_HOLD);
 }
 
 static void a_listener_that_never_attached_hears_all(void **state)
 {
     int a = add_connection(), b = add_connection();
-    put(f.client[0], 1, 7, 10);
+    put(0, 1, 7, 10);
     expect_nothing(a); /* it leaves at the flush */
     audio_flush(f.audio);
     expect_frame(a, 1, 7, 10);
     expect_frame(b, 1, 7, 10);
-    put(f.client[1], 2, 0, 0);
+    put(1, 2, 0, 0);
     audio_flush(f.audio);
     expect_frame(a, 2, 0, 0);
     (void)close(a);
@@ -195,23 +188,23 @@ static void a_listener_that_never_attached_hears_all(void **state)
 static void attached_connections(void **state)
 {
     int all = add_connection(), own = add_connection();
-    attach(own, f.client[0], "paced");
+    attach(own, 0, "paced");
     expect_frame(own, 0, 0, 0); /* the confirmation */
-    assert_int_equal(f.client[0]->outlet.flow, OUTLET_PACED);
-    put(f.client[0], 1, 0, 10);
-    put(f.client[1], 2, 0, 20);
+    assert_int_equal(f.outlet[0]->flow, OUTLET_PACED);
+    put(0, 1, 0, 10);
+    put(1, 2, 0, 20);
     audio_flush(f.audio);
     expect_frame(own, 1, 0, 10); /* its own only */
     expect_frame(all, 2, 0, 20); /* and those of clients that never attached */
     int newer = add_connection();
-    attach(newer, f.client[0], "credit");
+    attach(newer, 0, "credit");
     expect_frame(newer, 0, 0, 0);
     assert_true(is_closed(own)); /* a new one replaces the old one */
-    assert_int_equal(f.client[0]->outlet.flow, OUTLET_CREDIT);
+    assert_int_equal(f.outlet[0]->flow, OUTLET_CREDIT);
     (void)close(newer);
     turn();
     /* Once attached, its frames go nowhere else: they hold. */
-    assert_int_equal(f.client[0]->outlet.flow, OUTLET_HOLD);
+    assert_int_equal(f.outlet[0]->flow, OUTLET_HOLD);
     (void)close(all);
     (void)close(own);
 }
@@ -242,20 +235,19 @@ static void lines_that_close(void **state)
 static void credit(void **state)
 {
     int sock = add_connection();
-    struct outlet *o = &f.client[0]->outlet;
-    attach(sock, f.client[0], "credit");
-    assert_int_equal(o->ops->credit(o, 1), 0);
+    attach(sock, 0, "credit");
+    assert_int_equal(credit_of(0, 1), 0);
     write_line(sock, "{\"type\":\"credit\",\"channel_id\":\"1\",\"frames\":2}\n");
     write_line(sock, "{\"type\":\"credit\",\"channel_id\":\"1\",\"frames\":1}\n");
-    assert_int_equal(o->ops->credit(o, 1), 3);
-    assert_int_equal(o->ops->credit(o, 2), 0);
-    o->ops->spend(o, 1);
-    assert_int_equal(o->ops->credit(o, 1), 2);
+    assert_int_equal(credit_of(0, 1), 3);
+    assert_int_equal(credit_of(0, 2), 0);
+    f.outlet[0]->ops->spend(f.outlet[0]);
+    assert_int_equal(credit_of(0, 1), 2);
     for (int i = 0; i < 1100; i++)
         write_line(sock, "{\"type\":\"credit\",\"channel_id\":\"2\",\"frames\":1048576}\n");
-    assert_int_equal(o->ops->credit(o, 2), 1 << 30); /* and never round to little */
-    attach(sock, f.client[0], "credit");             /* the attachment changes: credit is gone */
-    assert_int_equal(o->ops->credit(o, 1), 0);
+    assert_int_equal(credit_of(0, 2), 1 << 30); /* and never round to little */
+    attach(sock, 0, "credit");                  /* the attachment changes: credit is gone */
+    assert_int_equal(credit_of(0, 1), 0);
     (void)close(sock);
 }
 
@@ -265,15 +257,15 @@ static void a_slow_consumer(void **state)
     int sock = add_connection();
     enum { N = 500 };
     for (uint32_t i = 0; i < N; i++) {
-        put(f.client[0], 1, i, 1275);
+        put(0, 1, i, 1275);
         audio_flush(f.audio);
         turn();
     }
-    put(f.client[0], 1, N, 0);
+    put(0, 1, N, 0);
     audio_flush(f.audio);
     uint64_t dropped = audio_dropped(f.audio);
     assert_true(dropped > 0 && f.n_slow >= 1 && f.n_reported <= dropped);
-    assert_int_equal(f.slow_client, f.client[0]->number);
+    assert_int_equal(f.slow_owner, f.set[0].owner);
     assert_int_equal(f.slow_channel, 1);
     f.len = 0;
     for (size_t before = 1; before != f.len;) {
@@ -303,13 +295,13 @@ static void whose_frames_were_dropped(void **state)
 {
     int sock = add_connection();
     for (uint32_t i = 0; f.n_slow == 0 && i < 500; i++) {
-        put(f.client[0], 1, 2 * i, 1275);
-        put(f.client[0], 1, 2 * i + 1, 1275);
-        put(f.client[1], 2, i, 1275); /* half as many: there is room for these yet */
+        put(0, 1, 2 * i, 1275);
+        put(0, 1, 2 * i + 1, 1275);
+        put(1, 2, i, 1275); /* half as many: there is room for these yet */
         audio_flush(f.audio);
     }
     assert_int_equal(f.n_slow, 1);
-    assert_int_equal(f.slow_client, f.client[0]->number);
+    assert_int_equal(f.slow_owner, f.set[0].owner);
     assert_int_equal(f.slow_channel, 1);
     (void)close(sock);
 }
@@ -322,7 +314,7 @@ static void a_large_batch_leaves_at_once(void **state)
     f.len = 0;
     for (uint32_t tick = 0; tick < 2; tick++) {
         for (uint64_t channel = 1; channel <= N; channel++)
-            put(f.client[0], channel, tick, LEN);
+            put(0, channel, tick, LEN);
         audio_flush(f.audio);
     }
     assert_true(read_more(sock)); /* without a turn of the loop: what waits would be missing */
@@ -351,19 +343,19 @@ static void many_that_read_nothing(void **state)
     enum { DEAF = CONNECTIONS_MAX - 1, N = LIMIT_WAITING_BYTES / 1275 };
     int deaf[DEAF], slow = add_connection();
     size_t len = 0;
-    attach(slow, f.client[1], "paced");
+    attach(slow, 1, "paced");
     for (size_t i = 0; i < DEAF; i++)
         deaf[i] = add_connection();
     for (uint32_t i = 0; i < N; i++) {
-        put(f.client[0], 1 + i, 0, 1275);
-        put(f.client[0], 1 + i, 1, 0);
+        put(0, 1 + i, 0, 1275);
+        put(0, 1 + i, 1, 0);
         if (i % (N / 20) == 0)
-            put(f.client[1], 1 + i % 4, i, 1275);
+            put(1, 1 + i % 4, i, 1275);
         audio_flush(f.audio);
     }
     assert_true(audio_dropped(f.audio) > N);
     assert_true(f.n_slow > 0);
-    assert_int_equal(f.slow_client, f.client[0]->number);
+    assert_int_equal(f.slow_owner, f.set[0].owner);
     for (size_t i = 0; i < DEAF; i++) {
         size_t got = read_away(deaf[i]);
         assert_in_range(got, LIMIT_WAITING_BYTES_ALL / DEAF / 3, LIMIT_WAITING_BYTES);
@@ -379,7 +371,6 @@ static void many_that_read_nothing(void **state)
 static void credit_without_an_attachment(void **state)
 {
     int sock = add_connection();
-    struct outlet *o = &f.client[0]->outlet;
     for (unsigned i = 1; i <= LIMIT_CREDIT_CHANNELS + 1; i++) {
         char line[100];
         (void)snprintf(line, sizeof line,
@@ -387,8 +378,8 @@ static void credit_without_an_attachment(void **state)
         write_line(sock, line);
     }
     assert_false(is_closed(sock));
-    attach(sock, f.client[0], "credit");
-    assert_int_equal(o->ops->credit(o, 1), 0);
+    attach(sock, 0, "credit");
+    assert_int_equal(credit_of(0, 1), 0);
     (void)close(sock);
 }
 
@@ -397,8 +388,7 @@ static void credit_without_an_attachment(void **state)
 static void credit_for_too_many_channels(void **state)
 {
     int sock = add_connection();
-    struct outlet *o = &f.client[0]->outlet;
-    attach(sock, f.client[0], "credit");
+    attach(sock, 0, "credit");
     for (unsigned i = 1; i <= LIMIT_CREDIT_CHANNELS + 2; i++) {
         char line[100];
         /* The first one gets more before there are too many. */
@@ -408,10 +398,10 @@ static void credit_for_too_many_channels(void **state)
         write_line(sock, line);
     }
     assert_false(is_closed(sock));
-    assert_int_equal(o->ops->credit(o, 1), 2);
-    assert_int_equal(o->ops->credit(o, 2), 0);
-    assert_int_equal(o->ops->credit(o, 3), 1);
-    assert_int_equal(o->ops->credit(o, LIMIT_CREDIT_CHANNELS + 2), 1);
+    assert_int_equal(credit_of(0, 1), 2);
+    assert_int_equal(credit_of(0, 2), 0);
+    assert_int_equal(credit_of(0, 3), 1);
+    assert_int_equal(credit_of(0, LIMIT_CREDIT_CHANNELS + 2), 1);
     (void)close(sock);
 }
 

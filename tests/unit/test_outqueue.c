@@ -1,7 +1,6 @@
 /* What waits for a slow audio connection: in order, bounded, and never cut or stripped of ends. */
+#include "outlet/outqueue.h"
 #include "proto/frame.h"
-#include "server/client_limits.h"
-#include "server/outqueue.h"
 #include "unit.h"
 
 #include <errno.h>

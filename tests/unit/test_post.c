@@ -21,17 +21,16 @@ static void post(const char *play_id, const char *message)
 {
     char id[8], text[POST_TEXT_BYTES + 100];
     struct event e = { .type = EVENT_WARNING, .play_id = id, .message = message ? text : NULL };
-    struct origin answer = { .connection = 5, .has_tag = true };
+    struct ticket answer = { .number = (unsigned char)play_id[0] };
     (void)snprintf(id, sizeof id, "%s", play_id);
     (void)snprintf(text, sizeof text, "%s", message ? message : "");
-    (void)snprintf(answer.tag, sizeof answer.tag, "%s", play_id);
     post_event(f.post, &e, play_id[0] == 'n' ? NULL : &answer, 7);
     memset(id, '?', sizeof id); /* nobody may look at them any more */
     memset(text, '?', sizeof text);
     memset(&answer, '?', sizeof answer);
 }
 
-static void on_say(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+static void on_say(const struct event *e, const struct ticket *answer, uint64_t owner, void *arg)
 {
     assert_true(f.n_logged < sizeof f.log - 1);
     f.log[f.n_logged++] = e->play_id[0];
@@ -39,7 +38,7 @@ static void on_say(const struct event *e, const struct origin *answer, uint64_t 
     assert_int_equal(owner, 7);
     assert_int_equal(answer != NULL, e->play_id[0] != 'n');
     if (answer)
-        assert_string_equal(answer->tag, e->play_id);
+        assert_int_equal(answer->number, e->play_id[0]);
     size_t len = strlen(f.last);
     if (f.n_caused > 0) {
         f.n_caused--;

@@ -1,5 +1,5 @@
-/* What leaves in a pass of the pacer, in which order, and when it is said: sessions on a real
- * player, with rings that this test fills in place of workers. */
+/* What leaves in a pass of the pacer, in which order, when it is said, and what an outlet hears of
+ * rests: sessions on a real player, with rings that this test fills in place of workers. */
 #include "loop.h"
 #include "ring_pair.h"
 #include "session/session.h"
@@ -12,11 +12,13 @@ static struct {
     struct locator *locator;
     struct pool *pool;
     struct sessions *sessions;
-    struct outlet outlet;
+    struct outlet outlets[CHANNELS];
     struct ring_pair rings[CHANNELS];
-    char log[256]; /* f: a frame, m: an end marker, !: all leave, e: an event is said */
+    char log[256]; /* f: a frame, m: an end marker, r: a rest, !: all leave, e: an event is said */
     size_t n_logged;
-    unsigned n_said;
+    unsigned n_said, want_said;
+    size_t want_logged;
+    uint32_t n_credit;
     bool down;
 } f;
 
@@ -26,15 +28,24 @@ static void note(char what)
     f.log[f.n_logged++] = what;
 }
 
-static void on_frame(struct outlet *o, uint64_t channel, uint32_t sequence, const uint8_t *packet,
-                     uint32_t len)
+static void on_frame(struct outlet *o, uint32_t sequence, const uint8_t *packet, uint32_t len)
 {
     note(len > 0 ? 'f' : 'm');
 }
 
-static void on_outlet_flush(struct outlet *o)
+static void on_rest(struct outlet *o)
 {
-    note('!');
+    note('r');
+}
+
+static uint32_t on_credit(struct outlet *o)
+{
+    return f.n_credit;
+}
+
+static void on_spend(struct outlet *o)
+{
+    f.n_credit--;
 }
 
 static void on_flush(void *arg)
@@ -42,7 +53,7 @@ static void on_flush(void *arg)
     note('!');
 }
 
-static void on_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+static void on_event(const struct event *e, const struct ticket *answer, uint64_t owner, void *arg)
 {
     f.n_said++;
     note('e');
@@ -50,10 +61,11 @@ static void on_event(const struct event *e, const struct origin *answer, uint64_
 
 static int set_up(void **state)
 {
-    static const struct outlet_ops outlet_ops = { .frame = on_frame, .flush = on_outlet_flush };
+    static const struct outlet_ops outlet_ops = {
+        .frame = on_frame, .rest = on_rest, .credit = on_credit, .spend = on_spend
+    };
     size_t bad;
     memset(&f, 0, sizeof f);
-    f.outlet = (struct outlet){ .ops = &outlet_ops, .flow = OUTLET_PACED };
     struct pool_config config = { .worker_path = "/bin/false",
                                   .log_level = "error",
                                   .max_seats = CHANNELS,
@@ -67,8 +79,12 @@ static int set_up(void **state)
     struct sessions_deps deps = {
         .loop = &f.loop, .pool = f.pool, .locator = f.locator, .event = on_event, .flush = on_flush
     };
-    for (size_t i = 0; i < CHANNELS; i++)
+    for (size_t i = 0; i < CHANNELS; i++) {
         ring_pair_open(&f.rings[i], config.ring);
+        f.outlets[i] = (struct outlet){
+            .ops = &outlet_ops, .channel = i + 1, .flow = OUTLET_PACED, .n_holders = 1
+        };
+    }
     return sessions_new(&deps, &f.sessions);
 }
 
@@ -87,13 +103,28 @@ static int tear_down(void **state)
     locator_free(f.locator);
     loop_end(&f.loop);
     roots_free(f.roots);
-    for (size_t i = 0; i < CHANNELS; i++)
+    for (size_t i = 0; i < CHANNELS; i++) {
         ring_pair_close(&f.rings[i]);
+        assert_int_equal(f.outlets[i].n_holders, 1);
+        assert_null(f.outlets[i].plug);
+    }
     return 0;
 }
 
-/* A channel of which so many frames lie ready, and behind them the end. */
-static void add_channel(size_t i, unsigned n_frames)
+static void put_frames(size_t i, unsigned n)
+{
+    while (n-- > 0)
+        assert_int_equal(ring_pair_put(&f.rings[i], 0, 0, 10), 0);
+}
+
+static void put_end(size_t i)
+{
+    struct ring_record end = { .flags = RING_END };
+    assert_int_equal(ring_put(&f.rings[i].producer, 0, &end, NULL), 0);
+}
+
+/* A channel in which a play is audible, whose frames the test makes. */
+static void add_channel(size_t i)
 {
     struct session *s = calloc(1, sizeof *s);
     struct play *p = calloc(1, sizeof *p);
@@ -102,39 +133,125 @@ static void add_channel(size_t i, unsigned n_frames)
         .ops = &session_play_ops,
         .session = s,
         .pool = f.pool,
-        .client = { .number = 7, .outlet = &f.outlet },
+        .owner = 7,
+        .outlet = outlet_hold(&f.outlets[i]),
         .source_fd = -1,
         .ready = true,
         .announced = true,
         .duration = NO_DURATION,
         .rt = { .ring = f.rings[i].consumer },
     };
-    *s = (struct session){ .all = f.sessions, .channel = i + 1, .current = p };
+    *s =
+        (struct session){ .all = f.sessions, .channel = i + 1, .plug = session_plug, .current = p };
     HASH_ADD(hh, f.sessions->by_channel, channel, sizeof s->channel, s);
-    for (unsigned n = 0; n < n_frames; n++)
-        assert_int_equal(ring_pair_put(&f.rings[i], 0, 0, 10), 0);
-    struct ring_record end = { .flags = RING_END };
-    assert_int_equal(ring_put(&f.rings[i].producer, 0, &end, NULL), 0);
     session_update(s);
 }
 
-static bool all_said(void *arg)
+static bool has_said(void *arg)
 {
-    return f.n_said == CHANNELS;
+    return f.n_said >= f.want_said;
+}
+
+static void await_events(unsigned n)
+{
+    f.want_said = n;
+    assert_true(loop_until(&f.loop, has_said, NULL));
+}
+
+static bool has_logged(void *arg)
+{
+    return f.n_logged >= f.want_logged;
+}
+
+/* Until there are so many marks in the log, that many passes have certainly been. */
+static void await_log(size_t n)
+{
+    f.want_logged = n;
+    assert_true(loop_until(&f.loop, has_logged, NULL));
+}
+
+static size_t count(char what)
+{
+    size_t n = 0;
+    for (const char *at = f.log; *at; at++)
+        n += *at == what;
+    return n;
+}
+
+static void command(void (*fn)(struct sessions *ss, uint64_t channel, const struct ticket *ticket))
+{
+    struct ticket ticket = { .owner = 7 };
+    fn(f.sessions, 1, &ticket);
 }
 
 /* Saying means to format and to write to sockets, by which the frames of sessions that come later
  * in the pass were late. */
 static void nothing_is_said_before_the_frames_of_the_pass_have_left(void **state)
 {
-    add_channel(0, FRAMES);
-    add_channel(1, FRAMES);
-    assert_true(loop_until(&f.loop, all_said, NULL));
+    for (size_t i = 0; i < CHANNELS; i++) {
+        put_frames(i, FRAMES);
+        put_end(i);
+        add_channel(i);
+    }
+    await_events(CHANNELS);
     /* On a machine that is late a pass has more frames, which is as well. */
-    size_t n_taken = strspn(f.log, "fm!");
-    assert_true(n_taken >= 6);
-    assert_memory_equal(f.log + n_taken - 6, "fmfm!!", 6);
+    size_t n_taken = strspn(f.log, "fmr!");
+    assert_true(n_taken >= 8);
+    assert_memory_equal(f.log + n_taken - 8, "fmrfmr!!", 8);
     assert_string_equal(f.log + n_taken, "ee");
+}
+
+/* Credit is spent from the loop, in which many sessions have their turn: the same holds there. */
+static void an_end_leaves_before_it_is_said(void **state)
+{
+    f.n_credit = FRAMES;
+    f.outlets[0].flow = OUTLET_CREDIT;
+    put_frames(0, FRAMES);
+    put_end(0);
+    add_channel(0);
+    await_events(1);
+    assert_string_equal(f.log, "fff!mr!e");
+}
+
+/* A pause and a drought are rests, each said once; frames end them. */
+static void a_rest_is_said_once(void **state)
+{
+    put_frames(0, 1);
+    add_channel(0);
+    await_log(6); /* the frame, and passes without one */
+    assert_int_equal(count('f'), 1);
+    assert_int_equal(count('r'), 1);
+    command(sessions_pause);
+    command(sessions_pause);
+    assert_int_equal(count('r'), 1); /* it rested already */
+    put_frames(0, 1);
+    command(sessions_resume);
+    await_log(f.n_logged + 3);
+    assert_int_equal(count('f'), 2);
+    command(sessions_pause);
+    assert_int_equal(count('r'), 2);
+    sessions_shutdown(f.sessions);
+    assert_int_equal(count('r'), 3); /* behind the end marker */
+}
+
+/* The session hears of its outlet's flow by the plug, and only as long as it is plugged in. */
+static void the_flow_changes(void **state)
+{
+    put_frames(0, 2);
+    add_channel(0);
+    assert_non_null(f.outlets[0].plug);
+    await_log(1);
+    f.outlets[0].flow = OUTLET_HOLD;
+    outlet_tell(&f.outlets[0]);
+    assert_true(count('r') == 1 || count('f') == 0);
+    f.outlets[0].flow = OUTLET_CREDIT;
+    f.n_credit = 2;
+    outlet_tell(&f.outlets[0]);
+    put_end(0);
+    await_events(1);
+    assert_int_equal(count('f'), 2);
+    assert_null(f.outlets[0].plug);
+    outlet_tell(&f.outlets[0]); /* nobody hears it */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -143,6 +260,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_said_before_the_frames_of_the_pass_have_left),
+        TEST(an_end_leaves_before_it_is_said),
+        TEST(a_rest_is_said_once),
+        TEST(the_flow_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

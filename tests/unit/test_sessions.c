@@ -14,13 +14,15 @@ static struct {
     struct locator *locator;
     struct pool *pool;
     struct sessions *sessions;
-    struct outlet outlet;
+    struct outlet outlet, elsewhere; /* of no particular channel */
+    const char *tags[64];            /* by the numbers of tickets; NULL: answered */
+    size_t n_tickets;
     char said[64][96]; /* "type channel play detail tag" of each event */
     size_t n_said, want_said;
     bool down;
 } f;
 
-static void on_event(const struct event *e, const struct origin *answer, uint64_t owner, void *arg)
+static void on_event(const struct event *e, const struct ticket *answer, uint64_t owner, void *arg)
 {
     static const char *const types[EVENT_TYPE_COUNT] = {
         "ready",    "paused",  "resumed",  "seeked",  "volume", "title",
@@ -32,9 +34,12 @@ static void on_event(const struct event *e, const struct origin *answer, uint64_
                          : e->type == EVENT_STOPPED ? reasons[e->reason]
                                                     : "";
     assert_true(f.n_said < LENGTH_OF(f.said));
+    const char *tag = answer ? f.tags[answer->number] : "-";
+    assert_non_null(tag); /* each is answered once … */
+    if (answer)
+        f.tags[answer->number] = NULL;
     (void)snprintf(f.said[f.n_said++], sizeof f.said[0], "%s %u %s %s %s", types[e->type],
-                   (unsigned)e->channel, e->play_id ? e->play_id : "-", detail,
-                   answer ? answer->tag : "-");
+                   (unsigned)e->channel, e->play_id ? e->play_id : "-", detail, tag);
 }
 
 static void on_flush(void *arg)
@@ -45,6 +50,7 @@ static int set_up(void **state)
 {
     size_t bad;
     memset(&f, 0, sizeof f);
+    f.outlet.n_holders = f.elsewhere.n_holders = 1;
     tree_make(&f.tree);
     const char *dirs[] = { tree_path(&f.tree, "music") };
     struct pool_config config = { .worker_path = "/bin/false",
@@ -74,6 +80,10 @@ static void on_down(void *arg)
 static int tear_down(void **state)
 {
     sessions_shutdown(f.sessions);
+    for (size_t i = 0; i < f.n_tickets; i++)
+        assert_null(f.tags[i]); /* … and none is forgotten */
+    assert_int_equal(f.outlet.n_holders, 1);
+    assert_int_equal(f.elsewhere.n_holders, 1);
     assert_int_equal(pool_active_count(f.pool), 0); /* every seat is given back */
     pool_shutdown(f.pool, on_down, NULL);
     assert_true(loop_until(&f.loop, loop_is_true, &f.down));
@@ -85,12 +95,14 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct origin from(const char *tag)
+static struct ticket from(const char *tag)
 {
-    struct origin o = { .connection = 1, .has_tag = true };
-    (void)snprintf(o.tag, sizeof o.tag, "%s", tag);
-    return o;
+    assert_true(f.n_tickets < LENGTH_OF(f.tags));
+    f.tags[f.n_tickets] = tag;
+    return (struct ticket){ .number = f.n_tickets++, .owner = 7 };
 }
+
+#define AS(tag) (&(struct ticket[]){ from(tag) }[0])
 
 static void play(uint64_t channel, const char *id, const char *url, bool next)
 {
@@ -98,22 +110,23 @@ static void play(uint64_t channel, const char *id, const char *url, bool next)
                                     .url = url,
                                     .volume = 1,
                                     .next = next,
-                                    .origin = from(id),
-                                    .client = { .number = 7, .outlet = &f.outlet } };
+                                    .ticket = from(id),
+                                    .owner = 7,
+                                    .outlet = &f.outlet };
     sessions_play(f.sessions, channel, &request);
 }
 
 /* As another client's, which leaves the channel to whoever has it. */
 static void play_for_the_owner(uint64_t channel, const char *id, bool next)
 {
-    struct outlet elsewhere = { 0 };
     struct play_request request = { .play_id = id,
                                     .url = tree_path(&f.tree, "music/song.mp3"),
                                     .volume = 1,
                                     .next = next,
                                     .keep_owner = true,
-                                    .origin = from(id),
-                                    .client = { .number = 8, .outlet = &elsewhere } };
+                                    .ticket = from(id),
+                                    .owner = 8,
+                                    .outlet = &f.elsewhere };
     sessions_play(f.sessions, channel, &request);
 }
 
@@ -144,21 +157,20 @@ static void count(const struct session_info *info, void *arg)
     ++*(unsigned *)arg;
 }
 
-static unsigned count_sessions(uint64_t channel, uint64_t client)
+static unsigned count_sessions(uint64_t channel, uint64_t owner)
 {
     unsigned n = 0;
-    sessions_list(f.sessions, channel, client, count, &n);
+    sessions_list(f.sessions, channel, owner, count, &n);
     return n;
 }
 
 static void commands_without_a_session(void **state)
 {
-    struct origin o = from("t");
-    sessions_pause(f.sessions, 1, &o);
-    sessions_resume(f.sessions, 1, &o);
-    sessions_volume(f.sessions, 1, 1, false, &o);
-    sessions_seek(f.sessions, 1, 0, &o);
-    sessions_stop(f.sessions, 1, NULL, &o); /* this one is answered like any other */
+    sessions_pause(f.sessions, 1, AS("t"));
+    sessions_resume(f.sessions, 1, AS("t"));
+    sessions_volume(f.sessions, 1, 1, false, AS("t"));
+    sessions_seek(f.sessions, 1, 0, AS("t"));
+    sessions_stop(f.sessions, 1, NULL, AS("t")); /* this one is answered like any other */
     EXPECT("error 1 - no_session t", "error 1 - no_session t", "error 1 - no_session t",
            "error 1 - no_session t", "stopped 1 - stop t");
     assert_int_equal(count_sessions(0, 0), 0);
@@ -200,14 +212,13 @@ static void seats_run_out(void **state)
     EXPECT("error 3 c pool_exhausted c");
     play(1, "d", song, false); /* a replacement uses its channel's seat */
     EXPECT("stopped 1 a replaced a");
-    struct origin o = from("t");
-    sessions_stop(f.sessions, 2, NULL, &o);
+    sessions_stop(f.sessions, 2, NULL, AS("t"));
     EXPECT("stopped 2 b stop b", "stopped 2 - stop t");
     play(3, "e", song, false);
     assert_int_equal(count_sessions(0, 0), 2);
     assert_int_equal(count_sessions(0, 7), 2);
     assert_int_equal(count_sessions(0, 8), 0);
-    sessions_client_gone(f.sessions, 7);
+    sessions_owner_gone(f.sessions, 7);
     assert_int_equal(f.n_said, 2);
     f.n_said = 0;
     assert_int_equal(count_sessions(0, 0), 0);
@@ -230,44 +241,42 @@ static void play_at(const char *id, double volume)
     struct play_request request = { .play_id = id,
                                     .url = tree_path(&f.tree, "music/song.mp3"),
                                     .volume = volume,
-                                    .origin = from(id),
-                                    .client = { .number = 7, .outlet = &f.outlet } };
+                                    .ticket = from(id),
+                                    .owner = 7,
+                                    .outlet = &f.outlet };
     sessions_play(f.sessions, 1, &request);
 }
 
 static void a_kept_volume_is_the_channels(void **state)
 {
-    struct origin o = from("t");
-    o.client = 7;
-    sessions_volume(f.sessions, 1, 0.25, true, &o); /* nothing plays yet */
+    sessions_volume(f.sessions, 1, 0.25, true, AS("t")); /* nothing plays yet */
     play_at("a", -1);
     EXPECT("volume 1 -  t");
     assert_true(volume_of(1) == 0.25);
     play_at("b", 2); /* says its own */
     assert_true(volume_of(1) == 2);
-    sessions_volume(f.sessions, 1, 0.5, false, &o); /* is of that play */
+    sessions_volume(f.sessions, 1, 0.5, false, AS("t")); /* is of that play */
     play_at("c", -1);
     assert_true(volume_of(1) == 0.25);
-    sessions_volume(f.sessions, 1, 0.75, true, &o);
+    sessions_volume(f.sessions, 1, 0.75, true, AS("t"));
     assert_true(volume_of(1) == 0.75);
     f.n_said = 0;
-    sessions_client_gone(f.sessions, 7);
+    sessions_owner_gone(f.sessions, 7);
     EXPECT("stopped 1 c client_gone c");
     play_at("d", -1);
     assert_true(volume_of(1) == 1);
-    sessions_stop(f.sessions, 1, NULL, &o);
+    sessions_stop(f.sessions, 1, NULL, AS("t"));
     f.n_said = 0;
 }
 
 static void commands_hold_for_a_play_that_is_not_ready(void **state)
 {
-    struct origin o = from("t");
     play(1, "a", tree_path(&f.tree, "music/song.mp3"), false);
-    sessions_pause(f.sessions, 1, &o);
-    sessions_volume(f.sessions, 1, 0.5, false, &o);
+    sessions_pause(f.sessions, 1, AS("t"));
+    sessions_volume(f.sessions, 1, 0.5, false, AS("t"));
     EXPECT("paused 1 a  t", "volume 1 a  t");
-    sessions_seek(f.sessions, 1, 48000, &o); /* is answered when it is in force, or never */
-    sessions_stop(f.sessions, 1, NULL, &o);
+    sessions_seek(f.sessions, 1, 48000, AS("t")); /* is answered when it is in force, or never */
+    sessions_stop(f.sessions, 1, NULL, AS("t"));
     EXPECT("stopped 1 a stop a", "error 1 - no_session t", "stopped 1 - stop t");
 }
 
@@ -291,19 +300,18 @@ static void the_next_one_has_one_place(void **state)
 static void one_play_is_stopped(void **state)
 {
     char *song = tree_path(&f.tree, "music/song.mp3");
-    struct origin o = from("t");
     play(1, "a", song, false);
     play(1, "b", song, true);
-    sessions_stop(f.sessions, 1, "none", &o);
+    sessions_stop(f.sessions, 1, "none", AS("t"));
     EXPECT("stopped 1 - stop t");
-    sessions_stop(f.sessions, 1, "b", &o);
+    sessions_stop(f.sessions, 1, "b", AS("t"));
     EXPECT("stopped 1 b stop b", "stopped 1 - stop t");
     play(1, "c", song, true);
-    sessions_stop(f.sessions, 1, "a", &o);
+    sessions_stop(f.sessions, 1, "a", AS("t"));
     EXPECT("stopped 1 a stop a", "stopped 1 - stop t");
     play(1, "d", song, false); /* c has moved up: this replaces it, not drops it */
     EXPECT("stopped 1 c replaced c");
-    sessions_stop(f.sessions, 1, "d", &o);
+    sessions_stop(f.sessions, 1, "d", AS("t"));
     EXPECT("stopped 1 d stop d", "stopped 1 - stop t");
     assert_int_equal(count_sessions(0, 0), 0);
 }
@@ -318,9 +326,9 @@ static void a_play_may_leave_a_channel_its_owner(void **state)
     assert_false(sessions_have_plays_of(f.sessions, 8));
     play_for_the_owner(2, "d", false); /* nobody has this one */
     assert_int_equal(count_sessions(0, 8), 1);
-    sessions_client_gone(f.sessions, 8);
+    sessions_owner_gone(f.sessions, 8);
     EXPECT("stopped 2 d client_gone d");
-    sessions_client_gone(f.sessions, 7);
+    sessions_owner_gone(f.sessions, 7);
     EXPECT("stopped 1 c client_gone c", "stopped 1 b client_gone b");
 }
 

@@ -1,7 +1,6 @@
-#include "server/outqueue.h"
+#include "outlet/outqueue.h"
 
 #include "proto/frame.h"
-#include "server/client_limits.h"
 
 #include <errno.h>
 #include <stdlib.h>

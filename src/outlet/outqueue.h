@@ -1,15 +1,21 @@
 /*
- * The frames that an audio connection could not take at once, in order. So many of one channel
+ * The frames that a descriptor could not take at once, in order. So many of one channel
  * wait: beyond that the channel's oldest goes. So many bytes wait in all, of channels that have
  * long ended as well: beyond that the oldest of all goes. End markers and marks are never dropped,
- * nor is a frame of which a part has left. The limits are in server/client_limits.h.
+ * nor is a frame of which a part has left.
  */
-#ifndef TUTTI_SERVER_OUTQUEUE_H
-#define TUTTI_SERVER_OUTQUEUE_H
+#ifndef TUTTI_OUTLET_OUTQUEUE_H
+#define TUTTI_OUTLET_OUTQUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum {
+    LIMIT_WAITING_CHANNEL_FRAMES = 25,
+    LIMIT_WAITING_MARKERS = 65536,  /* one that lets more than this wait does not read at all */
+    LIMIT_WAITING_BYTES = 64 << 20, /* half a second of 4,096 channels is 42 MB */
+};
 
 struct outqueue;
 struct iovec;
