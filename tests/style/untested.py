@@ -53,7 +53,6 @@ KNOWN = {
     "src/sandbox/calls.c",
     "src/sandbox/landlock.c",
     "src/sandbox/programs.c",
-    "src/server/dispatch.c",
     "src/session/commands.c",
     "src/session/lanes.c",
     "src/session/network.c",

@@ -35,9 +35,10 @@ static struct wmsg example(enum wmsg_type type)
         m.render = render;
         break;
     case WMSG_OPENED:
-        m.opened = (struct wmsg_opened){
-            .length = { 48000, DURATION_EXACT }, .pos = 1, .lag = 312, .seekable = 1
-        };
+        m.opened = (struct wmsg_opened){ .length = { .duration = 48000, .kind = DURATION_EXACT },
+                                         .pos = 1,
+                                         .lag = 312,
+                                         .seekable = 1 };
         strcpy(m.text, "Title \xc3\xa4");
         break;
     case WMSG_FAILED:
