@@ -25,6 +25,11 @@ KNOWN = {
     "src/extract/formats.c",
     "src/extract/helpers.c",
     "src/extract/version.c",
+    "src/feed/feed.c",
+    "src/feed/frames.c",
+    "src/feed/mend.c",
+    "src/feed/procure.c",
+    "src/feed/source.c",
     "src/fetch/connection.c",
     "src/fetch/request.c",
     "src/fetch/resource.c",
@@ -54,9 +59,6 @@ KNOWN = {
     "src/sandbox/landlock.c",
     "src/sandbox/programs.c",
     "src/session/commands.c",
-    "src/session/lanes.c",
-    "src/session/network.c",
-    "src/session/play.c",
 }
 
 
