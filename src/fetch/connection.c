@@ -7,6 +7,7 @@
 #include "fetch/pace.h"
 #include "fetch/readahead.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ void connection_close(struct transfer *t)
 
 static void finish(struct transfer *t, enum transfer_end end)
 {
+    assert(end != NOT_OVER);
     drop_request(t);
     t->state = OVER;
     t->end = end;
@@ -321,11 +323,13 @@ static void ask(struct transfer *t, bool fresh)
 
 void connection_open(struct transfer *t)
 {
+    assert(!t->request);
     ask(t, false);
 }
 
 void connection_resume(struct transfer *t)
 {
+    assert(t->state == PAUSED && t->request);
     t->state = FLOWING;
     t->byte_ns = clock_now_ns();
     set_timer(t, t->context->stall_ms);
@@ -334,6 +338,7 @@ void connection_resume(struct transfer *t)
 
 void connection_hurry(struct transfer *t)
 {
+    assert(t->state == WAITING);
     uint64_t ms = outage_patience_ms(t, clock_now_ns());
     if (uv_timer_get_due_in(&t->timer) > ms)
         set_timer(t, ms);

@@ -4,6 +4,7 @@
 #include "fetch/outage.h"
 #include "fetch/sniff.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ static void answer_error(struct stream *s, const struct judgement *j)
 /* The titles that come before `end`. */
 static int send_titles(struct stream *s, int64_t end)
 {
+    assert(s->n_titles <= STREAM_TITLES);
     while (s->n_titles > 0 && s->titles[s->first_title].at < end) {
         const struct stream_title *t = &s->titles[s->first_title];
         struct smsg m = { .type = SMSG_TITLE, .title = { .at = t->at }, .text = t->text };
@@ -170,6 +172,7 @@ static void renumber(struct stream *s, struct transfer *t, int64_t at)
 
 static struct transfer *choose(struct stream *s, int64_t at)
 {
+    assert(s->current < STREAM_TRANSFERS && s->transfer[s->current]);
     struct transfer *t = s->transfer[s->current];
     unsigned other = 1 - s->current;
     /* What is live begins anywhere: its bytes are numbered as the reader likes. */
@@ -295,6 +298,7 @@ static void on_title(int64_t at, const char *title, void *arg)
 int stream_new(const struct transfer_context *context, uint32_t id, const char *url,
                const char *headers, const struct stream_ops *ops, struct stream **ret_stream)
 {
+    assert(ops->send && ops->known && ops->failed && ops->changed);
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,7 @@ static void send_open(struct remote *r, struct remote_stream *s)
 
 static void send_read(struct remote *r, struct remote_stream *s)
 {
+    assert(s->state == STREAM_OPEN);
     s->serial = next_serial(r);
     s->answer = ANSWER_NONE;
     struct smsg m = {
@@ -192,6 +194,7 @@ int remote_fd(const struct remote *r)
 
 void remote_replace(struct remote *r, int sock)
 {
+    assert(sock >= 0);
     if (r->sock >= 0)
         (void)close(r->sock);
     r->sock = sock;
@@ -430,6 +433,7 @@ static void abandon_read(struct remote *r, struct remote_stream *s)
 
 static ssize_t take_answer(struct remote_stream *s, void *bytes, size_t len)
 {
+    assert(s->answer != ANSWER_NONE);
     enum answer answer = s->answer;
     size_t n = s->n_data < len ? s->n_data : len;
     s->serial = 0;

@@ -7,6 +7,7 @@
 #include "media/remote.h"
 #include "media/sync.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libavformat/avio.h>
 #include <libavutil/error.h>
@@ -86,6 +87,7 @@ static void note_failure(struct source *s, const struct remote_stream *n)
 ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,
                            int64_t at)
 {
+    assert(s->remote && n);
     ssize_t got;
     if (s->lost)
         return -EIO;
@@ -106,6 +108,7 @@ ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *byte
 
 int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_length)
 {
+    assert(s->remote && n);
     struct remote_facts facts;
     int r;
     while ((r = remote_get_facts(s->remote, n, &facts)) == -EAGAIN) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "media/codecs.h"
 #include "media/decode.h"
+#include "media/length.h"
 #include "media/opus_head.h"
 #include "media/resample.h"
 #include "media/setup.h"
@@ -69,15 +70,6 @@ static int prepare_params(struct track *t)
     return 0;
 }
 
-/* A container may say anything: what is no duration is unknown. */
-static struct duration duration_of(const struct demux *d)
-{
-    int64_t n = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, d->par->sample_rate) : -1;
-    if (n < 0 || n > WMSG_POS_MAX || d->endless)
-        return NO_DURATION;
-    return (struct duration){ .samples = n, .kind = d->guess_kind };
-}
-
 static void fill_info(struct track *t)
 {
     const struct demux *d = packets_demux(t->packets);
@@ -87,7 +79,7 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = t->whole.chained ? NO_DURATION : duration_of(d);
+    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d);
     t->info.endless = d->endless;
 }
 
