@@ -56,6 +56,7 @@ void feed_leave_host(struct feed *next)
 {
     struct feed *host = lease_heard(next->hosted_by);
     unfollow(host, true);
+    feed_number(next); /* it may be offered again: what is said of it yet is about the old offer */
     feed_render_anew(host);
 }
 
