@@ -258,6 +258,10 @@ static void on_message(const struct fmsg *m, void *arg)
         if (s->ops.reconnected)
             s->ops.reconnected(m->why, s->ops.arg);
         break;
+    case FMSG_LIVE:
+        s->head.facts = FETCH_LIVE;
+        s->head.length = -1;
+        break;
     default: /* its own messages, sent back: of no meaning */
         break;
     }
