@@ -252,12 +252,6 @@ static const struct lease_ops lease_ops = { .message = on_message, .died = on_di
 
 /* ---- its life ---- */
 
-void feed_number(struct feed *f)
-{
-    static uint32_t last;
-    f->number = ++last;
-}
-
 struct feed *feed_new(const struct feed_ops *ops, void *arg, const struct feed_deps *deps,
                       const char *url, const struct want *want)
 {

@@ -50,6 +50,12 @@ void feed_disown(struct feed *f)
     unfollow(f, false);
 }
 
+void feed_number(struct feed *f)
+{
+    static uint32_t last;
+    f->number = ++last;
+}
+
 /* Frames of the dropped feed may lie in the ring: from the next frame on the current one is made
  * anew, so that it comes to its own end. */
 void feed_leave_host(struct feed *next)

@@ -172,7 +172,7 @@ test('the end: all frames, silence for the listeners, idle; and the next play', 
         const finished = next(player, 'finished');
         await player.play(media.short);
         const { frames } = await finished;
-        assert.equal(player.audioPlayer.state.status, AudioPlayerStatus.Idle, 'whoever leaves now cuts nothing');
+        assert.equal(player.audioPlayer.state.status, AudioPlayerStatus.Idle, 'a bot that leaves now cuts nothing');
         assert.equal(player.state, 'idle');
         await sleep(100);
         const packets = await heard(guild);
