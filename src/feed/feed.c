@@ -92,6 +92,7 @@ static void take_length(struct feed *f, const struct wmsg_length *length)
     bool was_live = f->facts.is_live;
     f->facts.is_live = length->is_live || found->is_live;
     f->facts.duration = (struct duration){ length->duration, (enum duration_kind)length->kind };
+    f->facts.seekable = f->facts.seekable && !f->facts.is_live;
     if (f->facts.is_live)
         f->facts.duration = NO_DURATION;
     else if (f->facts.duration.kind == DURATION_UNKNOWN && found->duration >= 0)

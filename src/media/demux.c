@@ -88,6 +88,8 @@ static bool may_look_around(struct demux *d, AVIOContext *io)
 static void prepare_remote(AVFormatContext *c, struct demux *d)
 {
     c->opaque = d->source;
+    if (!source_can_seek(d->source))
+        c->max_ts_probe = 1; /* at its own pace fifty packets would take a second */
     if (!source_is_hls(d->source)) {
         c->pb->seekable = source_can_seek(d->source) && may_look_around(d, c->pb);
         c->flags |= AVFMT_FLAG_IGNIDX; /* MP4: no look behind the media for more of it */
@@ -139,10 +141,11 @@ static AVDictionary *hls_options(void)
     return o;
 }
 
-static int open_input(struct demux *d, AVFormatContext **c)
+/* `format`: its name, or NULL: to be found out. */
+static int open_input(struct demux *d, const char *format, AVFormatContext **c)
 {
     if (!source_is_hls(d->source))
-        return avformat_open_input(c, NULL, NULL, NULL);
+        return avformat_open_input(c, NULL, format ? av_find_input_format(format) : NULL, NULL);
     AVDictionary *options = hls_options();
     int r = avformat_open_input(c, source_url(d->source), av_find_input_format("hls"), &options);
     av_dict_free(&options);
@@ -252,8 +255,11 @@ static void note_duration(struct demux *d)
     d->guess_kind = judge_guess(d);
 }
 
-static bool knows_enough(const AVFormatContext *c)
+/* To read on for a duration is of use where the end can be looked at. */
+static bool knows_enough(const struct demux *d)
 {
+    const AVFormatContext *c = d->context;
+    bool has_end = !source_is_remote(d->source) || source_can_seek(d->source);
     unsigned n_audio = 0;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         const AVCodecParameters *par = c->streams[i]->codecpar;
@@ -264,25 +270,29 @@ static bool knows_enough(const AVFormatContext *c)
             par->ch_layout.nb_channels == 0)
             return false;
     }
-    return n_audio > 0 && c->duration != AV_NOPTS_VALUE;
+    return n_audio > 0 && (c->duration != AV_NOPTS_VALUE || !has_end);
 }
 
 static int open_context(struct demux *d)
 {
+    const char *format;
+    int r = source_find_start(d->source, &format);
+    if (r < 0)
+        return r;
     AVFormatContext *c = new_context(d);
     if (!c)
         return -ENOMEM;
-    int r = open_input(d, &c); /* frees c when it fails */
+    r = open_input(d, format, &c); /* frees c when it fails */
     if (r < 0)
         return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
     d->context = c;
-    if (!source_is_hls(d->source) && c->probe_score < PROBE_SCORE_MIN)
+    if (!source_is_hls(d->source) && !format && c->probe_score < PROBE_SCORE_MIN)
         return -EBADMSG;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         if (c->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
             c->streams[i]->discard = AVDISCARD_ALL;
     }
-    if (!knows_enough(c)) {
+    if (!knows_enough(d)) {
         r = avformat_find_stream_info(c, NULL);
         if (r < 0)
             return r == AVERROR_EXIT ? -EINTR : lav_errno(r);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "media/codecs.h"
 #include "media/decode.h"
+#include "media/length.h"
 #include "media/opus_head.h"
 #include "media/resample.h"
 #include "media/setup.h"
@@ -69,15 +70,6 @@ static int prepare_params(struct track *t)
     return 0;
 }
 
-/* A container may say anything: what is no duration is unknown. */
-static struct duration duration_of(const struct demux *d)
-{
-    int64_t n = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, d->par->sample_rate) : -1;
-    if (n < 0 || n > WMSG_POS_MAX || d->endless)
-        return NO_DURATION;
-    return (struct duration){ .samples = n, .kind = d->guess_kind };
-}
-
 static void fill_info(struct track *t)
 {
     const struct demux *d = packets_demux(t->packets);
@@ -87,7 +79,7 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = t->whole.chained ? NO_DURATION : duration_of(d);
+    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d);
     t->info.endless = d->endless;
 }
 
@@ -180,8 +172,14 @@ void track_free(struct track *t)
 void track_get_info(const struct track *t, struct track_info *ret)
 {
     *ret = t->info;
+    ret->endless = ret->endless || source_is_live(t->source); /* that may be found out late */
+    if (ret->endless) {
+        ret->duration = NO_DURATION;
+        ret->seekable = false;
+        return;
+    }
     bool was_there = t->end >= 0 && t->end <= WMSG_POS_MAX && !t->guesses;
-    if (was_there && !t->info.endless && !track_was_cut(t)) {
+    if (was_there && !track_was_cut(t)) {
         ret->duration = (struct duration){ .samples = t->end, .kind = DURATION_EXACT };
         return;
     }
