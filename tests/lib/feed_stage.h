@@ -61,7 +61,7 @@ static struct {
     struct pool_job *jobs;
     struct maker makers[STAGE_MAKERS];
     struct stage_feed feeds[STAGE_FEEDS];
-    uint32_t n_feeds, n_workers;
+    uint32_t n_workers;
     bool no_workers; /* the pool has no memory */
 } stage;
 
@@ -353,7 +353,7 @@ static inline struct stage_feed *stage_add_feed(const char *file, bool waits_tur
     memset(s, 0, sizeof *s);
     struct feed_deps deps = { .locator = stage.locator };
     struct want want = { .sound = SOUND_PLAIN, .make = { .depth_frames = STAGE_DEPTH } };
-    s->feed = feed_new(&stage_ops, s, &deps, ++stage.n_feeds, tree_path(&stage.tree, file), &want);
+    s->feed = feed_new(&stage_ops, s, &deps, tree_path(&stage.tree, file), &want);
     assert_non_null(s->feed);
     assert_int_equal(feed_start(s->feed, waits_turn, why), TUTTI_OK);
     return s;
