@@ -92,6 +92,7 @@ static void take_length(struct feed *f, const struct wmsg_length *length)
     bool was_live = f->facts.is_live;
     f->facts.is_live = length->is_live || found->is_live;
     f->facts.duration = (struct duration){ length->duration, (enum duration_kind)length->kind };
+    f->facts.seekable = f->facts.seekable && !f->facts.is_live;
     if (f->facts.is_live)
         f->facts.duration = NO_DURATION;
     else if (f->facts.duration.kind == DURATION_UNKNOWN && found->duration >= 0)
@@ -252,7 +253,7 @@ static const struct lease_ops lease_ops = { .message = on_message, .died = on_di
 /* ---- its life ---- */
 
 struct feed *feed_new(const struct feed_ops *ops, void *arg, const struct feed_deps *deps,
-                      uint32_t number, const char *url, const struct want *want)
+                      const char *url, const struct want *want)
 {
     AUTO_FREE struct feed *f = calloc(1, sizeof *f);
     if (!f || feed_source_init(&f->source, &source_ops, f, deps->locator, url) < 0)
@@ -260,7 +261,7 @@ struct feed *feed_new(const struct feed_ops *ops, void *arg, const struct feed_d
     f->ops = ops;
     f->arg = arg;
     f->pool = deps->pool;
-    f->number = number;
+    feed_number(f);
     f->lease_ops = &lease_ops;
     f->want = *want;
     f->reader.place = want->begin;

@@ -1,5 +1,7 @@
 #include "media/codecs.h"
 
+#include "media/sync.h"
+
 #include <libavcodec/ac3_parser.h>
 
 enum {
@@ -10,45 +12,16 @@ enum {
     MPC7_WARM_UP_MS = 1300,
     OPUS_GRID = 120,  /* 2.5 ms: every Opus packet lasts a multiple of it */
     VORBIS_GRID = 64, /* of blocks of 128 samples and more: encoders make none that are smaller */
-    MPEG_HEAD_BYTES = 4,
-    ADTS_HEAD_BYTES = 7,
 };
 
-/* ISO 11172-3 and 13818-3. Of 13818-3 (and "2.5") layers II and III have the same bit rates. */
 static int mpeg_frame_bytes(const uint8_t *p, size_t len)
 {
-    static const uint16_t kbits[2][3][15] = {
-        { { 0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256 },
-          { 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160 },
-          { 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160 } },
-        { { 0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448 },
-          { 0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384 },
-          { 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320 } },
-    };
-    static const int rates[4] = { 44100, 48000, 32000, 0 };
-    static const int rate_shift[4] = { 2, 0, 1, 0 }; /* MPEG 2.5, none, 2, 1 */
-    if (len < MPEG_HEAD_BYTES || p[0] != 0xff || (p[1] & 0xe0) != 0xe0)
-        return 0;
-    int version = p[1] >> 3 & 3;
-    int layer = 4 - (p[1] >> 1 & 3);
-    int rate = rates[p[2] >> 2 & 3] >> rate_shift[version];
-    if (version == 1 || layer == 4 || rate == 0 || p[2] >> 4 == 15)
-        return 0;
-    int kbit = kbits[version == 3][layer - 1][p[2] >> 4];
-    int padding = p[2] >> 1 & 1;
-    if (kbit == 0)
-        return 0;
-    if (layer == 1)
-        return (12 * kbit * 1000 / rate + padding) * 4;
-    return (layer == 3 && version != 3 ? 72 : 144) * kbit * 1000 / rate + padding;
+    return len >= SYNC_HEAD_BYTES ? (int)sync_mpeg_bytes(p) : 0;
 }
 
-/* ISO 14496-3, ADTS */
 static int adts_frame_bytes(const uint8_t *p, size_t len)
 {
-    if (len < ADTS_HEAD_BYTES || p[0] != 0xff || (p[1] & 0xf6) != 0xf0)
-        return 0;
-    return (p[3] & 3) << 11 | p[4] << 3 | p[5] >> 5;
+    return len >= SYNC_HEAD_BYTES ? (int)sync_adts_bytes(p) : 0;
 }
 
 /* ETSI TS 102 366 */
