@@ -55,23 +55,6 @@ struct track {
     bool guesses; /* `end` is only what the container estimates: good until the next place */
 };
 
-/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
- * a passed packet, and volume must not jump between the two ways. */
-static int prepare_params(struct track *t)
-{
-    const AVCodecParameters *par = packets_demux(t->packets)->par;
-    t->par = avcodec_parameters_alloc();
-    if (!t->par || avcodec_parameters_copy(t->par, par) < 0)
-        return -ENOMEM;
-    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
-        if (opus_head_there(par))
-            t->par->extradata[OPUS_HEAD_CHANNELS] = 2;
-        av_channel_layout_uninit(&t->par->ch_layout);
-        av_channel_layout_default(&t->par->ch_layout, 2);
-    }
-    return 0;
-}
-
 static void fill_info(struct track *t)
 {
     const struct demux *d = packets_demux(t->packets);
@@ -93,7 +76,7 @@ static int open_parts(struct track *t)
         packets_distrust_times(t->packets);
     t->codec = codec_of(packets_demux(t->packets)->par->codec_id);
     t->fed = false;
-    int r = prepare_params(t);
+    int r = decoder_params(packets_demux(t->packets)->par, &t->par);
     if (r == 0)
         r = decoder_new(t->par, NULL, &t->decoder);
     if (r < 0)
