@@ -1,7 +1,6 @@
 #include "media/decode.h"
 
 #include "media/lav.h"
-#include "media/opus_head.h"
 
 #include <assert.h>
 #include <libavutil/intreadwrite.h>
@@ -22,25 +21,6 @@ static const AVCodec *find_decoder(enum AVCodecID id)
     if (id == AV_CODEC_ID_OPUS)
         codec = avcodec_find_decoder_by_name("libopus");
     return codec ? codec : avcodec_find_decoder(id);
-}
-
-/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
- * a passed packet, and volume must not jump between the two ways. */
-int decoder_params(const AVCodecParameters *par, AVCodecParameters **ret)
-{
-    AVCodecParameters *own = avcodec_parameters_alloc();
-    if (!own || avcodec_parameters_copy(own, par) < 0) {
-        avcodec_parameters_free(&own);
-        return -ENOMEM;
-    }
-    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
-        if (opus_head_there(par))
-            own->extradata[OPUS_HEAD_CHANNELS] = 2;
-        av_channel_layout_uninit(&own->ch_layout);
-        av_channel_layout_default(&own->ch_layout, 2);
-    }
-    *ret = own;
-    return 0;
 }
 
 static int take_setup(AVCodecContext *c, const AVBufferRef *setup)

@@ -8,10 +8,6 @@
 
 struct decoder;
 
-/* The parameters as the decoder wants them, of those that the container says; freed by the caller.
- * Returns 0 or -ENOMEM. */
-int decoder_params(const AVCodecParameters *par, AVCodecParameters **ret);
-
 /* `setup` is the extradata to use instead of those in `par`, or NULL. Returns 0, -EBADMSG when
  * there is no decoder for it or it refuses the parameters, or -ENOMEM. */
 int decoder_new(const AVCodecParameters *par, const AVBufferRef *setup, struct decoder **ret);

@@ -76,7 +76,7 @@ static int open_parts(struct track *t)
         packets_distrust_times(t->packets);
     t->codec = codec_of(packets_demux(t->packets)->par->codec_id);
     t->fed = false;
-    int r = decoder_params(packets_demux(t->packets)->par, &t->par);
+    int r = setup_params(packets_demux(t->packets)->par, &t->par);
     if (r == 0)
         r = decoder_new(t->par, NULL, &t->decoder);
     if (r < 0)
