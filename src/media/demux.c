@@ -40,6 +40,7 @@ static const char counting[] =
 
 enum {
     BAD_READS_MAX = 1000,
+    SAME_TIME_MAX = 64,
     PROBE_BYTES = 1 << 20,
     PROBE_SCORE_MIN = 5, /* below that a guess is as good as noise */
     INDEX_BYTES = 256 * 1024,
@@ -87,6 +88,8 @@ static bool may_look_around(struct demux *d, AVIOContext *io)
 static void prepare_remote(AVFormatContext *c, struct demux *d)
 {
     c->opaque = d->source;
+    if (!source_can_seek(d->source))
+        c->max_ts_probe = 1; /* at its own pace fifty packets would take a second */
     if (!source_is_hls(d->source)) {
         c->pb->seekable = source_can_seek(d->source) && may_look_around(d, c->pb);
         c->flags |= AVFMT_FLAG_IGNIDX; /* MP4: no look behind the media for more of it */
@@ -138,10 +141,11 @@ static AVDictionary *hls_options(void)
     return o;
 }
 
-static int open_input(struct demux *d, AVFormatContext **c)
+/* `format`: its name, or NULL: to be found out. */
+static int open_input(struct demux *d, const char *format, AVFormatContext **c)
 {
     if (!source_is_hls(d->source))
-        return avformat_open_input(c, NULL, NULL, NULL);
+        return avformat_open_input(c, NULL, format ? av_find_input_format(format) : NULL, NULL);
     AVDictionary *options = hls_options();
     int r = avformat_open_input(c, source_url(d->source), av_find_input_format("hls"), &options);
     av_dict_free(&options);
@@ -251,8 +255,11 @@ static void note_duration(struct demux *d)
     d->guess_kind = judge_guess(d);
 }
 
-static bool knows_enough(const AVFormatContext *c)
+/* To read on for a duration is of use where the end can be looked at. */
+static bool knows_enough(const struct demux *d)
 {
+    const AVFormatContext *c = d->context;
+    bool has_end = !source_is_remote(d->source) || source_can_seek(d->source);
     unsigned n_audio = 0;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         const AVCodecParameters *par = c->streams[i]->codecpar;
@@ -263,25 +270,29 @@ static bool knows_enough(const AVFormatContext *c)
             par->ch_layout.nb_channels == 0)
             return false;
     }
-    return n_audio > 0 && c->duration != AV_NOPTS_VALUE;
+    return n_audio > 0 && (c->duration != AV_NOPTS_VALUE || !has_end);
 }
 
 static int open_context(struct demux *d)
 {
+    const char *format;
+    int r = source_find_start(d->source, &format);
+    if (r < 0)
+        return r;
     AVFormatContext *c = new_context(d);
     if (!c)
         return -ENOMEM;
-    int r = open_input(d, &c); /* frees c when it fails */
+    r = open_input(d, format, &c); /* frees c when it fails */
     if (r < 0)
         return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
     d->context = c;
-    if (!source_is_hls(d->source) && c->probe_score < PROBE_SCORE_MIN)
+    if (!source_is_hls(d->source) && !format && c->probe_score < PROBE_SCORE_MIN)
         return -EBADMSG;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         if (c->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
             c->streams[i]->discard = AVDISCARD_ALL;
     }
-    if (!knows_enough(c)) {
+    if (!knows_enough(d)) {
         r = avformat_find_stream_info(c, NULL);
         if (r < 0)
             return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
@@ -298,6 +309,9 @@ static int open_context(struct demux *d)
     d->is_ogg = is_one_of(c, "ogg");
     d->endless = source_is_live(d->source) || (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0;
     note_duration(d);
+    /* Of a fragmented file the header knows nothing, and the index grows. */
+    if (is_one_of(c, "mov,mp4") && d->stream->nb_frames > 0)
+        d->n_indexed = avformat_index_get_entries_count(d->stream);
     return 0;
 }
 
@@ -490,6 +504,33 @@ int demux_look_for_chain(struct demux *d)
     if (r == -EINTR)
         return r;
     return r == 1 && serial != d->ogg_serial;
+}
+
+/* Packets of the same time lie side by side in an index; only their bytes differ. */
+int64_t demux_packet_number(struct demux *d, const AVPacket *packet)
+{
+    AVStream *st = d->context->streams[d->stream->index];
+    if (d->n_indexed == 0 || packet->dts == AV_NOPTS_VALUE || packet->pos < 0)
+        return -1;
+    int flags = AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY;
+    int at = av_index_search_timestamp(st, packet->dts, flags);
+    for (int i = 0; at >= 0 && i < SAME_TIME_MAX; i++) {
+        for (int n = at - i; n <= at + i; n += i > 0 ? 2 * i : 1) {
+            const AVIndexEntry *e = n >= 0 ? avformat_index_get_entry(st, n) : NULL;
+            if (e && e->pos == packet->pos && n < d->n_indexed)
+                return n;
+        }
+    }
+    return -1;
+}
+
+int64_t demux_packet_time(struct demux *d, int64_t number)
+{
+    AVStream *st = d->context->streams[d->stream->index];
+    const AVIndexEntry *e = NULL;
+    if (number >= 0 && number < d->n_indexed)
+        e = avformat_index_get_entry(st, (int)number);
+    return e ? e->timestamp : AV_NOPTS_VALUE;
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

@@ -39,6 +39,7 @@ struct demux {
     bool endless;     /* a live stream */
     bool is_ogg;
     bool by_segment; /* HLS in which only demux_seek_segment finds a place */
+    int n_indexed;   /* packets that are in the container's index, from the first on; 0: no index */
     /* private */
     bool read_title;          /* what the container said when it was opened */
     AVFormatContext *context; /* NULL after a demux_rewind that failed */
@@ -78,6 +79,11 @@ int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_
 /* Remote Ogg: looks whether its end is of another stream than its beginning, which libavformat's
  * seek does not know. Returns 1 if so, 0, or -EINTR; only demux_seek or demux_rewind may follow. */
 int demux_look_for_chain(struct demux *d);
+
+/* Where the container has an index of all packets: the number of a packet that was read, counted
+ * from 0, or −1; and the time of packet `number` (of the stream's time base), or AV_NOPTS_VALUE. */
+int64_t demux_packet_number(struct demux *d, const AVPacket *packet);
+int64_t demux_packet_time(struct demux *d, int64_t number);
 
 /* Goes to a byte of the source: the next packet begins there or behind it. As demux_seek. */
 int demux_seek_byte(struct demux *d, int64_t byte);

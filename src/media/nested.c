@@ -4,6 +4,7 @@
 #include "media/lav.h"
 #include "proto/fetch_msg.h"
 
+#include <assert.h>
 #include <libavutil/aes.h>
 #include <libavutil/mem.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 enum { BUFFER_BYTES = 32 * 1024, BLOCK_BYTES = 16 };
+
+_Static_assert(BUFFER_BYTES >= 4 * BLOCK_BYTES, "a block is kept back, and others are there");
 
 struct nested {
     struct source *source;
@@ -61,6 +64,7 @@ static ssize_t last_block(struct nested *n, uint8_t *bytes)
 /* Always keeps one block back, which may be the last. */
 static ssize_t read_decrypted(struct nested *n, uint8_t *bytes, size_t len)
 {
+    assert(n->n_cipher >= 0 && n->n_cipher < BLOCK_BYTES);
     uint8_t *raw = bytes + BLOCK_BYTES; /* what is decrypted overtakes nothing that is not */
     if (len < 4 * BLOCK_BYTES)
         return -EINVAL;

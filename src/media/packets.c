@@ -1,24 +1,16 @@
 #include "media/packets_parts.h"
 
-#include "base/audio.h"
-#include "media/flac_frame.h"
+#include "base/cleanup.h"
 #include "media/opus_head.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/intreadwrite.h>
-#include <math.h>
-#include <opus.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    OPUS_GRID = 120, /* 2.5 ms: every Opus packet lasts a multiple of it */
-    VORBIS_GRID = 64,
     PACKET_OVERHEAD = 320, /* [bytes] of bookkeeping a kept packet costs */
 };
-
-/* [samples] Half a century at 768 kHz: what is farther away is no time. */
-static const double far_away = 1.2e15;
 
 static size_t cost(const struct packet *k)
 {
@@ -48,11 +40,37 @@ void packets_drop_all(struct packets *p)
     p->hollow_until = p->last;
 }
 
+/* What the packet before tells of the next one is of no use. */
+static void leave_neighbours(struct packets *p)
+{
+    p->next_raw = PLACE_NOWHERE;
+    p->last_byte = -1;
+    if (p->clock)
+        vorbis_clock_reset(p->clock);
+}
+
 void packets_lose_place(struct packets *p)
 {
     packets_drop_all(p);
     p->fresh = p->at_end = false;
     p->next_number = -1;
+    leave_neighbours(p);
+}
+
+/* What is known before anything was decoded. Headers that are broken leave Vorbis without a clock:
+ * its decoder will not take them either. Returns 0 or -ENOMEM. */
+static int take_facts(struct packets *p)
+{
+    const AVCodecParameters *par = p->demux->par;
+    p->codec = codec_of(par->codec_id);
+    p->times = p->demux->times;
+    p->rate = par->sample_rate;
+    p->survey = (struct survey){ 0 };
+    vorbis_clock_free(TAKE_PTR(p->clock));
+    if (par->codec_id != AV_CODEC_ID_VORBIS)
+        return 0;
+    int r = vorbis_clock_new(par->extradata, par->extradata_size, &p->clock);
+    return r == -ENOMEM ? r : 0;
 }
 
 int packets_open(struct packets *p)
@@ -71,11 +89,8 @@ int packets_open(struct packets *p)
     p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
     p->at_end = false;
     p->fresh = true;
-    if (!p->calibrated) {
-        p->times = p->demux->times;
-        p->rate = par->sample_rate;
-    }
-    return 0;
+    leave_neighbours(p);
+    return p->calibrated ? 0 : take_facts(p);
 }
 
 int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
@@ -115,6 +130,7 @@ void packets_free(struct packets *p)
     if (p->kept)
         packets_drop_all(p);
     setup_reset(&p->setup);
+    vorbis_clock_free(p->clock);
     demux_free(p->demux);
     free(p->kept);
     free(p);
@@ -140,94 +156,7 @@ void packets_distrust_times(struct packets *p)
     p->frame = 0;
 }
 
-/* [samples as they are decoded] */
-static double time_of(const struct packets *p, int64_t pts)
-{
-    AVRational tb = p->demux->stream->time_base;
-    return (double)pts * tb.num / tb.den * p->rate;
-}
-
-static void place_raw(struct packets *p, struct packet *k, int64_t raw)
-{
-    k->sample = raw >= p->lead ? raw - p->lead : 0;
-    k->skip = raw >= p->lead ? 0 : (uint32_t)(p->lead - raw);
-    k->own_skip = 0;
-    if (k->number < 0 && p->frame > 0 && raw % p->frame == 0)
-        k->number = p->first_number + raw / p->frame;
-}
-
-static void place_by_pts(struct packets *p, struct packet *k)
-{
-    if (p->demux->par->codec_id == AV_CODEC_ID_FLAC) {
-        int64_t raw = flac_frame_sample(k->av, p->grid);
-        if (raw >= 0)
-            place_raw(p, k, raw);
-        return;
-    }
-    if (k->av->pts == AV_NOPTS_VALUE)
-        return;
-    double raw = time_of(p, k->av->pts) - p->first_time;
-    if (fabs(raw) > far_away)
-        return;
-    if (p->times == DEMUX_TIMES_EXACT || p->grid == 0)
-        place_raw(p, k, llrint(raw));
-    else
-        place_raw(p, k, llrint(raw / (double)p->grid) * p->grid);
-}
-
-static int64_t opus_duration(const struct packet *k)
-{
-    int n = opus_packet_get_nb_samples(k->av->data, k->av->size, AUDIO_RATE);
-    return n > 0 ? n : 0;
-}
-
-/* An Opus packet says how long it is, so that places are known without decoding: a packet that is
- * passed through is never decoded here. */
-static void place_opus(struct packets *p, struct packet *k)
-{
-    if (p->placing == PLACE_PTS) {
-        place_by_pts(p, k);
-        if (k->sample < 0)
-            return;
-        p->next_sample = k->sample;
-        p->next_skip = k->skip;
-    }
-    p->placing = PLACE_COUNT;
-    k->sample = p->next_sample;
-    if (k->number == 0)
-        k->own_skip = 0; /* in next_skip, whether the container says it or not */
-    k->skip = (uint32_t)p->next_skip;
-    int64_t drop = k->skip + (int64_t)k->own_skip;
-    int64_t n = opus_duration(k) - k->discard;
-    p->next_skip = drop > n ? drop - n : 0;
-    p->next_sample += n > drop ? n - drop : 0;
-}
-
-void packets_place(struct packets *p, struct packet *k)
-{
-    k->sample = -1;
-    if (p->is_opus) {
-        place_opus(p, k);
-        return;
-    }
-    switch (p->placing) {
-    case PLACE_LEAD:
-        k->sample = 0;
-        k->skip = (uint32_t)p->next_skip;
-        p->next_skip += k->own_skip;
-        break;
-    case PLACE_PTS:
-        place_by_pts(p, k);
-        break;
-    case PLACE_NUMBER:
-        place_raw(p, k, (k->number - p->first_number) * p->frame);
-        break;
-    case PLACE_COUNT:
-        break;
-    }
-}
-
-static void read_trims(struct packet *k)
+static void read_trims(const struct packets *p, struct packet *k)
 {
     size_t size = 0;
     const uint8_t *side = av_packet_get_side_data(k->av, AV_PKT_DATA_SKIP_SAMPLES, &size);
@@ -239,6 +168,10 @@ static void read_trims(struct packet *k)
         k->own_skip = 0;
     if (k->discard > INT32_MAX / 2)
         k->discard = 0;
+    /* Of Opus a container may tell the rate before it was encoded, and libavformat counts in it. */
+    int told = p->demux->stream->codecpar->sample_rate;
+    if (p->is_opus && told > 0 && told != p->demux->par->sample_rate)
+        k->discard = (uint32_t)av_rescale(k->discard, p->demux->par->sample_rate, told);
 }
 
 static int grow(struct packets *p)
@@ -283,10 +216,10 @@ static void shed_bytes(struct packets *p)
 static void trim_last_of_mp4(const struct packets *p, struct packet *k)
 {
     const AVStream *st = p->demux->stream;
-    int64_t frame = p->is_opus ? opus_duration(k) : p->frame;
-    if (frame <= 0 || p->demux->times != DEMUX_TIMES_EXACT || k->discard > 0 ||
-        st->time_base.den != p->rate || k->av->duration <= 0 || k->av->duration >= frame ||
-        k->number < 0)
+    int64_t frame = p->is_opus ? k->lasts : p->frame;
+    if (frame <= 0 || p->codec->flags & CODEC_ENDS || p->demux->times != DEMUX_TIMES_EXACT ||
+        k->discard > 0 || st->time_base.den != p->rate || k->av->duration <= 0 ||
+        k->av->duration >= frame || k->number < 0)
         return;
     if (avformat_index_get_entries_count(st) == k->number + 1)
         k->discard = (uint32_t)(frame - k->av->duration);
@@ -337,9 +270,11 @@ int packets_read_one(struct packets *p)
     k.byte = k.av->pos;
     if (k.number == 0)
         p->first_byte = k.byte;
-    read_trims(&k);
+    read_trims(p, &k);
+    packets_measure(p, &k);
     trim_last_of_mp4(p, &k);
     packets_place(p, &k);
+    packets_survey(p, &k);
     *packets_slot(p, p->last) = k;
     p->last++;
     p->kept_bytes += cost(&k);
@@ -367,92 +302,9 @@ int packets_next(struct packets *p, struct packet **ret)
     return 1;
 }
 
-static int64_t grid_of(const struct packets *p, int n_samples)
-{
-    switch (p->demux->par->codec_id) {
-    case AV_CODEC_ID_OPUS:
-        return OPUS_GRID;
-    case AV_CODEC_ID_VORBIS:
-        return VORBIS_GRID;
-    default:
-        return n_samples;
-    }
-}
-
-/* [samples] of each packet, of those codecs whose packets are all alike; else 0. `n_samples` are
- * those of the first. */
-static int64_t packet_samples(const struct packets *p, const AVPacket *first, int n_samples)
-{
-    enum AVCodecID id = p->demux->par->codec_id;
-    /* A packet of several blocks is decoded block by block. */
-    if (id >= AV_CODEC_ID_ADPCM_IMA_QT && id < AV_CODEC_ID_AMR_NB)
-        return p->times == DEMUX_TIMES_NONE
-                   ? av_get_audio_frame_duration2(p->demux->own_par, first->size)
-                   : 0;
-    switch (id) {
-    case AV_CODEC_ID_MP1:
-    case AV_CODEC_ID_MP2:
-    case AV_CODEC_ID_MP3:
-    case AV_CODEC_ID_AAC:
-    case AV_CODEC_ID_AC3:
-    case AV_CODEC_ID_AMR_NB:
-    case AV_CODEC_ID_AMR_WB:
-    case AV_CODEC_ID_DTS:
-    case AV_CODEC_ID_SPEEX:
-        return n_samples;
-    default:
-        return 0;
-    }
-}
-
-static void calibrate(struct packets *p, int n_samples, int rate)
-{
-    const struct packet *k = packets_slot(p, p->cursor - 1);
-    const AVStream *st = p->demux->stream;
-    p->calibrated = true;
-    p->rate = rate;
-    p->first_number = k->number;
-    p->lead = k->skip + (int64_t)k->own_skip;
-    p->grid = grid_of(p, n_samples);
-    p->frame = packet_samples(p, k->av, n_samples);
-    if (k->av->pts == AV_NOPTS_VALUE) {
-        p->times = DEMUX_TIMES_NONE;
-        return;
-    }
-    p->first_time = time_of(p, k->av->pts);
-    /* A rounded time of the pre-skip is known better than the container says it. */
-    if (fabs(p->first_time + (double)p->lead) <= time_of(p, 1))
-        p->first_time = -(double)p->lead;
-    if (p->times == DEMUX_TIMES_EXACT && st->time_base.den % p->rate != 0)
-        p->times = DEMUX_TIMES_COARSE;
-    if (p->times == DEMUX_TIMES_COARSE && (double)p->grid < 2 * time_of(p, 1) * 0.6)
-        p->times = DEMUX_TIMES_NONE;
-}
-
-void packets_settled(struct packets *p, int n_samples, int rate)
-{
-    if (p->placing == PLACE_LEAD || (p->is_opus && !p->calibrated)) {
-        if (!p->calibrated)
-            calibrate(p, n_samples, rate);
-    }
-    p->placing = PLACE_COUNT;
-}
-
 bool packets_has_given(const struct packets *p)
 {
     return p->cursor != p->first && packets_slot(p, p->cursor - 1)->av;
-}
-
-uint32_t packets_lead(struct packets *p, uint32_t skip)
-{
-    packets_slot(p, p->cursor - 1)->own_skip = skip;
-    return skip;
-}
-
-void packets_drop_lead(struct packets *p, int n_samples)
-{
-    if (p->placing == PLACE_LEAD)
-        p->next_skip = p->next_skip > n_samples ? p->next_skip - n_samples : 0;
 }
 
 void packets_forget(struct packets *p, int64_t sample)

@@ -25,6 +25,8 @@ struct packet {
     uint32_t skip;     /* samples to drop at its beginning, left over from the packets before */
     uint32_t own_skip; /* more to drop, which begin at this packet: pre-skip, encoder delay */
     uint32_t discard;  /* samples to drop at its end: padding */
+    int64_t lasts;     /* samples in it, all told; −1: only its decoder knows */
+    bool has_own_time; /* not one that libavformat has made out of its neighbours' */
 };
 
 /* Opens `s`, which must outlive the packets. Errors as demux_open. */

@@ -86,10 +86,20 @@ static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
     return fabs(there_s - begin_s) <= 2 + begin_s / 20 ? r : -ESPIPE;
 }
 
+/* Where packets are numbered by an index, a place is found by it: what the index says of time need
+ * not be what the packets last. */
+static int64_t pts_at(const struct packets *p, int64_t raw)
+{
+    int64_t equal = p->frame > 0 ? p->frame : p->survey.equal;
+    int64_t pts =
+        equal > 0 ? demux_packet_time(p->demux, p->first_number + raw / equal) : AV_NOPTS_VALUE;
+    double s = ((double)raw + p->first_time) / p->rate;
+    return pts != AV_NOPTS_VALUE ? pts : (int64_t)floor(s / av_q2d(p->demux->stream->time_base));
+}
+
 static int land_by_pts(struct packets *p, int64_t raw, int64_t sample)
 {
-    double s = ((double)raw + p->first_time) / p->rate;
-    int r = demux_seek(p->demux, (int64_t)floor(s / av_q2d(p->demux->stream->time_base)));
+    int r = demux_seek(p->demux, pts_at(p, raw));
     return r < 0 ? r : landed_before(p, sample);
 }
 
@@ -138,6 +148,21 @@ int packets_go_number(struct packets *p, int64_t number)
     return 0;
 }
 
+/* Before times are followed for the first time: those of the first packets are looked at, if they
+ * are the next ones still. Returns 0 or -EINTR. */
+static int survey(struct packets *p)
+{
+    struct survey *v = &p->survey;
+    int r = 1;
+    while (r > 0 && !v->is_over && p->placing == PLACE_COUNT && v->next_number >= 0 &&
+           v->n < SURVEY_PACKETS && p->next_number == v->next_number)
+        r = packets_read_one(p);
+    if (r == -EINTR)
+        return r;
+    packets_end_survey(p);
+    return 0;
+}
+
 /* Before times are followed for the first time. Returns 0 or -EINTR. */
 static int look_for_chain(struct packets *p)
 {
@@ -166,7 +191,9 @@ int packets_go(struct packets *p, int64_t sample, int64_t warm_up)
         return 0;
     if (!p->calibrated || from < p->rate)
         return start_over(p);
-    int looked = p->times != DEMUX_TIMES_NONE ? look_for_chain(p) : 0;
+    int looked = p->times != DEMUX_TIMES_NONE ? survey(p) : 0;
+    if (looked == 0 && p->times != DEMUX_TIMES_NONE)
+        looked = look_for_chain(p);
     if (looked < 0)
         return looked;
     if (p->times != DEMUX_TIMES_NONE)

@@ -2,20 +2,39 @@
 #ifndef TUTTI_MEDIA_PACKETS_PARTS_H
 #define TUTTI_MEDIA_PACKETS_PARTS_H
 
+#include "media/codecs.h"
 #include "media/packets.h"
 #include "media/setup.h"
+#include "media/vorbis_clock.h"
 
 /* How packets get their place until the decoder has settled. */
 enum placing {
     PLACE_LEAD,   /* from the very start */
-    PLACE_PTS,    /* by timestamp, after a seek */
+    PLACE_PTS,    /* by what the container says, after a seek */
     PLACE_NUMBER, /* by number, after counting from the start */
     PLACE_COUNT,  /* settled: the caller counts */
+};
+
+/* How many packets from the start are looked at to know what the container's times are worth. */
+enum { SURVEY_PACKETS = 8 };
+
+/* [samples] of a packet that has no place */
+#define PLACE_NOWHERE INT64_MIN
+
+/* The container's times of the first packets against their places, which are counted. */
+struct survey {
+    double offsets[SURVEY_PACKETS]; /* [samples] time less place */
+    int n;
+    bool is_over;
+    int64_t next_number; /* of the packet to look at next; −1: it goes no further */
+    int64_t raw;         /* [samples] its place */
+    int64_t equal;       /* [samples] of each packet so far; 0: they are not alike */
 };
 
 struct packets {
     struct source *source;
     struct demux *demux;
+    const struct codec *codec;
     enum demux_times times;
     bool is_opus;
     bool looked;   /* whether it is a chain */
@@ -29,13 +48,17 @@ struct packets {
     int64_t grid;      /* [samples] that all places are multiples of */
     int64_t frame;     /* [samples] of each packet, if they are all alike, else 0 */
     int64_t lead;      /* [samples] dropped before the first audible one */
+    struct survey survey;
     /* reading */
     enum placing placing;
     int64_t next_number;
     int64_t next_sample; /* Opus only: places follow from the packets themselves */
     int64_t next_skip;
-    struct setup setup; /* as of the packet last read */
-    int64_t first_byte; /* [bytes] where packet 0 begins; −1 unknown */
+    struct vorbis_clock *clock; /* Vorbis only */
+    int64_t next_raw;           /* [samples] Vorbis: of the next packet, PLACE_NOWHERE */
+    int64_t last_byte;          /* [bytes] where the packet before began; −1 unknown */
+    struct setup setup;         /* as of the packet last read */
+    int64_t first_byte;         /* [bytes] where packet 0 begins; −1 unknown */
     bool at_end;
     bool fresh; /* nothing was read since it was opened */
     /* a place that another reader has found; −1 none */
@@ -58,16 +81,24 @@ static inline struct packet *packets_slot(const struct packets *p, uint32_t i)
     return &p->kept[i & (p->capacity - 1)];
 }
 
-/* packets.c: opens the source (anew) from its start; reads one packet more; gives a packet its
- * place; forgets all, or the oldest. */
+/* packets.c: opens the source (anew) from its start; reads one packet more; forgets all, or the
+ * oldest. */
 int packets_open(struct packets *p);
 int packets_read_one(struct packets *p);
-void packets_place(struct packets *p, struct packet *k);
 void packets_drop_all(struct packets *p);
 void packets_drop_first(struct packets *p);
 
 /* packets.c: forgets all; from here on nothing is known of where the demuxer is. */
 void packets_lose_place(struct packets *p);
+
+/* packets_place.c: what a packet that was just read says of itself; its place. */
+void packets_measure(struct packets *p, struct packet *k);
+void packets_place(struct packets *p, struct packet *k);
+
+/* packets_place.c: takes the next packet into account; makes use of what is known, before times are
+ * followed. */
+void packets_survey(struct packets *p, const struct packet *k);
+void packets_end_survey(struct packets *p);
 
 /* packets_jump.c: a packet's number may tell its byte. Returns 1 if
  * packet `number`, or one a little before it, is the next to be read; 0 if that cannot be known:

@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
@@ -58,12 +59,22 @@ static int copy_layout(AVChannelLayout *dst, const AVChannelLayout *src)
     return 0;
 }
 
+/* One channel goes to both at full level, as a decoder of Opus does it; libswresample would lower
+ * it by 3 dB to keep the power. */
+static int copy_mono(SwrContext *swr)
+{
+    static const double to_both[AUDIO_CHANNELS] = { 1, 1 };
+    return swr_set_matrix(swr, to_both, 1);
+}
+
 static int open_swr(struct resampler *r)
 {
     AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
     swr_free(&r->swr);
     if (swr_alloc_set_opts2(&r->swr, &stereo, AV_SAMPLE_FMT_FLT, AUDIO_RATE, &r->layout, r->format,
                             r->rate, 0, NULL) < 0)
+        return -EBADMSG;
+    if (r->layout.nb_channels == 1 && copy_mono(r->swr) < 0)
         return -EBADMSG;
     /* Normalise the downmix for float samples as for integers: a full 5.1 mix must not overflow. */
     (void)av_opt_set_double(r->swr, "rematrix_maxval", 1.0, 0);
@@ -110,6 +121,7 @@ bool resampler_fits(const struct resampler *r, const AVFrame *frame)
 /* Room for n more stereo samples at the queue's end. */
 static int reserve(struct resampler *r, int n)
 {
+    assert(r->start <= r->end && r->end <= r->capacity && n >= 0);
     if (r->start == r->end)
         r->start = r->end = 0;
     if (r->end + n <= r->capacity)
@@ -151,6 +163,7 @@ static int convert(struct resampler *r, const uint8_t **in, int n_in)
 
 int resampler_feed(struct resampler *r, const AVFrame *frame, int from, int n)
 {
+    assert(r->begun && from >= 0 && n <= frame->nb_samples - from);
     bool planar = av_sample_fmt_is_planar(frame->format) != 0;
     int n_planes = planar ? frame->ch_layout.nb_channels : 1;
     int step = av_get_bytes_per_sample(frame->format) * (planar ? 1 : frame->ch_layout.nb_channels);
@@ -220,6 +233,7 @@ int resampler_ready(const struct resampler *r)
 
 void resampler_take(struct resampler *r, float *dst, int n)
 {
+    assert(n >= 0 && n <= r->end - r->start);
     if (dst && n > 0) /* nothing may have come yet: then there is no queue to copy from */
         memcpy(dst, r->queue + (size_t)r->start * AUDIO_CHANNELS,
                (size_t)n * AUDIO_CHANNELS * sizeof(float));

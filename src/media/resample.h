@@ -1,5 +1,6 @@
 /*
- * Any rate, layout and sample format to 48 kHz stereo float.
+ * Any rate, layout and sample format to 48 kHz stereo float. One channel is copied to both; more
+ * than two are mixed down without overflow.
  *
  * Output sample m stands for the instant of input sample m × rate / 48000, counted from the first
  * one fed: the resampler's own delay is taken out. n samples in make ceil(n × 48000 / rate) out.

@@ -3,7 +3,9 @@
 #include "base/audio.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "media/codecs.h"
 #include "media/decode.h"
+#include "media/length.h"
 #include "media/opus_head.h"
 #include "media/resample.h"
 #include "media/setup.h"
@@ -16,9 +18,6 @@
 #include <string.h>
 
 enum {
-    /* Decoders remember: MP3 its bit reservoir, SBR its filters, Opus 80 ms. A quarter of a second
-     * covers all of them and costs a third of a millisecond. */
-    WARM_UP_MS = 250,
     HINT_BACK_MS = 500, /* decoder, resampler and encoder are warm by then */
     GAP_MAX_S = 10,
     ERRORS_IN_A_ROW_MAX = 4000,
@@ -30,13 +29,14 @@ struct track {
     struct decoder *decoder;
     struct resampler *resampler;
     AVCodecParameters *par; /* as the decoder wants them */
-    AVBufferRef *setup;     /* what the decoder was told since; NULL: nothing */
+    const struct codec *codec;
+    AVBufferRef *setup; /* what the decoder was told since; NULL: nothing */
     struct whole whole;
     struct track_info info;
     struct timeline time;
     /* decoding */
     bool settling; /* no frame since the last track_go */
-    bool by_count; /* the decoder runs through from a packet whose place is known by counting */
+    bool fed;      /* the decoder was given something since it was made */
     bool drained;
     bool heard;
     bool drop_frame;   /* the next frame is made of two streams that do not belong together */
@@ -70,15 +70,6 @@ static int prepare_params(struct track *t)
     return 0;
 }
 
-/* A container may say anything: what is no duration is unknown. */
-static struct duration duration_of(const struct demux *d)
-{
-    int64_t n = d->guessed >= 0 ? av_rescale(d->guessed, AUDIO_RATE, d->par->sample_rate) : -1;
-    if (n < 0 || n > WMSG_POS_MAX || d->endless)
-        return NO_DURATION;
-    return (struct duration){ .samples = n, .kind = d->guess_kind };
-}
-
 static void fill_info(struct track *t)
 {
     const struct demux *d = packets_demux(t->packets);
@@ -88,7 +79,7 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = t->whole.chained ? NO_DURATION : duration_of(d);
+    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d);
     t->info.endless = d->endless;
 }
 
@@ -98,6 +89,8 @@ static int open_parts(struct track *t)
     whole_look(&t->whole, t->source, packets_demux(t->packets));
     if (t->whole.chained)
         packets_distrust_times(t->packets);
+    t->codec = codec_of(packets_demux(t->packets)->par->codec_id);
+    t->fed = false;
     int r = prepare_params(t);
     if (r == 0)
         r = decoder_new(t->par, NULL, &t->decoder);
@@ -179,8 +172,14 @@ void track_free(struct track *t)
 void track_get_info(const struct track *t, struct track_info *ret)
 {
     *ret = t->info;
+    ret->endless = ret->endless || source_is_live(t->source); /* that may be found out late */
+    if (ret->endless) {
+        ret->duration = NO_DURATION;
+        ret->seekable = false;
+        return;
+    }
     bool was_there = t->end >= 0 && t->end <= WMSG_POS_MAX && !t->guesses;
-    if (was_there && !t->info.endless && !track_was_cut(t)) {
+    if (was_there && !track_was_cut(t)) {
         ret->duration = (struct duration){ .samples = t->end, .kind = DURATION_EXACT };
         return;
     }
@@ -223,20 +222,22 @@ static bool is_same(const AVBufferRef *a, const AVBufferRef *b)
     return a == b || (a && b && a->data == b->data);
 }
 
-/* A decoder knows only the setup that it was given last. One that refuses what is in force at the
- * next packet would do so on the way there as well. */
+/* A decoder knows only the setup that it was given last, and many keep something when they are
+ * flushed: some drop their first packets only once. One that refuses what is in force at the next
+ * packet would do so on the way there as well. */
 static int prepare_decoder(struct track *t)
 {
     const AVBufferRef *setup = packets_setup(t->packets);
     struct decoder *fresh;
     decoder_flush(t->decoder);
-    if (is_same(setup, t->setup))
+    if (is_same(setup, t->setup) && (!t->fed || t->codec->flags & CODEC_FLUSHES))
         return 0;
     int r = decoder_new(t->par, setup, &fresh);
     if (r < 0)
         return r == -EBADMSG ? 0 : r;
     decoder_free(t->decoder);
     t->decoder = fresh;
+    t->fed = false;
     return av_buffer_replace(&t->setup, setup) < 0 ? -ENOMEM : 0;
 }
 
@@ -407,6 +408,7 @@ static int send_next(struct track *t)
         t->skip_left += k->own_skip;
     if (k->av->size == 0)
         return 0;
+    t->fed = true;
     r = decoder_send(t->decoder, k->av);
     if (!is_same(k->setup, t->setup) && av_buffer_replace(&t->setup, k->setup) < 0)
         return -ENOMEM;
@@ -461,7 +463,7 @@ int track_calibrate(struct track *t)
 /* [samples of the source] */
 static int64_t warm_up_samples(const struct track *t, int64_t sample)
 {
-    return (int64_t)timeline_rate(&t->time, sample) * WARM_UP_MS / 1000;
+    return (int64_t)timeline_rate(&t->time, sample) * t->codec->warm_up_ms / 1000;
 }
 
 int track_go(struct track *t, int64_t pos)

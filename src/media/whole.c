@@ -1,5 +1,6 @@
 #include "media/whole.h"
 
+#include "media/codecs.h"
 #include "media/containers.h"
 
 #include <libavutil/avstring.h>
@@ -63,30 +64,6 @@ void whole_look(struct whole *w, struct source *s, const struct demux *d)
         w->short_file = container_iff_is_short(s);
 }
 
-/* [bytes] of an MPEG audio frame of layer III, by its header; 0 if it is none. */
-static int mp3_frame_bytes(const uint8_t *p)
-{
-    static const int kbits[2][16] = {
-        { 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0 },
-        { 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0 },
-    };
-    static const int rates[4] = { 44100, 48000, 32000, 0 };
-    static const int rate_shift[4] = { 2, 0, 1, 0 }; /* MPEG 2.5, none, 2, 1 */
-    int version = p[1] >> 3 & 3;
-    int rate = rates[p[2] >> 2 & 3] >> rate_shift[version];
-    if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || (p[1] >> 1 & 3) != 1 || version == 1 || rate == 0)
-        return 0;
-    bool first = version == 3;
-    return (first ? 144 : 72) * kbits[first][p[2] >> 4] * 1000 / rate + (p[2] >> 1 & 1);
-}
-
-static int adts_frame_bytes(const uint8_t *p)
-{
-    if (p[0] != 0xff || (p[1] & 0xf6) != 0xf0)
-        return 0;
-    return (p[3] & 3) << 11 | p[4] << 3 | p[5] >> 5;
-}
-
 void whole_note_packet(struct whole *w, const struct packet *k)
 {
     const AVPacket *av = k->av;
@@ -94,12 +71,9 @@ void whole_note_packet(struct whole *w, const struct packet *k)
         w->trimmed += k->discard;
         w->last_number = k->number;
     }
-    if (av->size < 8)
-        return;
-    int bytes = w->codec == AV_CODEC_ID_MP3   ? mp3_frame_bytes(av->data)
-                : w->codec == AV_CODEC_ID_AAC ? adts_frame_bytes(av->data)
-                                              : 0;
-    w->last_partial = bytes > av->size;
+    const struct codec *codec = codec_of(w->codec);
+    if (codec->frame_bytes && av->size > 0)
+        w->last_partial = codec->frame_bytes(av->data, (size_t)av->size) > av->size;
 }
 
 void whole_note_fault(struct whole *w)

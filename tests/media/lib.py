@@ -1,5 +1,6 @@
 """Media made by ffmpeg, played through a real worker, decoded by libopus."""
 import ctypes
+import struct
 import subprocess
 import wave
 from dataclasses import dataclass, field
@@ -62,12 +63,20 @@ def ffmpeg(*args):
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, args)], check=True)
 
 
+def channels_of(path):
+    return int(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries", "stream=channels",
+                               "-of", "default=nk=1:nw=1", str(path)], check=True, capture_output=True,
+                              text=True).stdout.split()[0])
+
+
 def ffmpeg_decode(path):
-    """What ffmpeg makes of it at 48 kHz stereo, mixed as for integers."""
+    """What ffmpeg makes of it at 48 kHz, mixed as for integers; one channel on both sides."""
+    n_channels = min(channels_of(path), 2)
     raw = subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:a:0", "-f",
-                          "s16le", "-ac", "2", "-ar", str(RATE), "-"], check=True,
+                          "s16le", "-ac", str(n_channels), "-ar", str(RATE), "-"], check=True,
                          capture_output=True).stdout
-    return np.frombuffer(raw, "<i2").reshape(-1, 2).astype(np.float32) / 32768
+    pcm = np.frombuffer(raw, "<i2").reshape(-1, n_channels).astype(np.float32) / 32768
+    return np.repeat(pcm, 2 // n_channels, axis=1)
 
 
 @dataclass
@@ -158,3 +167,33 @@ def find_lag(reference, heard, span=3000):
     c = np.fft.irfft(np.conj(np.fft.rfft(a, size)) * np.fft.rfft(b, size), size)
     c = np.concatenate([c[-span:], c[:span]])
     return int(np.argmax(c)) - span
+
+
+def ogg_pages(content):
+    """Where the granule positions of its pages are."""
+    at = 0
+    while at < len(content):
+        yield at + 6
+        lacing = content[at + 27:at + 27 + content[at + 26]]
+        at += 27 + len(lacing) + sum(lacing)
+
+
+_CRC = []
+for _i in range(256):
+    _r = _i << 24
+    for _ in range(8):
+        _r = (_r << 1 ^ (0x04c11db7 if _r & 0x80000000 else 0)) & 0xffffffff
+    _CRC.append(_r)
+
+
+def change_ogg_page(content, at, granule):
+    """The page whose granule position is at `at` gets another one (RFC 3533 section 6)."""
+    page = at - 6
+    lacing = content[page + 27:page + 27 + content[page + 26]]
+    end = page + 27 + len(lacing) + sum(lacing)
+    struct.pack_into("<q", content, at, granule)
+    struct.pack_into("<I", content, page + 22, 0)
+    crc = 0
+    for byte in content[page:end]:
+        crc = (crc << 8 & 0xffffffff) ^ _CRC[crc >> 24 ^ byte]
+    struct.pack_into("<I", content, page + 22, crc)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lib import (FRAME, LOOKAHEAD, RATE, TAIL, decode_opus, ffmpeg_decode, find_lag, play, shifted, snr)
+from matroska import Track, lace, ogg_packets, write
 
 # name: ffmpeg arguments, rate, channels
 TRANSCODED = {
@@ -129,6 +130,22 @@ def test_volume_changes_without_a_seam(tools, make, name, levels):
         at = played.switched
         assert all(played.passed[:at[0]]) and not any(played.passed[at[0]:at[1]])
         assert all(played.passed[at[1] + 4:-1]) == (levels[1] == 1.0)
+
+
+MONO = {"mono.mp3": ("-c:a libmp3lame", 44100), "mono.m4a": ("-c:a aac", 44100), "mono.ogg": ("-c:a libvorbis", 48000),
+        "mono.flac": ("-c:a flac", 22050), "mono.wav": ("-c:a pcm_s16le", 48000), "mono.opus": ("-c:a libopus", 48000),
+        "left.wav": ("-c:a pcm_s16le -af aformat=channel_layouts=FL", 48000),
+        "mono-mapped.opus": ("-c:a libopus -mapping_family 255", 48000)}
+
+
+@pytest.mark.parametrize("name", MONO)
+def test_one_channel_is_as_loud_as_the_same_on_two(tools, make, name):
+    how, rate = MONO[name]
+    mono = play(tools, make(name, how, rate, 1), *AFTER).pcm()
+    want = shifted(ffmpeg_decode(make("level.wav", "-c:a pcm_s16le", rate, 1)), -LOOKAHEAD)
+    n = min(len(want), len(mono))
+    levels = [20 * np.log10(np.linalg.norm(mono[:n, side]) / np.linalg.norm(want[:n, side])) for side in (0, 1)]
+    assert max(np.abs(levels)) < 0.5, levels
 
 
 def test_loud_is_limited_not_clipped(tools, make):
@@ -320,40 +337,6 @@ def test_a_rate_that_changes_in_a_timed_container(tools, make, tmp_path):
         assert abs(find_lag(reference[options[-1]:][:40 * FRAME], played.pcm()) - played.lag) <= slack
 
 
-def ogg_packets(content):
-    packets, packet, page = [], b"", 0
-    while page < len(content):
-        lacing = content[page + 27:page + 27 + content[page + 26]]
-        at = page + 27 + len(lacing)
-        for n in lacing:
-            packet, at = packet + content[at:at + n], at + n
-            if n < 255:
-                packets.append(packet)
-                packet = b""
-        page = at
-    return packets
-
-
-def element(name, content):
-    return bytes.fromhex(name) + struct.pack(">Q", len(content) | 1 << 56) + content
-
-
-def matroska_of_vorbis(packets, times_ms):
-    """Each packet in a cluster of its own."""
-    def laced(n):
-        return b"\xff" * (n // 255) + bytes([n % 255])
-    ident, comment, books = packets[:3]
-    private = b"\2" + laced(len(ident)) + laced(len(comment)) + ident + comment + books
-    sound = element("b5", struct.pack(">d", 48000)) + element("9f", b"\2")
-    entry = element("d7", b"\1") + element("73c5", b"\1") + element("83", b"\2")
-    entry += element("86", b"A_VORBIS") + element("63a2", private) + element("e1", sound)
-    clusters = b"".join(element("1f43b675", element("e7", struct.pack(">Q", ms)) + element("a3", b"\x81\0\0\x80" + packet))
-                        for ms, packet in zip(times_ms, packets[3:]))
-    info = element("1549a966", element("2ad7b1", struct.pack(">I", 1000000)))
-    return element("1a45dfa3", element("4282", b"matroska")) + element(
-        "18538067", info + element("1654ae6b", element("ae", entry)) + clusters)
-
-
 @pytest.mark.parametrize("insane", [1 << 61, (1 << 63) - 1, 1 << 63, (1 << 64) - (1 << 61)])
 def test_an_insane_time_is_none(tools, make, tmp_path, insane):
     """The first sound after a seek is of a packet whose time is beyond belief."""
@@ -365,7 +348,7 @@ def test_an_insane_time_is_none(tools, make, tmp_path, insane):
         times = [int(i * 1024 / 48) for i in range(len(packets))]
         target = int((times[at] + 300) * 48)
         times[at] = insane
-        path.write_bytes(matroska_of_vorbis(packets, times))
+        path.write_bytes(write(Track("A_VORBIS", lace(packets[:3]), 48000), [(ms, [p]) for ms, p in zip(times, packets[3:])]))
         played = play(tools, path, *AFTER, "--at", 20, "seek", target, "--stop-after", 120)
         heard = decode_opus([f[3] for f in played.frames[played.switched[0]:]])
         lag = find_lag(reference[target:][:len(heard)], heard)

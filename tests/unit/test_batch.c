@@ -127,6 +127,7 @@ static uint32_t fill(size_t i, uint32_t sequence)
     while (!batch_is_blocked(&f.batch[i])) {
         put(i, 1, sequence++, LEN);
         batches_flush(&f.all);
+        assert_int_equal(f.n_broken, 0);
     }
     return sequence;
 }

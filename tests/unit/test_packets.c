@@ -2,6 +2,7 @@
 #include "media/packets.h"
 #include "media/remote.h"
 #include "mini_fetch.h"
+#include "mkv.h"
 #include "unit.h"
 
 enum { FRAME_BYTES = 417, FRAME_SAMPLES = 1152, FRAMES = 200, KEEP_BYTES_MAX = 10 * 1000 };
@@ -61,63 +62,7 @@ static void what_is_kept_is_not_all(void **state)
     mini_done(&f, s);
 }
 
-static uint8_t mkv[FLAC_BAD * (FLAC_BAD_BYTES + 100) + 10000];
-static size_t mkv_len;
-
-static void put(const void *bytes, size_t n)
-{
-    memcpy(mkv + mkv_len, bytes, n);
-    mkv_len += n;
-}
-
-static void put_number(uint64_t value, int n)
-{
-    while (n-- > 0)
-        mkv[mkv_len++] = (uint8_t)(value >> (8 * n));
-}
-
-/* An element; its size, of eight bytes, is written at its end. */
-static size_t begin(uint32_t id)
-{
-    put_number(id, id > 0xffffff ? 4 : id > 0xff ? 2 : 1);
-    put_number(UINT64_C(0x01ffffffffffffff), 8);
-    return mkv_len;
-}
-
-static void end(size_t at)
-{
-    for (int i = 0; i < 7; i++)
-        mkv[at - 1 - (size_t)i] = (uint8_t)((mkv_len - at) >> (8 * i));
-}
-
-static void put_element(uint32_t id, const void *bytes, size_t n)
-{
-    size_t at = begin(id);
-    put(bytes, n);
-    end(at);
-}
-
-static void put_double(uint32_t id, double value)
-{
-    uint64_t bits;
-    size_t at = begin(id);
-    memcpy(&bits, &value, sizeof bits);
-    put_number(bits, 8);
-    end(at);
-}
-
-static void put_cluster(unsigned i, const uint8_t *frame, size_t n)
-{
-    size_t cluster = begin(0x1f43b675);
-    size_t time = begin(0xe7);
-    put_number((uint64_t)i * FLAC_MS, 8);
-    end(time);
-    size_t block = begin(0xa3);
-    put("\x81\0\0\x80", 4);
-    put(frame, n);
-    end(block);
-    end(cluster);
-}
+static struct mkv mkv;
 
 static void make_matroska(void)
 {
@@ -125,44 +70,25 @@ static void make_matroska(void)
     static uint8_t bad[FLAC_BAD_BYTES];
     uint8_t private[42] = { 0 };
     memcpy(private, info, sizeof info);
-    size_t head = begin(0x1a45dfa3);
-    put_element(0x4282, "matroska", 8);
-    end(head);
-    (void)begin(0x18538067); /* it ends where the file does */
-    size_t about = begin(0x1549a966);
-    put_double(0x4489, (FLAC_GOOD + FLAC_BAD) * (double)FLAC_MS);
-    end(about);
-    size_t tracks = begin(0x1654ae6b);
-    size_t track = begin(0xae);
-    put_element(0xd7, "\1", 1);
-    put_element(0x73c5, "\1", 1);
-    put_element(0x83, "\2", 1);
-    put_element(0x86, "A_FLAC", 6);
-    put_element(0x63a2, private, sizeof private);
-    size_t audio = begin(0xe1);
-    put_double(0xb5, 44100);
-    put_element(0x9f, "\2", 1);
-    end(audio);
-    end(track);
-    end(tracks);
+    mkv_head(&mkv, "A_FLAC", private, sizeof private, 44100,
+             (FLAC_GOOD + FLAC_BAD) * (double)FLAC_MS);
     for (unsigned i = 0; i < FLAC_GOOD + FLAC_BAD; i++) {
         const uint8_t good[16] = { 0xff, 0xf8, 0xc9, 0x18, (uint8_t)i };
-        if (i < FLAC_GOOD)
-            put_cluster(i, good, sizeof good);
-        else
-            put_cluster(i, bad, sizeof bad);
+        bool is_good = i < FLAC_GOOD;
+        mkv_cluster(&mkv, (uint64_t)i * FLAC_MS, is_good ? good : bad,
+                    is_good ? sizeof good : sizeof bad);
     }
 }
 
 /* What has no place is read past for a seek, and of no use behind it. */
 static void a_seek_keeps_nothing_that_has_no_place(void **state)
 {
-    struct mini_resource file[] = { { "", "video/x-matroska", mkv, 0 }, { 0 } };
+    struct mini_resource file[] = { { "", "video/x-matroska", mkv.bytes, 0 }, { 0 } };
     struct mini_fetch f;
     struct packets *p;
     struct packet *k;
     make_matroska();
-    file[0].len = mkv_len;
+    file[0].len = mkv.len;
     struct source *s = mini_source(&f, file);
     assert_int_equal(packets_new(s, KEEP_BYTES_MAX, &p), 0);
     assert_int_equal(packets_next(p, &k), 1);

@@ -131,8 +131,9 @@ static void test_xml_is_bounded(void **state)
     char *urls[4];
     char *text = calloc(1, 300000);
     static const char *const heads[] = {
-        "<!DOCTYPE p [<!ENTITY a 'http://a/aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
-        "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><playlist><location>&c;</location>",
+        ("<!DOCTYPE p [<!ENTITY a 'http://a/aaaaaaaaaa'><!ENTITY b "
+         "'&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
+         "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><playlist><location>&c;</location>"),
         "<?xml version='1.0' encoding='x-none-such'?><playlist>",
         "<asx><meta charset=windows-1251>",
         "<playlist><location>http://a/",

@@ -41,9 +41,9 @@ def reference(path):
                            capture_output=True, text=True, check=True)
     codec, channels = probe.stdout.split()[0].strip(",").split(",")
     options = ["-c:a", "libopus"] if codec == "opus" else []
-    layout = "mono" if (codec, channels) == ("opus", "1") else "stereo"
+    layout = "mono" if channels == "1" else "stereo"
     resample = f"aresample={RATE}:rematrix_maxval=1,aformat=flt:channel_layouts={layout}:sample_rates={RATE}"
-    if layout == "mono":  # a stereo decoder of Opus makes mono no quieter
+    if layout == "mono":  # a decoder of Opus makes mono no quieter, nor does anything else here
         resample += ",pan=stereo|c0=c0|c1=c0"
     raw = subprocess.run(["ffmpeg", "-v", "error", *options, "-i", path, "-map", "0:a:0", "-af", resample,
                           "-f", "f32le", "-"], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
