@@ -221,7 +221,7 @@ def test_a_play_that_nobody_waits_for_is_taken_back(daemon, media, run):
 
 
 def test_a_visitor_is_heard(daemon, media, run):
-    """What another client plays in our channel for us is adopted, whoever asked for it."""
+    """What another client plays in our channel for us is adopted."""
     async def main():
         async with connect(daemon) as tutti, connect(daemon) as visitor:
             player = tutti.player(CHANNEL)

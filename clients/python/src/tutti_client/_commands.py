@@ -56,4 +56,4 @@ class Commands:
         for command in list(self._waiting.values()):
             if not command.future.done():
                 command.future.set_exception(error)
-                command.future.exception()  # whoever waits gets it; a cancelled waiter is no bug
+                command.future.exception()  # the caller gets it; one that was cancelled is no bug

@@ -1,4 +1,4 @@
-"""The records of the audio socket, and a channel's queue of them between the daemon and whoever plays them."""
+"""The records of the audio socket, and a channel's queue of them between the daemon and the clock that plays them."""
 from __future__ import annotations
 
 import struct
@@ -110,7 +110,7 @@ class FrameQueue:
             self._items.append(item)
             self._try_wake()
 
-    # Called by whoever plays
+    # Called by the clock
 
     def take(self, idle: Callable[[], None] | None = None, wake: Callable[[], None] | None = None) -> bytes | None:
         """The next packet, or None where none is due. Then `idle` is called, and `wake` once when there is one:
