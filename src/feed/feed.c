@@ -253,7 +253,7 @@ static const struct lease_ops lease_ops = { .message = on_message, .died = on_di
 /* ---- its life ---- */
 
 struct feed *feed_new(const struct feed_ops *ops, void *arg, const struct feed_deps *deps,
-                      uint32_t number, const char *url, const struct want *want)
+                      const char *url, const struct want *want)
 {
     AUTO_FREE struct feed *f = calloc(1, sizeof *f);
     if (!f || feed_source_init(&f->source, &source_ops, f, deps->locator, url) < 0)
@@ -261,7 +261,7 @@ struct feed *feed_new(const struct feed_ops *ops, void *arg, const struct feed_d
     f->ops = ops;
     f->arg = arg;
     f->pool = deps->pool;
-    f->number = number;
+    feed_number(f);
     f->lease_ops = &lease_ops;
     f->want = *want;
     f->reader.place = want->begin;

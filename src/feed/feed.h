@@ -66,10 +66,9 @@ struct feed_facts {
     bool passes;      /* the frame delivered last was */
 };
 
-/* `want` and `url` are copied. `number` is the feed's own, in messages to workers. Returns NULL
- * without memory. */
+/* `want` and `url` are copied. Returns NULL without memory. */
 struct feed *feed_new(const struct feed_ops *ops, void *arg, const struct feed_deps *deps,
-                      uint32_t number, const char *url, const struct want *want);
+                      const char *url, const struct want *want);
 
 /* Cancels what is under way and gives the worker back. NULL is fine. */
 void feed_free(struct feed *f);

@@ -50,12 +50,19 @@ void feed_disown(struct feed *f)
     unfollow(f, false);
 }
 
+void feed_number(struct feed *f)
+{
+    static uint32_t last;
+    f->number = ++last;
+}
+
 /* Frames of the dropped feed may lie in the ring: from the next frame on the current one is made
  * anew, so that it comes to its own end. */
 void feed_leave_host(struct feed *next)
 {
     struct feed *host = lease_heard(next->hosted_by);
     unfollow(host, true);
+    feed_number(next); /* it may be offered again: what is said of it yet is about the old offer */
     feed_render_anew(host);
 }
 

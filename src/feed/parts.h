@@ -124,6 +124,9 @@ void feed_send(struct feed *f);
 /* The follower has nothing to do with the worker of `f` any more. */
 void feed_disown(struct feed *f);
 
+/* Gives it another number: workers know it by nothing else. */
+void feed_number(struct feed *f);
+
 /* Leaves the worker of its host, which makes anew what it may have made of this feed. */
 void feed_leave_host(struct feed *next);
 

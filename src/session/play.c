@@ -29,7 +29,7 @@ struct play *play_new(const struct feed_ops *ops, struct session *session,
         .sound = { request->volume },
         .make = { deps->config.depth_frames, deps->config.bitrate, deps->config.complexity },
     };
-    p->feed = feed_new(ops, p, &feed, serial, request->url, &want);
+    p->feed = feed_new(ops, p, &feed, request->url, &want);
     if (!p->feed)
         return NULL;
     p->outlet = outlet_hold(request->outlet);

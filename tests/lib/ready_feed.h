@@ -9,7 +9,7 @@ static inline struct feed *ready_feed(const struct feed_ops *ops, void *arg,
                                       const struct feed_deps *deps, const struct segment *from)
 {
     struct want want = { .sound = SOUND_PLAIN };
-    struct feed *f = feed_new(ops, arg, deps, 1, "/song", &want);
+    struct feed *f = feed_new(ops, arg, deps, "/song", &want);
     if (!f)
         return NULL;
     reader_begin(&f->reader, from);
