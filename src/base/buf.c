@@ -31,7 +31,7 @@ static int buf_grow(struct buf *b, size_t need)
     return 0;
 }
 
-char *buf_reserve(struct buf *b, size_t len)
+char *buf_make_room(struct buf *b, size_t len)
 {
     if (len > b->limit || buf_len(b) > b->limit - len)
         return NULL;
@@ -43,12 +43,6 @@ char *buf_reserve(struct buf *b, size_t len)
     if (b->capacity - b->end < len && buf_grow(b, b->end + len) < 0)
         return NULL;
     return b->data + b->end;
-}
-
-void buf_commit(struct buf *b, size_t len)
-{
-    assert(len <= b->capacity - b->end);
-    b->end += len;
 }
 
 int buf_append(struct buf *b, const void *bytes, size_t len)
