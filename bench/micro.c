@@ -15,6 +15,7 @@
 #include "ring/consumer.h"
 #include "ring/producer.h"
 #include "server/audio.h"
+#include "ready_feed.h"
 #include "session/session.h"
 
 #include <stdio.h>
@@ -173,15 +174,15 @@ static void stage_init(void)
     wire_init();
     for (unsigned i = 0; i < CHANNELS; i++) {
         lane_init(&stage.lane[i]);
+        struct segment from = { .ring = stage.lane[i].consumer, .gen = 1 };
         stage.play[i] = (struct play){
-            .ops = &session_play_ops,
             .session = &stage.session[i],
+            .feed = ready_feed(&session_feed_ops, &stage.play[i], &(struct feed_deps){ 0 }, &from),
             .owner = 1,
             .outlet = wire.outlets[i],
-            .ready = true,
-            .duration = NO_DURATION,
-            .rt = { .ring = stage.lane[i].consumer, .gen = 1 },
         };
+        if (!stage.play[i].feed)
+            die("ready_feed");
         stage.session[i] =
             (struct session){ .all = &stage.sessions, .channel = i + 1, .current = &stage.play[i] };
     }

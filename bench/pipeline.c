@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     (void)mallopt(M_MXFAST, 0); /* as the worker */
     struct track *track = open_track(argv[1]);
     struct render *render;
-    struct wmsg_render how = { .gain = 1, .gain_from = 1 };
+    struct wmsg_render how = { .sound = { 1 }, .from = { 1 } };
     struct frame frame;
     uint64_t n = 0, n_bytes = 0, cpu_1s_ns = 0;
     if (render_new(128000, 10, &render) < 0 || render_begin(render, track, 1, &how) < 0)

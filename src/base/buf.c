@@ -20,6 +20,7 @@ void buf_done(struct buf *b)
 
 static int buf_grow(struct buf *b, size_t need)
 {
+    assert(need > b->capacity);
     size_t capacity = b->capacity ? b->capacity : FIRST_BYTES;
     while (capacity < need)
         capacity *= 2;
@@ -33,6 +34,7 @@ static int buf_grow(struct buf *b, size_t need)
 
 char *buf_make_room(struct buf *b, size_t len)
 {
+    assert(b->start <= b->end && b->end <= b->capacity);
     if (len > b->limit || buf_len(b) > b->limit - len)
         return NULL;
     if (b->capacity - b->end < len && b->start > 0) {

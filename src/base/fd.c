@@ -60,6 +60,7 @@ static size_t take_fds(struct msghdr *msg, int *fds, size_t max_fds, int *overfl
 ssize_t fd_recv(int sock, void *bytes, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
                 int flags)
 {
+    assert(size > 0 && (fds || max_fds == 0));
     union control control;
     struct iovec iov = { .iov_base = bytes, .iov_len = size };
     struct msghdr msg = {

@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <ogg/ogg.h>
@@ -115,6 +116,7 @@ static int write_tags(struct ogg_writer *w, const char *title)
 int ogg_writer_new(const struct ogg_setup *setup, ogg_write_fn *write, void *arg,
                    struct ogg_writer **ret)
 {
+    assert(write);
     struct ogg_writer *w = calloc(1, sizeof *w);
     if (!w || ogg_stream_init(&w->stream, (int)setup->serial) != 0) {
         free(w);
@@ -145,6 +147,7 @@ void ogg_writer_free(struct ogg_writer *w)
 /* Gives the held packet to libogg. Its granule position is the end of its last sample. */
 static int release_held(struct ogg_writer *w)
 {
+    assert(w->held_bytes <= sizeof w->held);
     if (w->held_bytes == 0)
         return 0;
     int err = add_packet(w, w->held, w->held_bytes, w->n_frames * AUDIO_FRAME_SAMPLES, false);

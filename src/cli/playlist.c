@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 int playlist_init(struct playlist *l, size_t n_plays, uint32_t salt)
 {
+    assert(n_plays > 0);
     *l = (struct playlist){ .plays = calloc(n_plays, sizeof *l->plays), .n_plays = n_plays };
     if (!l->plays)
         return -ENOMEM;
@@ -51,6 +53,7 @@ struct listed_play *playlist_to_place(struct playlist *l)
 
 void playlist_placed(struct playlist *l)
 {
+    assert(l->n_placed < l->n_plays);
     l->plays[l->n_placed++].state = PLAY_PLACED;
 }
 
@@ -86,6 +89,7 @@ static void take_ready(struct listed_play *play, const json_t *event)
 /* Whether a play that was placed after this one may still be heard. */
 static bool has_follower(const struct playlist *l, const struct listed_play *play)
 {
+    assert(play >= l->plays && play < l->plays + l->n_plays);
     for (const struct listed_play *later = play + 1; later < l->plays + l->n_placed; later++) {
         if (later->state != PLAY_ENDED)
             return true;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "cli/ogg.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -66,6 +67,7 @@ static int take_bytes(const void *bytes, size_t len, void *arg)
 
 int record_begin(struct record *r, uint16_t pre_skip, const char *title)
 {
+    assert(!r->ogg && r->fd < 0);
     struct ogg_setup setup = {
         .pre_skip = pre_skip,
         .title = title,
@@ -89,6 +91,7 @@ bool record_begun(const struct record *r)
 /* Frames that were dropped keep their numbers: the gap is filled. */
 static int fill_gap(struct record *r, uint32_t sequence)
 {
+    assert(r->ogg);
     uint32_t missing = sequence - r->next_sequence;
     if (missing > GAP_MAX)
         return -EPROTO;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct cache {
 
 struct cache *cache_new(size_t n_max)
 {
+    assert(n_max > 0);
     struct cache *c = calloc(1, sizeof *c);
     if (c)
         c->n_max = n_max;

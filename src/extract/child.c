@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ static void on_collect(uv_timer_t *timer)
 /* Once the child has been told of and freed, in whatever order, and its group is gone. */
 static void finish(struct child *c)
 {
+    assert(c->told);
     if (collect_group(c))
         close_all(c);
     else
@@ -121,6 +123,7 @@ static void look_whether_ended(struct child *c)
 
 static void signal_group(const struct child *c, int signum)
 {
+    assert(c->exited || c->pid > 1); /* the negative of 1 is everybody */
     if (!c->exited)
         (void)kill(-c->pid, signum);
 }
@@ -242,6 +245,7 @@ static void on_written(uv_write_t *write, int status)
 
 int child_write(struct child *c, const char *bytes, size_t len)
 {
+    assert(c->has_input && len > 0);
     struct outgoing *o = malloc(sizeof *o + len);
     if (!o)
         return -ENOMEM;
@@ -313,6 +317,7 @@ static int spawn(struct child *c, uv_loop_t *loop, const struct child_config *co
 int child_new(uv_loop_t *loop, const struct child_config *config, const struct child_ops *ops,
               void *arg, struct child **ret_child)
 {
+    assert(config->argv[0] && ops->ended);
     struct child *c = calloc(1, sizeof *c);
     if (!c)
         return -ENOMEM;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,7 @@ bool complaint_read(const char *text, char ret_why[COMPLAINT_MAX])
     const struct row *row = rows;
     while (!fits(row, line))
         row++;
+    assert(row < rows + sizeof rows / sizeof rows[0]);
     drop_advice(line);
     (void)text_sanitise(clean, sizeof clean, line);
     const char *start = clean + strspn(clean, " ");

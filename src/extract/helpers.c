@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "extract/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -48,6 +49,7 @@ struct helpers {
 
 struct helpers *helpers_new(const struct helpers_config *config)
 {
+    assert(config->requests_max > 0 && config->version);
     struct helpers *hs = calloc(1, sizeof *hs);
     if (hs)
         hs->config = *config;
@@ -86,6 +88,7 @@ void helpers_free(struct helpers *hs)
 
 void helpers_abandon(struct helper *h)
 {
+    assert(h->fn);
     drop(h);
 }
 

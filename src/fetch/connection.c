@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "fetch/content.h"
 #include "fetch/outage.h"
+#include "fetch/pace.h"
 #include "fetch/readahead.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,7 @@ void connection_close(struct transfer *t)
 
 static void finish(struct transfer *t, enum transfer_end end)
 {
+    assert(end != NOT_OVER);
     drop_request(t);
     t->state = OVER;
     t->end = end;
@@ -76,6 +79,7 @@ static void retry(struct transfer *t, const char *why, int64_t after_s)
 
 static void lose(struct transfer *t, const char *why)
 {
+    pace_judge(t);
     bool again = t->lost_end == t->window.end;
     t->lost_end = t->window.end;
     /* A reader that does not read now need not be told; it is asked for again when it is wanted. */
@@ -116,6 +120,8 @@ static int on_data(const uint8_t *bytes, size_t len, void *arg)
         return 0;
     }
     t->byte_ns = clock_now_ns();
+    if (t->flow_ns == 0)
+        t->flow_ns = t->byte_ns;
     t->is_told_changed = r == -ESTALE;
     if (r == -EBADMSG) {
         t->verdict.verdict = VERDICT_FAILED;
@@ -207,8 +213,10 @@ static void end_by_verdict(struct transfer *t)
 
 static void complete(struct transfer *t)
 {
+    pace_judge(t);
     int64_t end = resource_end(t->resource);
-    if (t->resource->facts & FETCH_LIVE) {
+    bool has_end = !t->is_open_ended && !t->resource->live.is_icy;
+    if (t->resource->facts & FETCH_LIVE && !has_end) {
         lose(t, "the stream ended");
     } else if (t->at < t->window.end) {
         finish(t, OVER_CHANGED); /* it has become shorter than what we have of it */
@@ -221,6 +229,18 @@ static void complete(struct transfer *t)
     } else {
         finish(t, t->is_open_ended && end < 0 ? OVER_CUT : OVER_END);
     }
+}
+
+/* Other bytes than those we have: another resource, or a station. */
+static void meet_others(struct transfer *t)
+{
+    t->resource->live.differs = true;
+    if (!resource_judge_live(t->resource)) {
+        finish(t, OVER_CHANGED);
+        return;
+    }
+    t->ops.live(t->ops.arg);
+    lose(t, "the connection was lost");
 }
 
 static void on_done(const struct request_result *result, void *arg)
@@ -239,7 +259,7 @@ static void on_done(const struct request_result *result, void *arg)
         break;
     case REQUEST_ABORTED:
         if (t->is_told_changed)
-            finish(t, OVER_CHANGED);
+            meet_others(t);
         else
             end_by_verdict(t);
         break;
@@ -286,6 +306,7 @@ static void ask(struct transfer *t, bool fresh)
     t->state = ASKING;
     t->end = NOT_OVER;
     t->is_told_changed = false;
+    t->flow_ns = t->waited_ns = 0;
     t->start_end = t->window.end;
     t->at = t->window.end;
     t->byte_ns = clock_now_ns();
@@ -302,11 +323,13 @@ static void ask(struct transfer *t, bool fresh)
 
 void connection_open(struct transfer *t)
 {
+    assert(!t->request);
     ask(t, false);
 }
 
 void connection_resume(struct transfer *t)
 {
+    assert(t->state == PAUSED && t->request);
     t->state = FLOWING;
     t->byte_ns = clock_now_ns();
     set_timer(t, t->context->stall_ms);
@@ -315,6 +338,7 @@ void connection_resume(struct transfer *t)
 
 void connection_hurry(struct transfer *t)
 {
+    assert(t->state == WAITING);
     uint64_t ms = outage_patience_ms(t, clock_now_ns());
     if (uv_timer_get_due_in(&t->timer) > ms)
         set_timer(t, ms);

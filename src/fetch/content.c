@@ -2,6 +2,7 @@
 
 #include "fetch/readahead.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -60,6 +61,7 @@ static void take_title(const char *title, void *arg)
 
 static int take_decoded(struct transfer *t, const uint8_t *bytes, size_t len)
 {
+    assert(!t->has_icy || t->icy);
     struct icy_ops ops = { .audio = take_audio, .title = take_title, .arg = t };
     return t->has_icy ? icy_feed(t->icy, bytes, len, &ops) : take_audio(bytes, len, t);
 }
@@ -72,6 +74,7 @@ static bool is_full(const struct transfer *t)
 /* What a full window leaves of a piece comes once more: t->n_inflated of it are done. */
 static int take_encoded(struct transfer *t, const uint8_t *bytes, size_t len)
 {
+    assert(t->inflate);
     static uint8_t out[WINDOW_BLOCK_BYTES];
     size_t done = t->n_inflated < len ? t->n_inflated : len;
     const uint8_t *next = bytes + done;

@@ -1,5 +1,6 @@
 #include "fetch/inflate.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -123,6 +124,7 @@ static ssize_t unpack(struct inflate *i, const uint8_t **bytes, size_t *len, uin
 ssize_t inflate_some(struct inflate *i, const uint8_t **bytes, size_t *len, uint8_t *out,
                      size_t size)
 {
+    assert(size > 0);
     if (i->look == INFLATE_UNSEEN && !look(i, bytes, len))
         return 0;
     bool plain = i->look == INFLATE_PLAIN;

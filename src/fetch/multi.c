@@ -1,5 +1,6 @@
 #include "fetch/multi.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -127,6 +128,7 @@ static int on_timeout_change(CURLM *curl, long timeout_ms, void *arg)
 
 static void untouch(struct multi_job *job)
 {
+    assert(!job->is_touched || (job->prev && job->next));
     if (!job->is_touched)
         return;
     job->prev->next = job->next;
@@ -165,6 +167,7 @@ void multi_touch(struct multi_job *job)
 
 int multi_add(struct multi_job *job)
 {
+    assert(job->multi && job->settle && !job->is_added);
     job->is_done = false;
     (void)curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
     if (curl_multi_add_handle(job->multi->curl, job->easy) != CURLM_OK)

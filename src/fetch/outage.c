@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "fetch/backoff.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -10,6 +11,7 @@ enum { OPEN_TRIES = 3, GOOD_BYTES = 4096 };
 
 void outage_begin(struct transfer *t, const char *why, uint64_t now_ns)
 {
+    assert(now_ns > 0); /* 0 means that there is none */
     if (t->outage_ns != 0)
         return;
     t->outage_ns = now_ns;
@@ -60,6 +62,7 @@ void outage_note_bytes(struct transfer *t)
 
 void outage_end(struct transfer *t)
 {
+    assert(t->outage_ns != 0);
     bool is_told = t->is_outage_told;
     t->outage_ns = 0;
     outage_note_bytes(t);

@@ -1,5 +1,7 @@
 #include "fetch/readahead.h"
 
+#include <assert.h>
+
 enum { BEHIND_PARTS = 4 }; /* a quarter of the read-ahead is kept behind the reader */
 
 int64_t readahead_bytes(const struct transfer *t)
@@ -9,6 +11,7 @@ int64_t readahead_bytes(const struct transfer *t)
 
 int64_t readahead_limit(const struct transfer *t)
 {
+    assert(t->context->ahead_bytes_min <= t->context->ahead_bytes);
     /* What is live must not lag behind: an eighth of a megabyte is some seconds of it. */
     const struct transfer_context *c = t->context;
     bool is_scarce = *c->held_bytes >= c->memory_bytes;
@@ -19,6 +22,7 @@ int64_t readahead_limit(const struct transfer *t)
 /* After each change of the window. */
 static void count_held(struct transfer *t)
 {
+    assert(*t->context->held_bytes >= t->held);
     size_t now = (size_t)t->window.n_blocks * WINDOW_BLOCK_BYTES;
     *t->context->held_bytes += now - t->held;
     t->held = now;

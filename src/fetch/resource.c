@@ -10,7 +10,7 @@
 
 int resource_init(struct resource *r, const char *url, const char *headers)
 {
-    *r = (struct resource){ .end = -1, .length = -1, .sent_length = -1 };
+    *r = (struct resource){ .end = -1, .length = -1, .sent_length = -1, .live.length = -1 };
     return resource_relink(r, url, headers);
 }
 
@@ -177,9 +177,28 @@ static void settle_facts(struct resource *r)
 {
     bool live = r->facts & FETCH_LIVE;
     r->is_encoded = r->is_titled || r->coding == CODING_GZIP;
-    r->length = r->is_encoded ? -1 : r->sent_length;
+    bool is_unknown = live || r->is_encoded || live_length_is_absurd(&r->live);
+    r->length = is_unknown ? -1 : r->sent_length;
     bool ranges = r->gives_parts && !live && !r->is_encoded && !r->is_unranged;
     r->facts = (r->facts & ~(unsigned)FETCH_RANGES) | (ranges ? FETCH_RANGES : 0);
+}
+
+bool resource_judge_live(struct resource *r)
+{
+    bool becomes = r->wants_icy && !(r->facts & FETCH_LIVE) && live_judge(&r->live) == LIVE_YES;
+    if (becomes) {
+        r->facts = FETCH_LIVE;
+        r->is_titled = false;
+        settle_facts(r);
+    }
+    return becomes;
+}
+
+void resource_look(struct resource *r, const uint8_t *bytes, size_t len)
+{
+    r->live.container = live_look(bytes, len);
+    if (!resource_judge_live(r) && r->sent_length >= 0)
+        settle_facts(r); /* an absurd length may be none after all */
 }
 
 void resource_learn(struct resource *r, const struct response *a)
@@ -192,12 +211,14 @@ void resource_learn(struct resource *r, const struct response *a)
     r->coding = a->coding;
     r->sent_length = response_total(a);
     bool unknown = a->coding == CODING_GZIP || r->sent_length < 0;
-    bool live = r->wants_icy && a->is_icy && unknown;
-    r->is_titled = !live && r->wants_icy && a->icy_interval > 0;
+    r->live.is_icy = a->is_icy;
+    r->live.gives_parts = a->status == 206;
+    r->live.length = unknown ? -1 : r->sent_length;
+    r->is_titled = r->wants_icy && a->icy_interval > 0;
     r->gives_parts = a->status == 206 || a->accepts_ranges;
-    r->facts =
-        (live ? FETCH_LIVE : 0) | (resource_is_open_ended(a) && !live ? FETCH_OPEN_ENDED : 0);
-    settle_facts(r);
+    r->facts = resource_is_open_ended(a) ? FETCH_OPEN_ENDED : 0;
+    if (!resource_judge_live(r))
+        settle_facts(r);
     copy_text(r->content_type, sizeof r->content_type, a->content_type);
     copy_text(r->name, sizeof r->name, a->icy_name);
 }

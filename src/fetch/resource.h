@@ -3,6 +3,7 @@
 #define TUTTI_FETCH_RESOURCE_H
 
 #include "base/errors.h"
+#include "fetch/live.h"
 #include "fetch/response.h"
 #include "proto/fetch_msg.h"
 
@@ -18,7 +19,8 @@ struct resource {
     struct jar *jar; /* of its source; borrowed */
     char *base;      /* where the redirects led, asked directly from then on; NULL: not yet known */
     int64_t end;     /* [bytes] nothing from here on is wanted; −1: all */
-    bool wants_icy;
+    bool wants_icy;  /* it may be a station: its titles are asked for */
+    struct live_facts live;
     bool is_relinkable; /* a refusal means that the link is old, and another may come */
     bool is_unranged;   /* its server refuses requests for a part: it is asked for all */
     bool is_known;      /* an answer was accepted: the rest holds */
@@ -73,6 +75,12 @@ void resource_learn(struct resource *r, const struct response *answer);
 /* What its first bytes have told, whatever its server says: whether it comes compressed. The first
  * time counts. */
 void resource_see(struct resource *r, bool is_packed);
+
+/* More is known in `live`. Returns true if that makes it live, which it was not before. */
+bool resource_judge_live(struct resource *r);
+
+/* Its first bytes are there. */
+void resource_look(struct resource *r, const uint8_t *bytes, size_t len);
 
 /* The byte behind the last one that is wanted, or −1. */
 int64_t resource_end(const struct resource *r);

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,7 @@ static int send_message(struct served_source *s, const struct smsg *m, const str
 {
     static uint8_t bytes[SMSG_MAX];
     struct iovec iov[1 + SMSG_DATA_MAX / WINDOW_BLOCK_BYTES + 1];
+    assert(1 + n_data <= sizeof iov / sizeof iov[0]);
     iov[0] = (struct iovec){ bytes, smsg_encode(m, bytes, sizeof bytes) };
     for (size_t i = 0; i < n_data; i++)
         iov[1 + i] = data[i];
@@ -97,6 +99,7 @@ static int on_stream_send(const struct smsg *m, const struct iovec *data, size_t
 
 static void send_facts(struct slot *slot)
 {
+    assert(slot->stream);
     struct served_source *s = slot->source;
     const struct resource *r = &slot->stream->resource;
     bool is_root = slot == &s->slots[0];
@@ -133,6 +136,7 @@ static void close_slot(struct slot *slot)
 /* OPEN cannot be done. */
 static void refuse_open(struct slot *slot, const struct judgement *why)
 {
+    assert(slot->stream && slot->is_opening);
     struct smsg m = {
         .type = SMSG_ERROR,
         .stream = slot->stream->id,
@@ -224,10 +228,20 @@ static void on_reconnected(struct stream *stream, const char *why, void *arg)
     say(slot->source, &m);
 }
 
+static void on_live(struct stream *stream, void *arg)
+{
+    struct slot *slot = arg;
+    struct fmsg m = { .type = FMSG_LIVE };
+    log_debug("fetch", "source %u stream %u is live", slot->source->id, stream->id);
+    if (is_root(slot))
+        say(slot->source, &m);
+}
+
 static int make_stream(struct slot *slot, uint32_t id, const char *url, const char *headers)
 {
+    assert(!slot->stream);
     struct stream_ops ops = { on_stream_send, on_known,       on_failed, on_changed,
-                              on_expired,     on_reconnected, slot };
+                              on_expired,     on_reconnected, on_live,   slot };
     int r = stream_new(slot->source->context, id, url, headers, &ops, &slot->stream);
     if (r == 0)
         slot->stream->resource.jar = slot->source->jar;
@@ -276,6 +290,7 @@ static int open_stream(struct served_source *s, const struct smsg *m)
     slot->serial = m->open.serial;
     slot->is_opening = true;
     slot->stream->resource.end = m->open.end;
+    slot->stream->resource.wants_icy = slot->stream->resource.live.is_entry = m->open.is_entry;
     stream_start(slot->stream, m->open.at);
     return 0;
 }
@@ -344,6 +359,7 @@ static void resume_root(struct stream *root, const struct fmsg *m)
     r->is_known = true;
     r->length = r->sent_length = m->source.length;
     r->facts = m->source.facts;
+    r->live.is_icy = r->facts & FETCH_LIVE;
     r->gives_parts = r->facts & FETCH_RANGES;
     r->is_unranged = !r->gives_parts; /* it may come packed */
     r->kind = (enum fetch_kind)m->source.kind;

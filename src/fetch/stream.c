@@ -4,6 +4,7 @@
 #include "fetch/outage.h"
 #include "fetch/sniff.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,8 @@ static void note_change(struct stream *s)
 
 /* As soon as its kind can be told: the first bytes are there, or all there are, or as many as came
  * in the time in which others are given up. */
+static void on_title(int64_t at, const char *title, void *arg);
+
 static void tell_known(struct stream *s, const struct transfer *t)
 {
     static const struct judgement packed = { .code = TUTTI_E_SOURCE_FAILED,
@@ -56,6 +59,9 @@ static void tell_known(struct stream *s, const struct transfer *t)
     size_t n = window_view(w, w->begin, sizeof bytes, &iov, &n_iov);
     memcpy(bytes, n > 0 ? iov.iov_base : bytes, n);
     n = w->begin > 0 ? 0 : n;
+    resource_look(&s->resource, bytes, n);
+    if (s->id != 0 && s->n_titles == 0 && s->resource.name[0]) /* of the root the daemon is told */
+        on_title(w->begin, s->resource.name, s);
     if (s->resource.coding == CODING_OTHER && !sniff_is_plain(bytes, n)) {
         fail(s, &packed);
         return;
@@ -96,6 +102,7 @@ static void answer_error(struct stream *s, const struct judgement *j)
 /* The titles that come before `end`. */
 static int send_titles(struct stream *s, int64_t end)
 {
+    assert(s->n_titles <= STREAM_TITLES);
     while (s->n_titles > 0 && s->titles[s->first_title].at < end) {
         const struct stream_title *t = &s->titles[s->first_title];
         struct smsg m = { .type = SMSG_TITLE, .title = { .at = t->at }, .text = t->text };
@@ -119,7 +126,9 @@ static void answer_data(struct stream *s, struct transfer *t)
     size_t n = window_view(&t->window, s->read.at, len, iov, &n_iov);
     struct smsg m = { .type = SMSG_DATA,
                       .stream = s->id,
-                      .data = { .serial = s->read.serial, .at = s->read.at } };
+                      .data = { .serial = s->read.serial,
+                                .is_live = (s->resource.facts & FETCH_LIVE) != 0,
+                                .at = s->read.at } };
     if (send_titles(s, s->read.at + (int64_t)n) < 0 || s->ops.send(&m, iov, n_iov, s->ops.arg) < 0)
         return;
     s->is_reading = false;
@@ -147,13 +156,30 @@ static void answer_over(struct stream *s, struct transfer *t)
     }
 }
 
+/* A reader goes on with a live stream whose fetcher died. */
+static bool is_begun_anew(const struct stream *s, const struct transfer *t, int64_t at)
+{
+    return s->resource.facts & FETCH_LIVE && s->resource.is_known && t->pos == 0 &&
+           t->window.begin == 0 && at > t->window.end;
+}
+
+static void renumber(struct stream *s, struct transfer *t, int64_t at)
+{
+    transfer_renumber(t, at);
+    for (unsigned i = 0; i < s->n_titles; i++)
+        s->titles[(s->first_title + i) % STREAM_TITLES].at += at;
+}
+
 static struct transfer *choose(struct stream *s, int64_t at)
 {
+    assert(s->current < STREAM_TRANSFERS && s->transfer[s->current]);
     struct transfer *t = s->transfer[s->current];
     unsigned other = 1 - s->current;
     /* What is live begins anywhere: its bytes are numbered as the reader likes. */
     if (s->resource.facts & FETCH_LIVE && t->state == DORMANT && window_len(&t->window) == 0)
         transfer_place(t, at);
+    if (is_begun_anew(s, t, at))
+        renumber(s, t, at);
     if (transfer_covers(t, at))
         return t;
     if (s->transfer[other] && transfer_covers(s->transfer[other], at)) {
@@ -240,6 +266,13 @@ static void on_reconnected(const char *why, void *arg)
     s->ops.reconnected(s, why, s->ops.arg);
 }
 
+static void on_live(void *arg)
+{
+    struct stream *s = arg;
+    if (s->is_known_told)
+        s->ops.live(s, s->ops.arg);
+}
+
 static void on_title(int64_t at, const char *title, void *arg)
 {
     struct stream *s = arg;
@@ -265,14 +298,16 @@ static void on_title(int64_t at, const char *title, void *arg)
 int stream_new(const struct transfer_context *context, uint32_t id, const char *url,
                const char *headers, const struct stream_ops *ops, struct stream **ret_stream)
 {
+    assert(ops->send && ops->known && ops->failed && ops->changed);
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
     s->id = id;
     s->context = context;
     s->ops = *ops;
-    struct transfer_ops transfer_ops = { on_transfer_changed, on_expired, on_reconnected, on_title,
-                                         s };
+    struct transfer_ops transfer_ops = {
+        on_transfer_changed, on_expired, on_reconnected, on_title, on_live, s
+    };
     if (resource_init(&s->resource, url, headers) < 0 ||
         transfer_new(context, &s->resource, &transfer_ops, &s->transfer[0]) < 0) {
         stream_free(s);

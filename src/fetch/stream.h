@@ -28,6 +28,7 @@ struct stream_ops {
     void (*changed)(struct stream *s, void *arg);
     void (*expired)(struct stream *s, unsigned status, const char *why, void *arg);
     void (*reconnected)(struct stream *s, const char *why, void *arg);
+    void (*live)(struct stream *s, void *arg); /* it is, though `known` did not say so */
     void *arg;
 };
 

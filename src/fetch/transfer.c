@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "fetch/connection.h"
 #include "fetch/content.h"
+#include "fetch/pace.h"
 #include "fetch/readahead.h"
 
 #include <errno.h>
@@ -54,15 +55,29 @@ bool transfer_seek(struct transfer *t, int64_t at)
     bool is_there = at < t->window.end;
     if (!is_there && !t->is_wanted)
         t->wanted_ns = t->read_ns;
-    t->is_wanted = !is_there;
+    if (is_there)
+        pace_end_wait(t);
+    else
+        t->is_wanted = true;
     fill(t);
     return at < t->window.end;
 }
 
+void transfer_renumber(struct transfer *t, int64_t at)
+{
+    int64_t by = at - t->window.begin;
+    t->window.begin += by;
+    t->window.end += by;
+    t->start_end += by;
+    t->at += by;
+    t->pos = at;
+}
+
 void transfer_consume(struct transfer *t, int64_t at)
 {
+    pace_end_wait(t);
+    pace_judge(t);
     t->pos = at;
-    t->is_wanted = false;
     readahead_trim(t);
     fill(t);
 }

@@ -57,6 +57,7 @@ struct transfer_ops {
     void (*expired)(unsigned status, const char *why, void *arg);
     void (*reconnected)(const char *why, void *arg);
     void (*title)(int64_t at, const char *title, void *arg);
+    void (*live)(void *arg); /* the resource turned out to be live */
     void *arg;
 };
 
@@ -93,6 +94,8 @@ struct transfer {
     uint64_t byte_ns;   /* when the last one came, or the request left */
     uint64_t read_ns;   /* when the owner read last */
     uint64_t read_gap_ns;
+    uint64_t flow_ns;    /* when the first byte of this connection came; 0: none has */
+    uint64_t waited_ns;  /* how long the reader has waited since */
     int64_t start_end;   /* window.end when the request began: progress is what is beyond */
     int64_t lost_end;    /* window.end at the last loss; −1: none */
     size_t held;         /* [bytes] of `window`, as counted in held_bytes */
@@ -125,6 +128,10 @@ void transfer_consume(struct transfer *t, int64_t at);
 
 /* The owner reads elsewhere for now: nothing is tried anew. */
 void transfer_rest(struct transfer *t);
+
+/* The reader of a live stream may number its bytes as it likes: the first one that was not read
+ * is `at` from now on. Nothing must have been read yet. */
+void transfer_renumber(struct transfer *t, int64_t at);
 
 /* The resource has another link: goes on, if it waited for that. */
 void transfer_relink(struct transfer *t);

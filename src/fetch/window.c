@@ -1,16 +1,19 @@
 #include "fetch/window.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static uint8_t *block_at(const struct window *w, unsigned i)
 {
+    assert(i < w->n_blocks);
     return w->block[(w->first + i) % WINDOW_BLOCKS];
 }
 
 static void drop_first_block(struct window *w)
 {
+    assert(w->n_blocks > 0 && w->block[w->first]);
     free(w->block[w->first]);
     w->block[w->first] = NULL;
     w->first = (w->first + 1) % WINDOW_BLOCKS;
@@ -27,6 +30,7 @@ void window_restart(struct window *w, int64_t at)
 /* Makes sure that `len` bytes more have a place. */
 static int make_room(struct window *w, size_t len)
 {
+    assert(w->n_blocks <= WINDOW_BLOCKS && w->head <= WINDOW_BLOCK_BYTES);
     unsigned had = w->n_blocks;
     size_t filled = w->head + window_len(w);
     while ((size_t)w->n_blocks * WINDOW_BLOCK_BYTES < filled + len) {
@@ -81,6 +85,7 @@ void window_trim(struct window *w, int64_t at)
 
 size_t window_view(const struct window *w, int64_t at, size_t len, struct iovec *iov, size_t *n_iov)
 {
+    assert(w->begin <= w->end);
     size_t max = *n_iov, total = 0;
     *n_iov = 0;
     if (at < w->begin || at >= w->end)

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static void read_messages(struct instance *in, unsigned most);
 
 static void kill_process(struct instance *in)
 {
+    assert(in->process.pid > 0);
     if (!in->has_exited)
         (void)uv_process_kill(&in->process, SIGKILL);
 }
@@ -83,6 +85,7 @@ static void close_instance(struct instance *in)
 /* At once the first time, then after pauses that double. */
 static void restart_later(struct keeper *k)
 {
+    assert(!k->is_stopped && !k->instance);
     uint64_t pause_ms = 0;
     for (unsigned n = 1; n < k->quick_deaths && pause_ms < k->config.pause_max_ms; n++)
         pause_ms = pause_ms ? 2 * pause_ms : PAUSE_MS;
@@ -145,6 +148,7 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 
 int keeper_send(struct keeper *k, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
+    assert(len > 0);
     struct instance *in = k->instance;
     if (!in)
         return -ENOTCONN;
@@ -206,6 +210,7 @@ static int spawn_program(const struct keeper *k, struct instance *in, int child_
 
 static int start_instance(struct keeper *k)
 {
+    assert(!k->instance);
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
@@ -279,6 +284,7 @@ static int copy_command(struct keeper *k, const struct keeper_config *config)
 int keeper_new(uv_loop_t *loop, const struct keeper_config *config, const struct keeper_ops *ops,
                struct keeper **ret_keeper)
 {
+    assert(config->argv[0] && config->message_max > 0 && ops->message && ops->died && ops->up);
     struct keeper *k = calloc(1, sizeof *k + config->message_max);
     if (!k)
         return -ENOMEM;

@@ -2,6 +2,7 @@
 
 #include "keep/keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ struct fetch_command {
 
 static void add_option(struct fetch_command *c, const char *name, const char *value)
 {
+    assert(value);
     c->argv[c->n++] = name;
     c->argv[c->n++] = value;
 }

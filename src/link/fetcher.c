@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "link/fetch_process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,6 +51,7 @@ struct fetch_source {
 
 static int announce(struct fetch_source *s)
 {
+    assert(s->their_fd >= 0);
     struct fmsg m = { .type = FMSG_SOURCE, .id = s->id, .url = s->url, .headers = s->headers };
     m.source.length = -1;
     m.source.flags = s->is_relinkable ? FMSG_RELINKABLE : 0;
@@ -108,6 +110,7 @@ static void on_writable(void *arg)
  * it is not asked for anything any more. */
 static void note_drop(struct fetcher *f, uint32_t id)
 {
+    assert(f->n_drops <= f->drops_size);
     if (f->n_drops == f->drops_size) {
         size_t size = f->drops_size ? 2 * f->drops_size : 64;
         uint32_t *longer = reallocarray(f->drops, size, sizeof *longer);
@@ -133,6 +136,7 @@ static void fail(struct fetch_source *s, enum tutti_error code, const char *why)
 
 static void tell(struct fetch_source *s)
 {
+    assert(s->news != 0);
     const struct fetch_source_ops *o = &s->ops;
     unsigned news = s->news;
     s->news = 0;
@@ -220,6 +224,7 @@ static void take_head(struct fetch_source *s, const struct fmsg *m)
 
 static void take_failure(struct fetch_source *s, const struct fmsg *m, unsigned news)
 {
+    assert(news == NEWS_FAILED || news == NEWS_EXPIRED);
     s->is_over = news != NEWS_EXPIRED;
     s->is_expired = news == NEWS_EXPIRED;
     s->code = (enum tutti_error)m->failed.code;
@@ -252,6 +257,10 @@ static void on_message(const struct fmsg *m, void *arg)
     case FMSG_RECONNECTED:
         if (s->ops.reconnected)
             s->ops.reconnected(m->why, s->ops.arg);
+        break;
+    case FMSG_LIVE:
+        s->head.facts = FETCH_LIVE;
+        s->head.length = -1;
         break;
     default: /* its own messages, sent back: of no meaning */
         break;

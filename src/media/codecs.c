@@ -1,6 +1,6 @@
 #include "media/codecs.h"
 
-#include <stdbool.h>
+#include "media/sync.h"
 
 enum {
     /* Decoders remember: MP3 its bit reservoir, SBR its filters, Opus 80 ms. A quarter of a second
@@ -10,36 +10,16 @@ enum {
     MPC7_WARM_UP_MS = 1300,
     OPUS_GRID = 120,  /* 2.5 ms: every Opus packet lasts a multiple of it */
     VORBIS_GRID = 64, /* of blocks of 128 samples and more: encoders make none that are smaller */
-    MP3_HEAD_BYTES = 4,
-    ADTS_HEAD_BYTES = 7,
 };
 
-/* ISO 11172-3 and 13818-3, layer III */
 static int mp3_frame_bytes(const uint8_t *p, size_t len)
 {
-    static const int kbits[2][16] = {
-        { 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0 },
-        { 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0 },
-    };
-    static const int rates[4] = { 44100, 48000, 32000, 0 };
-    static const int rate_shift[4] = { 2, 0, 1, 0 }; /* MPEG 2.5, none, 2, 1 */
-    if (len < MP3_HEAD_BYTES)
-        return 0;
-    int version = p[1] >> 3 & 3;
-    int rate = rates[p[2] >> 2 & 3] >> rate_shift[version];
-    if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || (p[1] >> 1 & 3) != 1 || version == 1 || rate == 0)
-        return 0;
-    bool first = version == 3;
-    int kbit = kbits[first][p[2] >> 4];
-    return kbit > 0 ? (first ? 144 : 72) * kbit * 1000 / rate + (p[2] >> 1 & 1) : 0;
+    return len >= SYNC_HEAD_BYTES ? (int)sync_mpeg_bytes(p) : 0;
 }
 
-/* ISO 14496-3, ADTS */
 static int adts_frame_bytes(const uint8_t *p, size_t len)
 {
-    if (len < ADTS_HEAD_BYTES || p[0] != 0xff || (p[1] & 0xf6) != 0xf0)
-        return 0;
-    return (p[3] & 3) << 11 | p[4] << 3 | p[5] >> 5;
+    return len >= SYNC_HEAD_BYTES ? (int)sync_adts_bytes(p) : 0;
 }
 
 /* RFC 4867 section 5.3: the first byte says of what kind the frame is. */

@@ -2,6 +2,7 @@
 
 #include "media/lav.h"
 
+#include <assert.h>
 #include <libavutil/intreadwrite.h>
 #include <libavutil/mem.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ int decoder_receive(struct decoder *d, AVFrame **ret)
 
 uint32_t decoder_skip(const AVFrame *frame)
 {
+    assert(frame->nb_samples > 0);
     const AVFrameSideData *side = av_frame_get_side_data(frame, AV_FRAME_DATA_SKIP_SAMPLES);
     uint32_t skip = side && side->size >= 4 ? AV_RL32(side->data) : 0;
     return skip < INT32_MAX / 2 ? skip : 0;

@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <opus.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ void encoder_reset(struct encoder *e)
 
 int encoder_run(struct encoder *e, const float *samples, bool alone, uint8_t *packet)
 {
+    assert(samples && packet);
     if (alone)
         (void)opus_encoder_ctl(e->opus, OPUS_SET_PREDICTION_DISABLED(1));
     int n = opus_encode_float(e->opus, samples, AUDIO_FRAME_SAMPLES, packet, AUDIO_PACKET_MAX);

@@ -1,5 +1,6 @@
 #include "media/fiber.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ static void after_switch_out(void *fake)
 
 int fiber_new(size_t stack_bytes, struct fiber **ret)
 {
+    assert(stack_bytes > 0);
     struct fiber *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;
@@ -98,6 +100,7 @@ int fiber_new(size_t stack_bytes, struct fiber **ret)
 
 void fiber_free(struct fiber *f)
 {
+    assert(!f || !f->fn || !f->entered);
     if (!f)
         return;
     (void)munmap(f->map, f->map_bytes);
@@ -106,6 +109,7 @@ void fiber_free(struct fiber *f)
 
 void fiber_begin(struct fiber *f, fiber_fn fn, void *arg)
 {
+    assert(fn && !f->fn);
     f->fn = fn;
     f->arg = arg;
     f->entered = false;
@@ -152,6 +156,7 @@ bool fiber_run(struct fiber *f)
 
 void fiber_yield(struct fiber *f)
 {
+    assert(f->fn && f->entered);
     before_switch_out(f, false);
     (void)swapcontext(&f->inside, &f->outside);
     after_switch_in(f);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "media/playlist.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -57,6 +58,7 @@ static int follow_entries(struct follow *f, const char *text, enum listing kind,
 /* Media that the fetcher took for a playlist are played; a list of segments is kept open. */
 static int follow_place(struct follow *f, unsigned depth, struct follow_place *ret, bool *ret_hls)
 {
+    assert(depth <= DEPTH_MAX && ret->is_playlist);
     int r;
     AUTO_FREE char *base = strdup(ret->url);
     AUTO_FREE char *type = strdup(ret->content_type);
@@ -93,6 +95,7 @@ static int follow_url(struct follow *f, const char *url, unsigned depth, struct 
 int follow_playlists(const struct follow_ops *ops, void *arg, struct follow_place *ret,
                      bool *ret_hls)
 {
+    assert(ops->open && ops->read && ops->close);
     struct follow f = { .ops = ops, .arg = arg };
     *ret = (struct follow_place){ 0 };
     return follow_url(&f, NULL, 0, ret, ret_hls);

@@ -1,11 +1,15 @@
 #include "media/gain.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING = 256 }; /* a power of two above GAIN_AHEAD */
+enum { RING = 256 };
+
+_Static_assert((int)RING > (int)GAIN_AHEAD, "all that is looked ahead at is kept");
+_Static_assert((RING & (RING - 1)) == 0, "free-running indices wrap into it");
 
 static const float ceiling = 0.98F;
 static const float release = 1.0F / (0.08F * 48000); /* 80 ms */
@@ -39,6 +43,7 @@ void gain_free(struct gain *g)
 
 void gain_begin(struct gain *g, float from, float to, int64_t n_before)
 {
+    assert(from >= 0 && to >= 0);
     memset(g, 0, sizeof *g);
     g->from = from;
     g->to = to;
@@ -123,6 +128,7 @@ static void run_plain(struct gain *g, float *s, int n)
 
 int gain_run(struct gain *g, float *s, int n)
 {
+    assert(n >= 0);
     if (!g->limits) {
         if (g->from != 1 || g->to != 1)
             run_plain(g, s, n);

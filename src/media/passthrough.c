@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 
+#include <assert.h>
 #include <opus.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ void passthrough_free(struct passthrough *p)
 
 int passthrough_go(struct passthrough *p, struct track *t, int64_t pos)
 {
+    assert(pos >= 0);
     struct track_info info;
     track_get_info(t, &info);
     p->track = t;
@@ -108,12 +110,14 @@ static int keep_part(struct passthrough *p, const struct packet *k)
 
 static void begin_store(struct passthrough *p)
 {
+    assert(p->gathered == 0);
     p->repacketizer = opus_repacketizer_init(p->repacketizer);
     p->store_len = 0;
 }
 
 static int split_next(struct passthrough *p, struct passed *ret)
 {
+    assert(p->per_packet > 0 && p->at_frame < p->n_frames);
     int from = p->at_frame;
     p->at_frame += p->per_packet;
     int len =
@@ -169,6 +173,8 @@ static int take_packet(struct passthrough *p, const struct packet *k, struct pas
     if (n <= 0)
         return 0; /* broken: the decoder would skip it too */
     int64_t pos = packet_pos(p, k);
+    if (k->gap > 0 && pos > p->from) /* silence, which is in no packet */
+        return -ENOTSUP;
     p->end = pos + n - k->discard;
     if (p->gathered > 0)
         return gather(p, k, n, ret);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct remote_stream {
     uint32_t open_serial;
     char *asked_url; /* NULL: the root */
     int64_t from, end;
+    bool is_entry;
     /* what is known of it */
     int64_t length;
     unsigned flags;
@@ -96,7 +98,7 @@ static void send_open(struct remote *r, struct remote_stream *s)
     struct smsg m = {
         .type = SMSG_OPEN,
         .stream = s->id,
-        .open = { .serial = s->open_serial, .at = s->from, .end = s->end },
+        .open = { .serial = s->open_serial, .is_entry = s->is_entry, .at = s->from, .end = s->end },
         .url = s->asked_url,
         .headers = "",
     };
@@ -105,6 +107,7 @@ static void send_open(struct remote *r, struct remote_stream *s)
 
 static void send_read(struct remote *r, struct remote_stream *s)
 {
+    assert(s->state == STREAM_OPEN);
     s->serial = next_serial(r);
     s->answer = ANSWER_NONE;
     struct smsg m = {
@@ -191,6 +194,7 @@ int remote_fd(const struct remote *r)
 
 void remote_replace(struct remote *r, int sock)
 {
+    assert(sock >= 0);
     if (r->sock >= 0)
         (void)close(r->sock);
     r->sock = sock;
@@ -203,7 +207,8 @@ struct remote_stream *remote_root(struct remote *r)
     return r->streams[0];
 }
 
-struct remote_stream *remote_open(struct remote *r, const char *url, int64_t from, int64_t end)
+static struct remote_stream *open_stream(struct remote *r, const char *url, int64_t from,
+                                         int64_t end, bool is_entry)
 {
     int free_slot = 0;
     for (int i = 1; i < STREAMS && !free_slot; i++)
@@ -216,9 +221,20 @@ struct remote_stream *remote_open(struct remote *r, const char *url, int64_t fro
     if (++r->last_id == 0)
         r->last_id = 1;
     s->id = r->last_id;
+    s->is_entry = is_entry;
     r->streams[free_slot] = s;
     send_open(r, s);
     return s;
+}
+
+struct remote_stream *remote_open(struct remote *r, const char *url, int64_t from, int64_t end)
+{
+    return open_stream(r, url, from, end, false);
+}
+
+struct remote_stream *remote_open_entry(struct remote *r, const char *url)
+{
+    return open_stream(r, url, 0, -1, true);
 }
 
 static void send_close(struct remote *r, const struct remote_stream *s)
@@ -295,6 +311,8 @@ static void take_data(struct remote *r, struct remote_stream *s, const struct sm
         return;
     }
     memcpy(data, m->bytes, m->n_bytes);
+    if (m->data.is_live)
+        s->flags = FETCH_LIVE;
     s->data = data;
     s->n_data = m->n_bytes;
     s->answer = ANSWER_DATA;
@@ -415,6 +433,7 @@ static void abandon_read(struct remote *r, struct remote_stream *s)
 
 static ssize_t take_answer(struct remote_stream *s, void *bytes, size_t len)
 {
+    assert(s->answer != ANSWER_NONE);
     enum answer answer = s->answer;
     size_t n = s->n_data < len ? s->n_data : len;
     s->serial = 0;
@@ -451,6 +470,11 @@ ssize_t remote_read(struct remote *r, struct remote_stream *s, void *bytes, size
     if (s->answer != ANSWER_NONE)
         return take_answer(s, bytes, len);
     return s->state == STREAM_FAILED ? -EIO : -EAGAIN;
+}
+
+bool remote_is_live(const struct remote_stream *s)
+{
+    return (s->flags & FETCH_LIVE) != 0;
 }
 
 bool remote_was_cut(const struct remote_stream *s)

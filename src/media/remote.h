@@ -44,8 +44,9 @@ void remote_join_again(struct remote *r, struct remote_stream *s);
 struct remote_stream *remote_root(struct remote *r);
 
 /* Begins to open another resource, of which the bytes from..end are wanted (end −1: all). Returns
- * NULL if too many are open, or without memory. */
+ * NULL if too many are open, or without memory. An entry of a list of links may be a station. */
 struct remote_stream *remote_open(struct remote *r, const char *url, int64_t from, int64_t end);
+struct remote_stream *remote_open_entry(struct remote *r, const char *url);
 void remote_close(struct remote *r, struct remote_stream *s); /* the root: does nothing */
 
 /* Returns 1 when what is known of the resource stands in *ret (valid until the next call), -EAGAIN,
@@ -55,6 +56,9 @@ int remote_get_facts(struct remote *r, struct remote_stream *s, struct remote_fa
 /* Reads at most `len` bytes at `at`. Returns how many, 0 at the end, -EAGAIN, or another negative
  * errno: there will be no more. */
 ssize_t remote_read(struct remote *r, struct remote_stream *s, void *bytes, size_t len, int64_t at);
+
+/* It goes on at now, as far as is known by now. */
+bool remote_is_live(const struct remote_stream *s);
 
 /* True if the resource's end was met, and nobody can say that it was the end. */
 bool remote_was_cut(const struct remote_stream *s);

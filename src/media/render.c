@@ -79,7 +79,7 @@ void render_free(struct render *r)
 
 static bool passes(const struct track_info *info, const struct wmsg_render *how)
 {
-    return info->passable && how->gain == 1 && how->gain_from == 1;
+    return info->passable && sound_is_plain(&how->sound) && sound_is_plain(&how->from);
 }
 
 /* One encoder can run across the join if both sides are encoded. A limiter that looks ahead would
@@ -87,8 +87,8 @@ static bool passes(const struct track_info *info, const struct wmsg_render *how)
  * current track is not heard at all, what is read of it only warms the encoder up. */
 static bool joins_smoothly(const struct render *r)
 {
-    float from = r->how.gain;
-    float to = r->next.how.gain;
+    double from = r->how.sound.volume;
+    double to = r->next.how.sound.volume;
     if (r->how.pos >= track_end(r->track) + (int64_t)r->info.lag)
         return false;
     return r->next.track && !r->passing && !passes(&r->next.info, &r->next.how) &&
@@ -137,9 +137,9 @@ static int next_pcm(struct render *r, int n)
     int e = read_padded(r, r->pcm, n, &split);
     if (e < 0)
         return e;
-    if (!fed && r->next.feeds && r->next.how.gain != r->how.gain) {
+    if (!fed && r->next.feeds && !sound_is_same(&r->next.how.sound, &r->how.sound)) {
         (void)gain_run(r->gain, r->pcm, split);
-        gain_turn(r->gain, r->next.how.gain);
+        gain_turn(r->gain, (float)r->next.how.sound.volume);
         (void)gain_run(r->gain, r->pcm + (size_t)split * AUDIO_CHANNELS, n - split);
     } else {
         (void)gain_run(r->gain, r->pcm, n);
@@ -160,7 +160,7 @@ static int begin_encoding(struct render *r, int64_t pos)
     if (e < 0)
         return e;
     encoder_reset(r->encoder);
-    gain_begin(r->gain, r->how.gain_from, r->how.gain, input - from);
+    gain_begin(r->gain, (float)r->how.from.volume, (float)r->how.sound.volume, input - from);
     e = next_pcm(r, gain_ahead(r->gain));
     if (e < 0)
         return e;
@@ -226,7 +226,7 @@ void render_set_next(struct render *r, struct track *next, uint32_t play,
         return;
     r->next.play = play;
     r->next.how = *how;
-    r->next.how.gain_from = how->gain;
+    r->next.how.from = how->sound;
     r->next.how.exact = 0;
     track_get_info(next, &r->next.info);
 }
@@ -262,12 +262,13 @@ int render_begin(struct render *r, struct track *t, uint32_t play, const struct 
     r->ended = r->padded = r->given = false;
     r->pass_again = -1;
     bool on_grid = how->pos % AUDIO_FRAME_SAMPLES == 0;
-    bool passable = r->info.passable && how->gain == 1 && (on_grid || !how->exact);
+    bool passable = r->info.passable && sound_is_plain(&how->sound) && (on_grid || !how->exact);
     if (passable && passes(&r->info, how))
         return begin_passing(r, how->pos);
     if (passable && on_grid)
         r->pass_again = how->pos + (int64_t)RAMP_FRAMES * AUDIO_FRAME_SAMPLES;
-    r->fades = r->info.passable && how->gain == 1 && how->gain_from != 1 && !on_grid;
+    r->fades =
+        r->info.passable && sound_is_plain(&how->sound) && !sound_is_plain(&how->from) && !on_grid;
     return begin_encoding(r, how->pos);
 }
 

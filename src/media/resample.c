@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
@@ -120,6 +121,7 @@ bool resampler_fits(const struct resampler *r, const AVFrame *frame)
 /* Room for n more stereo samples at the queue's end. */
 static int reserve(struct resampler *r, int n)
 {
+    assert(r->start <= r->end && r->end <= r->capacity && n >= 0);
     if (r->start == r->end)
         r->start = r->end = 0;
     if (r->end + n <= r->capacity)
@@ -161,6 +163,7 @@ static int convert(struct resampler *r, const uint8_t **in, int n_in)
 
 int resampler_feed(struct resampler *r, const AVFrame *frame, int from, int n)
 {
+    assert(r->begun && from >= 0 && n <= frame->nb_samples - from);
     bool planar = av_sample_fmt_is_planar(frame->format) != 0;
     int n_planes = planar ? frame->ch_layout.nb_channels : 1;
     int step = av_get_bytes_per_sample(frame->format) * (planar ? 1 : frame->ch_layout.nb_channels);
@@ -230,6 +233,7 @@ int resampler_ready(const struct resampler *r)
 
 void resampler_take(struct resampler *r, float *dst, int n)
 {
+    assert(n >= 0 && n <= r->end - r->start);
     if (dst && n > 0) /* nothing may have come yet: then there is no queue to copy from */
         memcpy(dst, r->queue + (size_t)r->start * AUDIO_CHANNELS,
                (size_t)n * AUDIO_CHANNELS * sizeof(float));

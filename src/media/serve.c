@@ -262,7 +262,7 @@ static void render_again(struct serve *s)
     how.exact = s->how.exact || s->n_made > 0;
     how.pos = s->resume_pos;
     if (s->n_made > 0)
-        how.gain_from = how.gain;
+        how.from = how.sound;
     s->gave_up = false;
     int r = s->joins ? track_join_again(s->track) : 0;
     if (r == 0)

@@ -84,7 +84,7 @@ static void next_is_open(struct serve *s, struct track *track)
     source_set_wait(track_source(track), &wait);
     s->next_track = track;
     render_set_next(s->render, track, s->next_play, &s->next_how);
-    serve_say_opened(s, track, s->next_play, s->next_how.pos, s->next_how.gain == 1,
+    serve_say_opened(s, track, s->next_play, s->next_how.pos, sound_is_plain(&s->next_how.sound),
                      render_is_late(s->render));
 }
 

@@ -5,13 +5,17 @@
 #include "media/fiber.h"
 #include "media/follow.h"
 #include "media/remote.h"
+#include "media/sync.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libavformat/avio.h>
 #include <libavutil/error.h>
 #include <libavutil/mem.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* Large enough for a second of most music in one system call, small enough for sixty workers. */
@@ -28,7 +32,10 @@ struct source {
     bool hls;
     unsigned flags; /* enum fetch_flag */
     int64_t size;
-    int64_t at; /* [bytes] our own offset: a descriptor's is shared */
+    int64_t at;     /* [bytes] our own offset: a descriptor's is shared */
+    int64_t origin; /* [bytes] where the first byte for libavformat is; −1: to be found */
+    bool is_bare;   /* its server calls it frames without a container, or nothing that is known */
+    enum sync_kind sync; /* what begins there */
     AVIOContext *avio;
     bool cut;
     bool open_end;
@@ -80,6 +87,7 @@ static void note_failure(struct source *s, const struct remote_stream *n)
 ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *bytes, size_t len,
                            int64_t at)
 {
+    assert(s->remote && n);
     ssize_t got;
     if (s->lost)
         return -EIO;
@@ -100,6 +108,7 @@ ssize_t source_nested_read(struct source *s, struct remote_stream *n, void *byte
 
 int source_nested_open(struct source *s, struct remote_stream *n, int64_t *ret_length)
 {
+    assert(s->remote && n);
     struct remote_facts facts;
     int r;
     while ((r = remote_get_facts(s->remote, n, &facts)) == -EAGAIN) {
@@ -155,7 +164,7 @@ ssize_t source_read_at(struct source *s, void *bytes, size_t len, int64_t at)
 static int read_some(void *arg, uint8_t *bytes, int len)
 {
     struct source *s = arg;
-    ssize_t n = source_read_at(s, bytes, (size_t)len, s->at);
+    ssize_t n = source_read_at(s, bytes, (size_t)len, s->origin + s->at);
     if (n == -EINTR)
         return AVERROR_EXIT;
     if (n < 0) {
@@ -299,7 +308,7 @@ static int open_place(const char *url, struct follow_place *ret, void *arg)
 {
     struct source *s = arg;
     if (url) {
-        ret->stream = remote_open(s->remote, url, 0, -1);
+        ret->stream = remote_open_entry(s->remote, url);
         if (!ret->stream)
             return -EBADMSG;
     } else {
@@ -312,6 +321,42 @@ static void close_place(struct follow_place *place, void *arg)
 {
     remote_close(((struct source *)arg)->remote, place->stream);
     place->stream = NULL;
+}
+
+/* Others are containers, which a server sends from their beginning on. */
+static bool is_bare_type(const char *type)
+{
+    static const char *const bare[] = { "audio/mpeg",  "audio/mp",   "audio/aac",
+                                        "audio/x-aac", "audio/x-mp", "application/octet-stream" };
+    bool is = type[0] == '\0';
+    for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++)
+        is = is || strncasecmp(type, bare[i], strlen(bare[i])) == 0;
+    return is;
+}
+
+/* The marks of those that may have frames of MPEG audio in them all the same. */
+static bool has_container(const uint8_t *bytes, size_t len)
+{
+    static const struct {
+        uint8_t at, n_bytes;
+        const char *bytes;
+    } marks[] = {
+        { 0, 3, "ID3" },
+        { 0, 4, "OggS" },
+        { 0, 4, "RIFF" },
+        { 0, 4, "fLaC" },
+        { 4, 4, "ftyp" },
+        { 0, 3, "FLV" },
+        { 0, 4, "\x1a\x45\xdf\xa3" },
+        { 0, 3, "\0\0\1" },
+        { 0, 4, "FORM" },
+        { 0, 4, "\x30\x26\xb2\x75" },
+    };
+    bool has = len > 188 && bytes[0] == 0x47 && bytes[188] == 0x47; /* MPEG-TS */
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        has =
+            has || (len >= 8 && memcmp(bytes + marks[i].at, marks[i].bytes, marks[i].n_bytes) == 0);
+    return has;
 }
 
 int source_prepare(struct source *s)
@@ -331,8 +376,48 @@ int source_prepare(struct source *s)
     s->stream = place.stream;
     s->size = s->hls ? -1 : facts.length;
     s->flags = facts.flags;
+    s->is_bare = is_bare_type(facts.content_type);
+    s->origin = source_can_seek(s) || s->hls ? 0 : -1;
     s->url = strdup(facts.url);
     return s->url ? 0 : -ENOMEM;
+}
+
+/* Reads until it is clear. Returns 0 or negative errno. */
+static int look_for_start(struct source *s, uint8_t *bytes)
+{
+    size_t len = 0;
+    size_t at = 0;
+    ssize_t n;
+    s->sync = SYNC_NONE;
+    while (len < SYNC_BYTES_MAX && s->sync == SYNC_NONE) {
+        n = source_nested_read(s, s->stream, bytes + len, SYNC_BYTES_MAX - len, (int64_t)len);
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+        if (has_container(bytes, len))
+            break;
+        s->sync = sync_find(bytes, len, &at);
+    }
+    if (n < 0)
+        return (int)n;
+    s->origin = s->sync == SYNC_NONE ? 0 : (int64_t)at;
+    return 0;
+}
+
+int source_find_start(struct source *s, const char **ret_format)
+{
+    static const char *const names[] = {
+        [SYNC_NONE] = NULL, [SYNC_MPEG] = "mp3", [SYNC_ADTS] = "aac"
+    };
+    int r = 0;
+    if (s->origin < 0 && !s->is_bare)
+        s->origin = 0;
+    if (s->origin < 0) {
+        AUTO_FREE uint8_t *bytes = malloc(SYNC_BYTES_MAX);
+        r = bytes ? look_for_start(s, bytes) : -ENOMEM;
+    }
+    *ret_format = r == 0 ? names[s->sync] : NULL;
+    return r;
 }
 
 struct AVIOContext *source_rewind(struct source *s)
@@ -355,14 +440,16 @@ int64_t source_size(const struct source *s)
 
 bool source_is_live(const struct source *s)
 {
-    return (s->flags & FETCH_LIVE) != 0;
+    return s->remote && !s->hls && remote_is_live(s->stream);
 }
 
 void source_join_again(struct source *s)
 {
     s->cut = s->open_end = false;
-    if (s->remote && !s->hls)
-        remote_join_again(s->remote, s->stream);
+    if (!s->remote || s->hls)
+        return;
+    s->origin = -1;
+    remote_join_again(s->remote, s->stream);
 }
 
 bool source_can_seek(const struct source *s)

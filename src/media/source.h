@@ -44,6 +44,12 @@ void source_replace(struct source *s, int fd);
  * that can be opened. To be called once, before all that follows. Returns 0 or negative errno. */
 int source_prepare(struct source *s);
 
+/* What cannot be read from another place may have been joined anywhere, in the middle of a frame:
+ * finds where its first frame begins, which is the first byte that is read from then on. To be
+ * called before source_rewind. Returns 0 with the name by which libavformat knows it in
+ * *ret_format, NULL: it must find out itself; or negative errno. */
+int source_find_start(struct source *s, const char **ret_format);
+
 /* The stream for libavformat, from the first byte. Owned by the source; asking again rewinds it. */
 struct AVIOContext *source_rewind(struct source *s);
 

@@ -2,6 +2,7 @@
 
 #include "base/audio.h"
 
+#include <assert.h>
 #include <libavutil/mathematics.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@ enum { FILTER_SAMPLES = 64 }; /* of the resampler, on each side */
 
 static const struct stretch *at_pos(const struct timeline *t, int64_t pos)
 {
+    assert(t->n > 0 && t->n <= TIMELINE_STRETCHES_MAX);
     int i = t->n - 1;
     while (i > 0 && t->stretches[i].pos > pos)
         i--;
@@ -17,6 +19,7 @@ static const struct stretch *at_pos(const struct timeline *t, int64_t pos)
 
 static int index_at(const struct timeline *t, int64_t sample)
 {
+    assert(t->n > 0 && t->n <= TIMELINE_STRETCHES_MAX);
     int i = t->n - 1;
     while (i > 0 && t->stretches[i].sample > sample)
         i--;
@@ -63,6 +66,7 @@ int64_t timeline_feed(const struct timeline *t, int64_t pos)
 
 void timeline_change_rate(struct timeline *t, int64_t sample, int rate)
 {
+    assert(rate > 0);
     int i = index_at(t, sample);
     struct stretch next = { sample, timeline_pos(t, sample), rate };
     if (t->stretches[i].sample < sample)

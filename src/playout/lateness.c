@@ -1,5 +1,6 @@
 #include "playout/lateness.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -14,6 +15,7 @@ static size_t bucket_of(uint64_t ns)
 
 static uint64_t bucket_end(size_t i)
 {
+    assert(i < LATENESS_BUCKETS);
     if (i < (1u << LATENESS_SUB_BITS))
         return i;
     unsigned shift = (unsigned)(i >> LATENESS_SUB_BITS) - 1;
@@ -31,6 +33,7 @@ void lateness_add(struct lateness *l, uint64_t late_ns, uint64_t n)
 
 uint64_t lateness_quantile(const struct lateness *l, double quantile)
 {
+    assert(quantile >= 0 && quantile <= 1);
     uint64_t rank = (uint64_t)ceil(quantile * (double)l->count);
     uint64_t seen = 0;
     for (size_t i = 0; i < LATENESS_BUCKETS && rank > 0; i++) {

@@ -7,6 +7,8 @@
 
 #define PHASE_NS (AUDIO_FRAME_NS / PACER_PHASES)
 
+_Static_assert(AUDIO_FRAME_NS % PACER_PHASES == 0, "the phases lie evenly in a frame");
+
 void pacer_init(struct pacer *p, uint64_t now_ns)
 {
     *p = (struct pacer){ .base_ns = now_ns };
@@ -69,6 +71,7 @@ void pacer_leave(struct pacer *p, struct pacer_slot *slot)
         return;
     if (p->cursor == slot)
         p->cursor = slot->next;
+    assert(p->phase[slot->phase].n_slots > 0);
     DL_DELETE(p->phase[slot->phase].slots, slot);
     p->phase[slot->phase].n_slots--;
     slot->joined = false;

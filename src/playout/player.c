@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static void arm(struct player *p)
 static void count_lateness(struct player *p, const struct pacer_due *due, uint64_t sent_ns,
                            const uint64_t delivered[PACER_CATCH_UP_MAX])
 {
+    assert(due->n_frames <= PACER_CATCH_UP_MAX);
     for (unsigned i = 0; i < due->n_frames; i++) {
         uint64_t deadline_ns = due->deadline_ns + i * AUDIO_FRAME_NS;
         if (delivered[i] > 0)
@@ -96,6 +98,7 @@ static void on_timer(uv_poll_t *handle, int status, int events)
 
 int player_new(uv_loop_t *loop, const struct player_ops *ops, struct player **ret_player)
 {
+    assert(ops->deliver && ops->flush);
     AUTO_FREE struct player *p = calloc(1, sizeof *p);
     if (!p)
         return -ENOMEM;

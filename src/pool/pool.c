@@ -104,6 +104,7 @@ static unsigned count_coming(const struct pool *p)
 /* Forgets a worker: its socket is closed, which ends the process if it still runs. */
 static void drop_member(struct pool *p, struct member *m)
 {
+    assert(p->n_workers > 0);
     DL_DELETE(p->workers, m);
     p->n_workers--;
     pid_t pid = worker_pid(m->worker);
@@ -429,6 +430,7 @@ static void on_reaped(pid_t pid, int status, void *arg)
 
 int pool_new(uv_loop_t *loop, const struct pool_config *config, struct pool **ret_pool)
 {
+    assert(config->max_seats > 0 && config->worker_path);
     AUTO_FREE struct pool *p = calloc(1, sizeof *p);
     if (!p)
         return -ENOMEM;
@@ -528,6 +530,7 @@ void pool_give_seat(struct pool *p)
 
 struct pool_job *pool_get_worker(struct pool *p, uint64_t patience_ms, pool_got_fn got, void *arg)
 {
+    assert(got);
     struct pool_job *job = calloc(1, sizeof *job);
     if (!job)
         return NULL;
@@ -542,6 +545,7 @@ struct pool_job *pool_get_worker(struct pool *p, uint64_t patience_ms, pool_got_
 
 void pool_cancel(struct pool *p, struct pool_job *job)
 {
+    assert(p->n_jobs > 0);
     DL_DELETE(p->jobs, job);
     p->n_jobs--;
     free(job);

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -118,6 +119,7 @@ static bool watch(struct reaper *r, pid_t pid)
 
 void reaper_watch(struct reaper *r, pid_t pid)
 {
+    assert(pid > 0);
     if (watch(r, pid))
         return;
     (void)kill(pid, SIGKILL);
@@ -128,6 +130,7 @@ void reaper_watch(struct reaper *r, pid_t pid)
  * only one that nobody knew of may stay uncollected. */
 void reaper_adopt_group(struct reaper *r, pid_t pgid)
 {
+    assert(pgid > 1); /* the negative of 1 is everybody */
     (void)watch(r, -pgid);
 }
 
@@ -136,6 +139,7 @@ void reaper_kill_all(struct reaper *r)
     const struct awaited *t;
     LL_FOREACH(r->targets, t)
     {
+        assert(t->pid != 0 && t->pid != -1);
         (void)kill(t->pid, SIGKILL);
     }
 }

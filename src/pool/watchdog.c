@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ enum {
 
 struct watch_limits watch_limits_for(enum watch_task task, unsigned slower)
 {
+    assert(task < WATCH_TASK_COUNT && slower > 0);
     bool is_play = task == WATCH_PLAY;
     return (struct watch_limits){
         .still_checks = slower * (is_play ? STILL_MS : ANSWER_MS) / WATCH_INTERVAL_MS,
@@ -72,6 +74,7 @@ static const char *judge_time(struct watch *w, bool has_begun, const struct watc
 const char *watch_judge(struct watch *w, const struct watch_pulse *pulse,
                         const struct watch_time *time, const struct watch_limits *limits)
 {
+    assert(pulse->task < WATCH_TASK_COUNT);
     if (has_gone_on(w, pulse)) {
         *w = (struct watch){ .task = pulse->task, .progress = pulse->progress };
         return NULL;
@@ -102,6 +105,7 @@ static uint64_t ask_cpu_ns(pid_t pid)
 /* The state stands behind the name, which may hold any character. */
 static enum watch_queue ask_queue(pid_t pid)
 {
+    assert(pid > 0);
     char text[STAT_BYTES + 1];
     (void)snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
     AUTO_FD int fd = open(text, O_RDONLY | O_CLOEXEC);

@@ -64,6 +64,7 @@ static void worker_move(struct worker *w, enum worker_state to)
 
 static void become_idle(struct worker *w)
 {
+    assert(w->pid > 0);
     worker_move(w, WORKER_IDLE);
     w->was_ready = true;
     w->idle_since_ms = uv_now(w->loop);
@@ -75,6 +76,7 @@ static void become_idle(struct worker *w)
 /* The borrower hears of it first, then the pool, which frees the worker. */
 static void die(struct worker *w, const char *why)
 {
+    assert(why && w->state != WORKER_DEAD);
     bool borrowed = w->state == WORKER_BUSY;
     log_error("pool", "worker %d died: %s", (int)w->pid, why);
     worker_move(w, WORKER_DEAD);
@@ -266,6 +268,7 @@ void worker_free(struct worker *w)
 
 void worker_spawned(struct worker *w, pid_t pid)
 {
+    assert(pid > 0);
     if (w->state != WORKER_SPAWNING || w->pid > 0)
         return;
     w->pid = pid;
@@ -293,6 +296,7 @@ static void ask(struct worker *w)
 int worker_open(struct worker *w, const struct worker_user_ops *user, void *arg, struct wmsg *open,
                 int source_fd)
 {
+    assert(w->state == WORKER_IDLE);
     open->type = WMSG_OPEN;
     open->open.render.gen = ++w->gen;
     int r = send_message(w, open, source_fd);
@@ -321,6 +325,7 @@ void worker_close(struct worker *w)
 
 int worker_render(struct worker *w, struct wmsg_render *render)
 {
+    assert(w->state == WORKER_BUSY);
     render->gen = ++w->gen;
     struct wmsg m = { .type = WMSG_RENDER, .play = w->play, .render = *render };
     int r = send_message(w, &m, -1);
@@ -369,6 +374,7 @@ void worker_join(struct worker *w, void *arg)
 
 bool worker_wake(struct worker *w, unsigned lane)
 {
+    assert(lane < RING_LANES);
     if (!ring_producer_wants_bell(w->ring, lane))
         return false;
     struct wmsg m = { .type = WMSG_BELL };

@@ -4,6 +4,7 @@
 #include "keep/keeper.h"
 #include "proto/wmsg.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -86,6 +87,7 @@ void zygote_free(struct zygote *z)
 int zygote_spawn(struct zygote *z, uint32_t id, const struct ring_shape *shape, int sock,
                  int ring_fd)
 {
+    assert(sock >= 0 && ring_fd >= 0);
     struct wmsg m = { .type = WMSG_SPAWN, .spawn = { .id = id, .shape = *shape } };
     uint8_t bytes[WMSG_MAX];
     size_t len = wmsg_encode(&m, bytes, sizeof bytes);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* What a line is read with: the first complaint stays. */
-struct reader {
+struct fields {
     const json_t *object;
     char *reason;
     bool failed;
@@ -22,8 +22,8 @@ struct reader {
  * asks for more asks for what lies beyond the end, too. */
 static const double position_max_s = 25.0 * 365 * 24 * 3600;
 
-static void complain(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void complain(struct reader *r, const char *fmt, ...)
+static void complain(struct fields *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void complain(struct fields *r, const char *fmt, ...)
 {
     if (r->failed)
         return;
@@ -34,7 +34,7 @@ static void complain(struct reader *r, const char *fmt, ...)
     va_end(ap);
 }
 
-static const json_t *field(struct reader *r, const char *name, bool required)
+static const json_t *field(struct fields *r, const char *name, bool required)
 {
     const json_t *v = json_object_get(r->object, name);
     if (!v && required)
@@ -44,7 +44,7 @@ static const json_t *field(struct reader *r, const char *name, bool required)
 
 /* Copies a string of at most `max` bytes; an absent one leaves `out` empty. The JSON parser has
  * seen to it that it is UTF-8 and has no NUL. */
-static bool read_string(struct reader *r, const char *name, char *out, size_t max)
+static bool read_string(struct fields *r, const char *name, char *out, size_t max)
 {
     out[0] = '\0';
     const json_t *v = field(r, name, false);
@@ -60,7 +60,7 @@ static bool read_string(struct reader *r, const char *name, char *out, size_t ma
 }
 
 /* A volume. */
-static double read_level(struct reader *r, const char *name, bool required)
+static double read_level(struct fields *r, const char *name, bool required)
 {
     const json_t *v = field(r, name, required);
     if (!v)
@@ -72,7 +72,7 @@ static double read_level(struct reader *r, const char *name, bool required)
     return 1;
 }
 
-static bool read_bool(struct reader *r, const char *name, bool required)
+static bool read_bool(struct fields *r, const char *name, bool required)
 {
     const json_t *v = field(r, name, required);
     if (v && !json_is_boolean(v))
@@ -98,7 +98,7 @@ int channel_parse(const char *s, uint64_t *ret_channel)
     return 0;
 }
 
-static uint64_t read_channel(struct reader *r, bool required)
+static uint64_t read_channel(struct fields *r, bool required)
 {
     const json_t *v = field(r, "channel_id", required);
     uint64_t channel = 0;
@@ -110,7 +110,7 @@ static uint64_t read_channel(struct reader *r, bool required)
     return channel;
 }
 
-static char *read_url(struct reader *r)
+static char *read_url(struct fields *r)
 {
     const json_t *v = field(r, "url", true);
     if (!v)
@@ -125,7 +125,7 @@ static char *read_url(struct reader *r)
     return url;
 }
 
-static int64_t read_position(struct reader *r, bool required)
+static int64_t read_position(struct fields *r, bool required)
 {
     const json_t *v = field(r, "position", required);
     if (!v)
@@ -137,7 +137,7 @@ static int64_t read_position(struct reader *r, bool required)
     return 0;
 }
 
-static void read_play(struct reader *r, struct command *c)
+static void read_play(struct fields *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
@@ -151,7 +151,7 @@ static void read_play(struct reader *r, struct command *c)
     c->url = read_url(r);
 }
 
-static void read_hello(struct reader *r, struct command *c)
+static void read_hello(struct fields *r, struct command *c)
 {
     const json_t *v = field(r, "client", false);
     if (v && !json_is_string(v))
@@ -160,43 +160,43 @@ static void read_hello(struct reader *r, struct command *c)
         (void)read_string(r, "client", c->client, COMMAND_CLIENT_MAX);
 }
 
-static void read_channel_only(struct reader *r, struct command *c)
+static void read_channel_only(struct fields *r, struct command *c)
 {
     c->channel = read_channel(r, true);
 }
 
-static void read_stop(struct reader *r, struct command *c)
+static void read_stop(struct fields *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->has_play_id = read_string(r, "play_id", c->play_id, COMMAND_PLAY_ID_MAX);
 }
 
-static void read_volume(struct reader *r, struct command *c)
+static void read_volume(struct fields *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->volume = read_level(r, "level", true);
     c->keep = read_bool(r, "keep", false);
 }
 
-static void read_seek(struct reader *r, struct command *c)
+static void read_seek(struct fields *r, struct command *c)
 {
     c->channel = read_channel(r, true);
     c->position = read_position(r, true);
 }
 
-static void read_status(struct reader *r, struct command *c)
+static void read_status(struct fields *r, struct command *c)
 {
     c->channel = read_channel(r, false);
 }
 
-static void read_watch(struct reader *r, struct command *c)
+static void read_watch(struct fields *r, struct command *c)
 {
     c->on = read_bool(r, "on", true);
 }
 
 static const struct {
     const char *name;
-    void (*read)(struct reader *r, struct command *c);
+    void (*read)(struct fields *r, struct command *c);
 } types[COMMAND_TYPE_COUNT] = {
     [COMMAND_HELLO] = { "hello", read_hello },
     [COMMAND_PLAY] = { "play", read_play },
@@ -210,7 +210,7 @@ static const struct {
     [COMMAND_WATCH] = { "watch", read_watch },
 };
 
-static void read_type(struct reader *r, struct command *c)
+static void read_type(struct fields *r, struct command *c)
 {
     const json_t *v = field(r, "type", true);
     if (!v)
@@ -232,7 +232,7 @@ static void read_type(struct reader *r, struct command *c)
     complain(r, "unknown command \"%s\"", name);
 }
 
-static void read_object(struct reader *r, struct command *c)
+static void read_object(struct fields *r, struct command *c)
 {
     c->has_tag = read_string(r, "tag", c->tag, COMMAND_TAG_MAX);
     read_type(r, c);
@@ -246,7 +246,7 @@ int command_parse(const char *s, size_t len, struct command *ret,
     /* As reals, integers may be of any size: too large a one is a field out of range, whose command
      * is answered with its tag. */
     json_t *object = json_loadb(s, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
-    struct reader r = { .object = object, .reason = ret_reason };
+    struct fields r = { .object = object, .reason = ret_reason };
     if (!object) {
         char text[COMMAND_REASON_MAX - 32];
         (void)text_sanitise(text, sizeof text, error.text);

@@ -62,6 +62,7 @@ static bool are_headers(const char *s)
 
 bool fetch_text_is_sane(enum fetch_text_kind kind, const char *s)
 {
+    assert((size_t)kind < sizeof limits / sizeof limits[0]);
     size_t len = strnlen(s, limits[kind] + 1);
     if (len > limits[kind])
         return false;
@@ -137,6 +138,7 @@ ssize_t fetch_msg_decode(const struct fetch_msg_layout *l, const void *bytes, si
 {
     if (len < l->head_bytes || len > l->max_bytes)
         return -EBADMSG;
+    assert(l->n_shapes > 1 && l->head_bytes >= sizeof(uint32_t));
     const struct fetch_msg_shape *shape = shape_of(l, bytes);
     if (!shape || len - l->head_bytes < shape->body_bytes)
         return -EBADMSG;

@@ -21,6 +21,7 @@ static const struct fetch_msg_shape shapes[FMSG_TYPE_END] = {
     [FMSG_EXPIRED] = { sizeof(struct fmsg_failed), 1, { TEXT(LINE, why) } },
     [FMSG_CHANGED] = { 0, 1, { TEXT(LINE, why) } },
     [FMSG_RECONNECTED] = { 0, 1, { TEXT(LINE, why) } },
+    [FMSG_LIVE] = { .body_bytes = 0 },
 };
 
 static const struct fetch_msg_layout layout = { shapes, FMSG_TYPE_END,

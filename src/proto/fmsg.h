@@ -4,7 +4,7 @@
  * Pure: bytes in, struct out; decoding refuses what does not fit exactly.
  *
  *   daemon → fetcher   SOURCE (+ the fetcher's end of the source's socketpair)  RELINK  DROP
- *   fetcher → daemon   HEAD  FAILED  EXPIRED  CHANGED  RECONNECTED
+ *   fetcher → daemon   HEAD  FAILED  EXPIRED  CHANGED  RECONNECTED  LIVE
  *
  * A source is one thing that is played: a root resource and what the worker opens beside it on the
  * same socketpair (smsg.h). It lives from SOURCE to DROP; after DROP nothing more is said of its
@@ -28,6 +28,7 @@ enum fmsg_type {
     FMSG_EXPIRED,
     FMSG_CHANGED,
     FMSG_RECONNECTED,
+    FMSG_LIVE, /* the root turned out to be live: FETCH_LIVE takes the place of what HEAD said */
     FMSG_TYPE_END
 };
 

@@ -69,7 +69,7 @@ static bool body_is_sane(const struct smsg *m)
     case SMSG_READ:
         return at_is_sane(m->read.at) && m->read.len > 0 && m->read.len <= SMSG_DATA_MAX;
     case SMSG_OPEN:
-        return m->stream != 0 && m->open.reserved == 0 && at_is_sane(m->open.at) &&
+        return m->stream != 0 && m->open.is_entry <= 1 && at_is_sane(m->open.at) &&
                (m->open.end == -1 || (at_is_sane(m->open.end) && m->open.end >= m->open.at));
     case SMSG_CLOSE:
         return m->stream != 0;
@@ -77,7 +77,7 @@ static bool body_is_sane(const struct smsg *m)
     case SMSG_OPENED:
         return facts_are_sane(m);
     case SMSG_DATA:
-        return m->data.reserved == 0 && at_is_sane(m->data.at);
+        return m->data.is_live <= 1 && at_is_sane(m->data.at);
     case SMSG_END:
     case SMSG_CUT:
         return m->end.reserved == 0 && at_is_sane(m->end.length);

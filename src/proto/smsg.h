@@ -20,8 +20,9 @@
  * as long as data may still come: the fetcher connects anew, resumes, waits for a new link. One
  * READ a stream may be outstanding; another is a breach, but after CLOSE or RESET.
  *
- * A live stream (FETCH_LIVE) can be read only onwards: a byte that is gone is an ERROR. Its bytes
- * are counted as they are delivered, over connections that were lost.
+ * A stream may turn out to be live while it is read: DATA says so. A live stream (FETCH_LIVE) can
+ * be read only onwards: a byte that is gone is an ERROR. Its bytes are counted as they are
+ * delivered, over connections that were lost.
  */
 #ifndef TUTTI_PROTO_SMSG_H
 #define TUTTI_PROTO_SMSG_H
@@ -63,9 +64,9 @@ struct smsg_read {
  * are open until CLOSE. */
 struct smsg_open {
     uint32_t serial;
-    uint32_t reserved;
-    int64_t at;  /* [bytes] the first request asks for this byte; reads may go anywhere */
-    int64_t end; /* [bytes] nothing from here on is requested or read; −1: all */
+    uint32_t is_entry; /* 1: an entry of a list of links, which may be a station */
+    int64_t at;        /* [bytes] the first request asks for this byte; reads may go anywhere */
+    int64_t end;       /* [bytes] nothing from here on is requested or read; −1: all */
     /* texts: url; headers, or empty for those of the source's root */
 };
 
@@ -82,8 +83,8 @@ struct smsg_facts {
 
 struct smsg_data {
     uint32_t serial;
-    uint32_t reserved;
-    int64_t at; /* [bytes] of the first one: as the READ asked */
+    uint32_t is_live; /* 1: the stream is live, whatever READY or OPENED said */
+    int64_t at;       /* [bytes] of the first one: as the READ asked */
     /* data: 1 … the READ's len */
 };
 

@@ -66,9 +66,8 @@ static bool pos_is_sane(int64_t pos)
 
 static bool render_is_sane(const struct wmsg_render *r)
 {
-    return r->lane < RING_LANES && r->exact <= 1 && pos_is_sane(r->pos) && isfinite(r->gain) &&
-           r->gain >= 0 && r->gain <= 2 && isfinite(r->gain_from) && r->gain_from >= 0 &&
-           r->gain_from <= 2;
+    return r->lane < RING_LANES && r->exact <= 1 && pos_is_sane(r->pos) &&
+           sound_is_sane(&r->sound) && sound_is_sane(&r->from);
 }
 
 /* A number, and how well it is known, belong together. */

@@ -17,6 +17,7 @@
 #define TUTTI_PROTO_WMSG_H
 
 #include "proto/duration.h"
+#include "proto/sound.h"
 #include "ring/layout.h"
 
 #include <stddef.h>
@@ -64,13 +65,13 @@ struct wmsg_spawned {
     int32_t pid; /* or negative errno */
 };
 
-/* How to render: from where, how loud, into which lane. The one primitive behind start, seek,
- * volume and recovery. */
+/* How to render: from where, how it is to sound, into which lane. The one primitive behind start,
+ * seek, volume and recovery. */
 struct wmsg_render {
-    int64_t pos;     /* [samples at 48 kHz] source time of the first frame */
-    float gain;      /* 0 … 2 */
-    float gain_from; /* the gain heard until now: ramped from here in 10 ms; = gain for no ramp */
-    uint32_t gen;    /* marks every record of this render */
+    int64_t pos;        /* [samples at 48 kHz] source time of the first frame */
+    struct sound sound; /* what is to be heard */
+    struct sound from;  /* what was heard until now: its volume is ramped from here in 10 ms */
+    uint32_t gen;       /* marks every record of this render */
     uint8_t lane;
     uint8_t exact; /* 1: frames must lie on the grid of the frames before (a volume change);
                       0: `pos` starts a new grid (a seek) */

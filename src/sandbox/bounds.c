@@ -2,6 +2,7 @@
 
 #include "sandbox/relaxed.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdint.h>
@@ -79,6 +80,7 @@ static int set_limits(enum sandbox_profile profile)
         [SANDBOX_EXTRACT] = LIMITS(extract_limits),
     };
 #undef LIMITS
+    assert((size_t)profile < sizeof of / sizeof of[0]);
     for (size_t i = 0; i < of[profile].n; i++) {
         int r = set_limit(&of[profile].list[i]);
         if (r < 0)

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "sandbox/calls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 static int add_call(scmp_filter_ctx ctx, const struct call *c, uint32_t action)
 {
+    assert(c->only <= ONLY_CLOEXEC);
     if (c->nr < 0) /* this machine has no such call */
         return 0;
     struct scmp_arg_cmp cmp[CALL_CONDITIONS_MAX];
@@ -104,6 +106,7 @@ static void fill_in_pid(struct filter *f)
 
 int filter_enter(struct filter *f)
 {
+    assert(f->program.filter && f->program.len > 0);
     fill_in_pid(f);
     /* Without SPEC_ALLOW older kernels slow the whole process down to keep secrets from it that are
      * in its own memory; there are none. */

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -30,6 +31,7 @@ enum { SCOPE_ABSTRACT_UNIX = 1 << 0, SCOPE_SIGNAL = 1 << 1 };
 /* Bits of the file system by version: 1 has thirteen, 2 added REFER, 3 TRUNCATE, 5 IOCTL_DEV. */
 static uint64_t all_fs(int version)
 {
+    assert(version > 0);
     static const unsigned bits[] = { 0, 13, 14, 15, 15, 16 };
     unsigned last = sizeof bits / sizeof bits[0] - 1;
     unsigned v = (unsigned)version < last ? (unsigned)version : last;
@@ -168,5 +170,6 @@ int landlock_new(enum sandbox_profile profile, const struct sandbox_path *paths,
 
 int landlock_enter(int fd)
 {
+    assert(fd >= 0);
     return syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
 }

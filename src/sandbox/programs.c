@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +16,7 @@ enum { FIRST_LINE_BYTES = 256 };
 
 int programs_add(struct programs *p, const char *path, bool writable)
 {
+    assert(path && p->n_paths <= PROGRAMS_PATHS_MAX);
     if (p->n_paths == PROGRAMS_PATHS_MAX)
         return -E2BIG;
     char *copy = strdup(path);

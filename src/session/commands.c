@@ -56,7 +56,6 @@ static void place_play(struct session *s, struct play *p, const struct play_requ
 {
     if (request->next && session_target(s)) {
         session_drop(s, &s->next, STOP_REPLACED);
-        p->waits_turn = true;
         s->next = p;
         session_offer_next(s); /* it has no source yet, but is waited for */
         return;
@@ -92,9 +91,10 @@ void sessions_play(struct sessions *ss, uint64_t channel, const struct play_requ
     }
     if (request->volume < 0)
         owned.volume = volumes_get(&ss->volumes, channel);
-    struct play *p = s ? play_new(&session_play_ops, s, &ss->deps, &owned) : NULL;
+    struct play *p = s ? play_new(&session_feed_ops, s, &ss->deps, &owned) : NULL;
     char why[LOCATE_WHY_MAX] = "out of memory";
-    enum tutti_error error = p ? play_start(p, why) : TUTTI_E_INTERNAL;
+    bool waits_turn = request->next && s && session_target(s);
+    enum tutti_error error = p ? feed_start(p->feed, waits_turn, why) : TUTTI_E_INTERNAL;
     if (error == TUTTI_OK) {
         place_play(s, p, request);
         return;
@@ -148,13 +148,14 @@ void sessions_resume(struct sessions *ss, uint64_t channel, const struct ticket 
 static bool stop_place(struct session *s, struct play **place, const struct ticket *ticket)
 {
     struct play *p = *place;
+    uint32_t change;
     if (place == &s->current) {
         s->current = NULL;
         session_stop_play(s, p, STOP_BY_COMMAND, ticket);
         return true;
     }
     if (place == &s->pending && s->current && s->held_volume)
-        (void)play_set_volume(s->current, p->volume);
+        (void)feed_set_sound(s->current->feed, &feed_want(p->feed)->sound, &change);
     session_drop(s, place, STOP_BY_COMMAND);
     return false;
 }
@@ -185,22 +186,18 @@ void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
 }
 
 static void wait_or_refuse(struct session *s, struct play *p, enum command_type type, double level,
-                           const struct ticket *ticket)
+                           const struct ticket *ticket, uint32_t change)
 {
-    if (play_add_waiter(p, type, ticket, level) < 0)
+    if (play_add_waiter(p, type, ticket, level, change) < 0)
         refuse(s->all, s->channel, ticket, TUTTI_E_INTERNAL,
                "too many commands of this channel wait to take effect", NULL);
 }
 
-/* What a worker has made of the next play already is made anew. */
-static void set_volume_of_next(struct session *s, double level)
+static void set_sound_of_next(struct session *s, const struct sound *sound)
 {
-    struct play *next = s->next;
-    if (!next || next->volume == level)
-        return;
-    if (next->host)
-        play_leave_host(next);
-    next->volume = level;
+    uint32_t change;
+    if (s->next)
+        (void)feed_set_sound(s->next->feed, sound, &change);
     session_offer_next(s);
 }
 
@@ -209,17 +206,19 @@ static void set_volume(struct session *s, double level, bool keep, const struct 
     struct play *p = session_target(s);
     bool covers = p == s->pending && s->current;
     s->held_volume = covers && !keep;
-    bool in_force = play_set_volume(p, level);
+    struct sound sound = { level };
+    uint32_t change, unused;
+    enum feed_answer answer = feed_set_sound(p->feed, &sound, &change);
     if (keep && covers)
-        (void)play_set_volume(s->current, level);
+        (void)feed_set_sound(s->current->feed, &sound, &unused);
     if (keep)
-        set_volume_of_next(s, level);
-    if (in_force) {
+        set_sound_of_next(s, &sound);
+    if (answer == FEED_IN_FORCE) {
         struct event e = { .type = EVENT_VOLUME, .level = level };
         session_say(s, p, &e, ticket);
         return;
     }
-    wait_or_refuse(s, p, COMMAND_VOLUME, level, ticket);
+    wait_or_refuse(s, p, COMMAND_VOLUME, level, ticket, change);
 }
 
 void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
@@ -246,10 +245,17 @@ void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const str
         return;
     }
     struct play *p = session_target(s);
-    if (p->opened && !p->seekable) {
+    const struct feed_facts *facts = feed_facts(p->feed);
+    if (facts->is_opened && !facts->seekable) {
         refuse(ss, channel, ticket, TUTTI_E_NOT_SEEKABLE, NULL, NULL);
         return;
     }
-    wait_or_refuse(s, p, COMMAND_SEEK, 0, ticket);
-    (void)play_seek(p, pos);
+    uint32_t change;
+    const char *why;
+    if (feed_seek(p->feed, (struct place){ pos }, &change) == FEED_PENDING) {
+        wait_or_refuse(s, p, COMMAND_SEEK, 0, ticket, change);
+        return;
+    }
+    enum tutti_error loss = feed_loss(p->feed, &why);
+    refuse(ss, channel, ticket, loss, why, NULL);
 }

@@ -22,14 +22,15 @@ void session_say(const struct session *s, const struct play *p, struct event *e,
     post_event(s->all->post, e, answer, p->owner);
 }
 
-/* Everybody who waits for what is in force now gets what the session has to say. */
-static void answer_waiters(struct session *s, struct play *p)
+/* Every command that waits for what is in force, from this frame on, is answered. */
+static void answer_waiters(struct session *s, struct play *p, struct place place,
+                           struct ordinal ordinal)
 {
     struct waiter *w;
     while ((w = play_take_served(p)) != NULL) {
         struct event e = { .type = EVENT_SEEKED,
-                           .position = play_position(p),
-                           .sequence = p->rt.sequence };
+                           .position = place.samples,
+                           .sequence = (uint32_t)ordinal.n };
         if (w->type == COMMAND_VOLUME)
             e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
         session_say(s, p, &e, &w->ticket);
@@ -57,14 +58,14 @@ static void mark_frames(struct play *p, int64_t origin)
     p->rt.marks = o->marks;
     p->rt.origin = origin;
     if (o->marks != 0)
-        o->ops->mark(o, p->rt.sequence, p->id, p->rt.next_pos);
+        o->ops->mark(o, p->rt.sequence, p->id, play_position(p));
 }
 
 /* The in-band end follows the play's last frame; like that it leaves before the event that says so.
  */
 static void end_in_band(struct play *p)
 {
-    if (p->rt.frames == 0)
+    if (feed_taken(p->feed).n == 0)
         return;
     if (p->rt.marks != p->outlet->marks)
         mark_frames(p, p->rt.origin);
@@ -93,7 +94,7 @@ static struct play *leave_place(struct session *s, struct play **place)
     struct play *p = *place;
     *place = NULL;
     if (place == &s->next && s->current)
-        s->current->awaits_next = false;
+        feed_host_nobody(s->current->feed);
     return p;
 }
 
@@ -109,25 +110,25 @@ static void finish_current(struct session *s)
 {
     struct play *p = s->current;
     s->current = NULL;
-    if (p->joins && p->successor && p->worker)
-        play_join(p, p->successor);
+    feed_hand_over(p->feed);
     struct event e = { .type = EVENT_FINISHED,
                        .position = play_position(p),
-                       .frames = p->rt.frames };
+                       .frames = feed_taken(p->feed).n };
     end_play(s, p, &e, NULL);
 }
 
 void session_offer_next(struct session *s)
 {
     if (s->current && s->next && !s->pending)
-        play_host(s->current, s->next);
+        feed_host(s->current->feed, s->next->feed);
 }
 
 /* What a play begins with may lie in the last frame of the one that it was joined to. */
 static int64_t first_position(const struct play *p)
 {
     int64_t pos = play_position(p);
-    return pos < p->start_pos ? pos : p->start_pos;
+    int64_t begin = feed_want(p->feed)->begin.samples;
+    return pos < begin ? pos : begin;
 }
 
 /* A play whose first frame is there becomes the audible one. */
@@ -141,18 +142,19 @@ static void take_over(struct session *s, struct play *p)
     s->current = p;
     s->held_volume = false;
     p->announced = true;
+    const struct feed_facts *facts = feed_facts(p->feed);
     struct event e = {
         .type = EVENT_READY,
         .position = first_position(p),
-        .duration = p->duration,
-        .is_live = p->is_live,
-        .title = p->title,
-        .passthrough = p->passthrough,
-        .seekable = p->seekable,
+        .duration = facts->duration,
+        .is_live = facts->is_live,
+        .title = facts->title,
+        .passthrough = facts->passthrough,
+        .seekable = facts->seekable,
     };
     session_say(s, p, &e, &p->ticket);
-    play_tell_found(p);
-    answer_waiters(s, p);
+    feed_tell_found(p->feed);
+    answer_waiters(s, p, feed_place(p->feed), feed_taken(p->feed));
     session_offer_next(s);
 }
 
@@ -164,19 +166,15 @@ static void forget_to_visit(struct session *s)
 }
 
 static void spend_credit(struct session *s);
-static void on_failed(struct play *p, enum tutti_error code, const char *why);
-
-/* Ends a play of which nothing more can be heard. Returns false if there is none. */
-static bool end_one(struct session *s)
+/* Does what the feeds have posted. Returns false if a play ended of that, and perhaps the session.
+ */
+static bool run_feeds(struct session *s)
 {
-    struct play *p = s->pending && s->pending->starved ? s->pending : s->current;
-    if (!p || !(p->starved || play_is_spent(p)))
-        return false;
-    forget_to_visit(s);
-    if (p->starved)
-        on_failed(p, TUTTI_E_INTERNAL, "out of memory");
-    else
-        on_failed(p, p->relic.code, p->relic.why);
+    struct play *const plays[] = { s->current, s->pending, s->next };
+    for (size_t i = 0; i < sizeof plays / sizeof plays[0]; i++) {
+        if (plays[i] && !feed_run(plays[i]->feed))
+            return false;
+    }
     return true;
 }
 
@@ -192,13 +190,9 @@ static void on_visit(uv_idle_t *handle)
     /* Who asks for another visit meanwhile has it when the loop comes round again. */
     for (; n > 0 && ss->to_visit; n--) {
         s = ss->to_visit;
-        if (end_one(s))
-            continue;
         session_offer_next(s);
-        if (s->current && s->current->rendering)
-            play_check(s->current);
-        else if (s->pending && s->pending->rendering)
-            play_check(s->pending);
+        if (!run_feeds(s))
+            continue;
         forget_to_visit(s); /* only now: a look that brings news must not ask for another visit */
         spend_credit(s);
     }
@@ -255,7 +249,7 @@ bool session_settle(struct session *s)
 {
     if (!s->current && !s->pending && s->next) {
         s->pending = TAKE_PTR(s->next);
-        play_promote(s->pending);
+        feed_promote(s->pending->feed);
     }
     if (!s->current && !s->pending) {
         free_session(s);
@@ -278,14 +272,15 @@ static bool deliver_frame(struct session *s)
     struct play *p = s->current;
     const uint8_t *packet;
     uint32_t len;
-    if (play_peek(p, &packet, &len) != PLAY_FRAME)
+    if (feed_peek(p->feed, &packet, &len) != FEED_FRAME)
         return false;
-    int64_t origin = p->rt.next_pos - (int64_t)p->rt.frames * AUDIO_FRAME_SAMPLES;
+    int64_t origin = play_position(p) - (int64_t)p->rt.sequence * AUDIO_FRAME_SAMPLES;
     int64_t moved = origin - p->rt.origin;
     if (p->rt.marks != p->outlet->marks || moved > MOVED_SAMPLES || moved < -MOVED_SAMPLES)
         mark_frames(p, origin);
     outlet_frame(p->outlet, p->rt.sequence, packet, len);
-    play_took(p);
+    feed_took(p->feed);
+    p->rt.sequence++;
     s->all->frames_sent++;
     return true;
 }
@@ -296,9 +291,13 @@ static bool settle_if_over(struct session *s, bool *ret_gone)
 {
     const uint8_t *packet;
     uint32_t len;
-    if (play_peek(s->current, &packet, &len) != PLAY_OVER)
+    if (feed_peek(s->current->feed, &packet, &len) != FEED_OVER)
         return false;
-    play_hear_last_words(s->current);
+    if (feed_has_posted(s->current->feed) && !feed_run(s->current->feed)) {
+        *ret_gone = true;
+        return true;
+    }
+    feed_hear_last_words(s->current->feed);
     finish_current(s);
     *ret_gone = !session_settle(s);
     return true;
@@ -311,7 +310,7 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
         bool delivered = deliver_frame(s);
         n += delivered;
         bool gone;
-        if (delivered && !play_may_be_over(s->current))
+        if (delivered && !feed_may_be_over(s->current->feed))
             continue;
         if (settle_if_over(s, &gone)) {
             if (gone || flow_of(s) != OUTLET_PACED)
@@ -330,7 +329,7 @@ unsigned session_deliver(struct session *s, unsigned n_frames)
  * wakes competes for the processor. */
 bool session_delivered(struct session *s, bool enough)
 {
-    return s->current && play_wake_worker(s->current, enough);
+    return s->current && feed_wake_worker(s->current->feed, enough);
 }
 
 /* A consumer that is given what there is runs dry all the time: only what lasts is worth saying. A
@@ -338,12 +337,12 @@ bool session_delivered(struct session *s, bool enough)
 static void watch_drought(struct session *s)
 {
     struct outlet *o = s->current->outlet;
-    bool is_new = !s->dry && s->current->net.source && o->ops->credit(o) > 0;
-    if (!is_new && !play_is_held(s->current))
+    bool is_new = !s->dry && feed_is_remote(s->current->feed) && o->ops->credit(o) > 0;
+    if (!is_new && !feed_is_held(s->current->feed))
         return;
     if (is_new) {
         s->dry = true;
-        s->dry_frames = s->current->rt.frames;
+        s->dry_frames = feed_taken(s->current->feed).n;
     }
     if (!uv_is_active((uv_handle_t *)&s->all->drought))
         (void)uv_timer_start(&s->all->drought, session_on_drought, DROUGHT_MS, 0);
@@ -358,13 +357,13 @@ void session_on_drought(uv_timer_t *timer)
         s->dry = false;
         if (flow_of(s) != OUTLET_CREDIT)
             continue;
-        if (play_is_held(p))
+        if (feed_is_held(p->feed))
             visit_soon(s);
         if (!was_dry)
             continue;
-        if (p->rt.frames == s->dry_frames && play_is_dry(p)) {
+        if (feed_taken(p->feed).n == s->dry_frames && feed_is_dry(p->feed)) {
             outlet_rest(p->outlet);
-            play_say_stalled(p);
+            feed_say_stalled(p->feed);
         } else {
             watch_drought(s);
         }
@@ -386,12 +385,13 @@ static void spend_credit(struct session *s)
         for (; n < FRAMES_AT_ONCE && o->ops->credit(o) > 0 && deliver_frame(s); n++)
             o->ops->spend(o);
         s->all->deps.flush(s->all->deps.arg);
-        (void)play_wake_worker(p, false);
+        (void)feed_wake_worker(p->feed, false);
         if (settle_if_over(s, &gone))
             return;
         /* Something may have come meanwhile: the end, or what credit is left for. */
-        enum play_step step = play_await_frame(p) ? PLAY_EMPTY : play_peek(p, &packet, &len);
-        if (step != PLAY_OVER && (step != PLAY_FRAME || o->ops->credit(o) == 0)) {
+        enum feed_step step =
+            feed_await_frame(p->feed) ? FEED_EMPTY : feed_peek(p->feed, &packet, &len);
+        if (step != FEED_OVER && (step != FEED_FRAME || o->ops->credit(o) == 0)) {
             watch_drought(s);
             return;
         }
@@ -404,7 +404,7 @@ void session_update(struct session *s)
     enum outlet_flow flow = flow_of(s);
     plug_in(s);
     if (s->current)
-        play_flow_changed(s->current);
+        feed_set_paced(s->current->feed, flow == OUTLET_PACED);
     if (s->outlet && flow == OUTLET_HOLD)
         outlet_rest(s->outlet);
     if (flow == OUTLET_PACED)
@@ -415,47 +415,55 @@ void session_update(struct session *s)
         visit_soon(s);
 }
 
-static void on_ready(struct play *p)
+static void on_ready(void *arg)
 {
+    struct play *p = arg;
     struct session *s = p->session;
     s->pending = NULL;
     take_over(s, p);
     session_update(s);
 }
 
-static void on_located(struct play *p)
+static void on_found(void *arg)
 {
+    struct play *p = arg;
     session_offer_next(p->session);
 }
 
-static void on_news(struct play *p)
+static void on_news(void *arg)
 {
+    struct play *p = arg;
     if (p == p->session->current && flow_of(p->session) == OUTLET_CREDIT)
         visit_soon(p->session);
 }
 
-static void on_look_soon(struct play *p)
+static void on_look_soon(void *arg)
 {
+    struct play *p = arg;
     visit_soon(p->session);
 }
 
-static void on_applied(struct play *p)
+static void on_in_force(struct place place, struct ordinal ordinal, void *arg)
 {
-    answer_waiters(p->session, p);
+    struct play *p = arg;
+    answer_waiters(p->session, p, place, ordinal);
 }
 
-static void on_refused(struct play *p, enum tutti_error code, const char *why)
+static void on_refused(enum tutti_error code, const char *why, void *arg)
 {
+    struct play *p = arg;
     refuse_waiters(p->session, p, code, why);
 }
 
-static void on_failed(struct play *p, enum tutti_error code, const char *why)
+static void on_failed(enum tutti_error code, const char *why, void *arg)
 {
+    struct play *p = arg;
     struct session *s = p->session;
     complaints_log(&s->all->failures, LOG_INFO, "session", "channel %" PRIu64 ": %s: %s",
                    s->channel, error_wire_name(code), why);
     bool was_pending = p == s->pending;
-    double volume = p->volume;
+    uint32_t change;
+    struct sound sound = feed_want(p->feed)->sound;
     if (was_pending)
         s->pending = NULL;
     else if (p == s->next)
@@ -465,36 +473,42 @@ static void on_failed(struct play *p, enum tutti_error code, const char *why)
     struct event e = { .type = EVENT_ERROR, .error = code, .message = why };
     end_play(s, p, &e, NULL);
     if (was_pending && s->current && s->held_volume)
-        (void)play_set_volume(s->current, volume);
+        (void)feed_set_sound(s->current->feed, &sound, &change);
     s->held_volume = false;
     session_offer_next(s);
     (void)session_settle(s);
 }
 
-static void on_warning(struct play *p, enum tutti_warning code, const char *why)
+static void on_warning(enum tutti_warning code, const char *why, void *arg)
 {
+    struct play *p = arg;
     struct event e = { .type = EVENT_WARNING, .warning = code, .message = why };
     session_say(p->session, p, &e, NULL);
 }
 
-static void on_title(struct play *p)
+static void on_title(void *arg)
 {
-    struct event e = { .type = EVENT_TITLE, .title = p->title };
+    struct play *p = arg;
+    struct event e = { .type = EVENT_TITLE, .title = feed_facts(p->feed)->title };
     session_say(p->session, p, &e, NULL);
 }
 
-static void on_duration(struct play *p)
+static void on_duration(void *arg)
 {
-    struct event e = { .type = EVENT_DURATION, .duration = p->duration, .is_live = p->is_live };
+    struct play *p = arg;
+    const struct feed_facts *facts = feed_facts(p->feed);
+    struct event e = { .type = EVENT_DURATION,
+                       .duration = facts->duration,
+                       .is_live = facts->is_live };
     session_say(p->session, p, &e, NULL);
 }
 
-const struct play_ops session_play_ops = {
-    .located = on_located,
+const struct feed_ops session_feed_ops = {
+    .found = on_found,
     .ready = on_ready,
     .news = on_news,
     .look_soon = on_look_soon,
-    .applied = on_applied,
+    .in_force = on_in_force,
     .refused = on_refused,
     .failed = on_failed,
     .warning = on_warning,

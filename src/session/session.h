@@ -46,7 +46,7 @@ struct sessions {
     uint64_t underruns;
 };
 
-extern const struct play_ops session_play_ops;
+extern const struct feed_ops session_feed_ops;
 extern const struct outlet_plug session_plug;
 
 /* The play that commands address: the newest accepted one. */

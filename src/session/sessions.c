@@ -142,7 +142,7 @@ void sessions_shutdown(struct sessions *ss)
 
 static struct session_info waiting_info(const struct play *p)
 {
-    return (struct session_info){ .play_id = p->id, .url = p->url };
+    return (struct session_info){ .play_id = p->id, .url = feed_url(p->feed) };
 }
 
 static void show(const struct session *s, uint64_t owner, session_info_fn fn, void *arg)
@@ -150,20 +150,21 @@ static void show(const struct session *s, uint64_t owner, session_info_fn fn, vo
     const struct play *p = s->current ? s->current : s->pending;
     if (owner != 0 && !belongs_to(p, owner))
         return;
+    const struct feed_facts *facts = feed_facts(p->feed);
     struct session_info info = {
         .channel = s->channel,
         .play_id = p->id,
         .state = play_state_name(p),
-        .url = p->url,
-        .title = p->title,
+        .url = feed_url(p->feed),
+        .title = facts->title,
         .position = play_position(p),
-        .duration = p->duration,
-        .is_live = p->is_live,
-        .lag = play_lag(p),
-        .volume = p->volume,
-        .passthrough = p->passes,
-        .seekable = !p->opened || p->seekable,
-        .buffered = play_buffered(p),
+        .duration = facts->duration,
+        .is_live = facts->is_live,
+        .lag = feed_lag(p->feed),
+        .volume = feed_want(p->feed)->sound.volume,
+        .passthrough = facts->passes,
+        .seekable = !facts->is_opened || facts->seekable,
+        .buffered = feed_buffered(p->feed),
         .underruns = p->rt.underruns,
     };
     struct session_info pending, next;

@@ -6,6 +6,7 @@ import pytest
 
 from lib import DEADLINE
 from lib.client import Client
+from lib.media import Recipe
 from lib.network import bot, net, server  # noqa: F401
 from lib.tunes import RECIPES
 from station import Station
@@ -37,6 +38,24 @@ def test_it_is_joined_at_now_whatever_place_is_asked_for(bot, radio):
     bot.audio.wait_frames(ready["channel"], 100)
     stopped = bot.control.expect("stopped", "stop", channel_id=str(ready["channel"]))
     assert stopped["position"] == pytest.approx(323.5, abs=0.03)
+
+
+@pytest.mark.parametrize("burst", [16384, 0])
+@pytest.mark.parametrize("name,args,type", [("bare.mp3", "-c:a libmp3lame -b:a 128k -write_xing 0 -id3v2_version 0", "audio/mpeg"),
+                                            ("bare.aac", "-c:a aac -b:a 128k -f adts", "audio/aacp")])
+def test_it_is_heard_soon_though_it_is_joined_in_mid_frame(bot, server, media, name, args, type, burst):
+    """It took the time of two hundred frames, four seconds."""
+    data = Path(media.make(name, Recipe(name[-3:], args, samples=20 * 48000))).read_bytes()
+    data = data[len(data) // 3:]
+    assert data[:1] != b"\xff"
+    station = Station(data, RATE, burst=burst, piece=200)
+    server.add(f"/{burst}{name}", type=type, live=station.send)
+    begun = time.monotonic()
+    ready = bot.start(server.url(f"/{burst}{name}"), credit=200)
+    bot.audio.wait_frames(ready["channel"], 1)
+    assert time.monotonic() - begun < 1.5
+    bot.audio.wait_frames(ready["channel"], 100)
+    bot.control.expect("stopped", "stop", channel_id=str(ready["channel"]))
 
 
 def test_it_does_not_fall_behind_in_a_pause(net, server, radio):

@@ -93,6 +93,22 @@ def test_a_kept_volume_holds_at_the_joint(client, media, kind):
     assert session["volume"] == 0.1
 
 
+def test_a_next_play_is_offered_again_while_it_is_opened(client, media):
+    """The worker's answer to the first offer is not taken for one to the second."""
+    url = str(media.wav(1.0))
+    for i in range(3):
+        channel = str(client.start(url, play_id=f"a{i}")["channel"])
+        tag = client.control.send("play", channel_id=channel, url=url, play_id=f"b{i}", next=True)
+        for level in np.linspace(0.1, 1, 15):  # one of them meets the offer
+            client.control.send("volume", channel_id=channel, level=level, keep=True)
+            client.control.expect("stats", "stats")
+        client.audio.credit(int(channel), PLENTY)
+        assert client.control.answer(tag)["type"] == "ready"
+        assert client.control.terminal(f"b{i}")["type"] == "finished"
+    assert client.control.expect("stats", "stats")["workers"]["restarts"] == 0
+    assert not [e for e in client.control.events if e["type"] == "warning"]
+
+
 def test_what_waits_is_listed(client, media):
     started = client.start(media.wav(5.0), play_id="a")
     channel = str(started["channel"])

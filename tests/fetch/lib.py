@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lib"))
 BUILD = Path(os.environ.get("TUTTI_BUILD", ROOT / "build"))
 FETCH = BUILD / "tutti-fetch"
 
-SOURCE, RELINK, DROP, HEAD, FAILED, EXPIRED, CHANGED, RECONNECTED = range(1, 9)
+SOURCE, RELINK, DROP, HEAD, FAILED, EXPIRED, CHANGED, RECONNECTED, IS_LIVE = range(1, 10)
 RESET, READ, OPEN, CLOSE, READY, DATA, END, CUT, ERROR, OPENED, TITLE = range(1, 12)
 RELINKABLE, RESUMED = 1, 2
 RANGES, LIVE, OPEN_ENDED = 1, 2, 4
@@ -129,7 +129,7 @@ class Fetch:
             code, status = struct.unpack_from("=II", body)
             return Message(what=kind, id=id, code=ERRORS[code], status=status,
                            why=split(body[8:])[0])
-        return Message(what=kind, id=id, why=split(body)[0])
+        return Message(what=kind, id=id, why="".join(split(body)) if body else "")
 
     def expect(self, source, *kinds, seconds=DEADLINE):
         """The next message about this source, which must be one of these kinds."""
@@ -169,8 +169,8 @@ class Source:
         kind, stream = struct.unpack_from("=II", raw)
         body = raw[8:]
         if kind == DATA:
-            serial, _, at = struct.unpack_from("=IIq", body)
-            return Message(what=DATA, stream=stream, serial=serial, at=at, data=body[16:])
+            serial, live, at = struct.unpack_from("=IIq", body)
+            return Message(what=DATA, stream=stream, serial=serial, live=live, at=at, data=body[16:])
         if kind in (READY, OPENED):
             epoch, serial, flags, length, what, _ = struct.unpack_from("=QIIqII", body)
             type, url = split(body[32:])
@@ -232,9 +232,9 @@ class Source:
             got.append(message.data)
             at += len(message.data)
 
-    def open(self, stream, url, headers="", at=0, end=-1):
+    def open(self, stream, url, headers="", at=0, end=-1, entry=False):
         self.serial += 1
-        self.send(OPEN, stream, struct.pack("=IIqq", self.serial, 0, at, end)
+        self.send(OPEN, stream, struct.pack("=IIqq", self.serial, entry, at, end)
                   + texts(url, headers))
         message = self.answer()
         assert message.stream == stream and message.serial == self.serial, message

@@ -52,6 +52,7 @@ class Resource:
         self.titles = []           # (place in the audio [bytes], title)
         self.icy_status = False    # "ICY 200 OK", as SHOUTcast 1 says it
         self.live = None           # a function: place → bytes, endless
+        self.icy_headers = True    # of what is live
         self.script = []
         self.guard = None          # a function of the request: a status instead, or None
         for name, value in options.items():
@@ -337,7 +338,8 @@ class Answer:
         titles = r.icy and self.request.headers.get("icy-metadata") == "1"
         if titles:
             headers["icy-metaint"] = r.icy
-        headers.setdefault("icy-name", "Radio Test")
+        if r.icy_headers:
+            headers.setdefault("icy-name", "Radio Test")
         self.head(200, headers, "ICY" if r.icy_status else "HTTP/1.1")
         at, out = 0, 0
         limit = self.entry.get("cut", self.entry.get("stall"))

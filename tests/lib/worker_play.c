@@ -59,7 +59,7 @@ static struct {
     int64_t join_pos; /* the old lane must not be heard from here on */
     uint32_t new_gen;
     unsigned new_lane;
-    float gain;
+    double gain;
     int64_t next_pos;
     long delivered;
     bool over;
@@ -116,17 +116,17 @@ static void make_change(const struct change *c)
     m.render.gen = t.new_gen;
     m.render.lane = (uint8_t)t.new_lane;
     m.render.exact = !c->seek;
-    m.render.gain_from = t.gain;
+    m.render.from.volume = t.gain;
     if (!c->seek)
-        t.gain = (float)c->value;
-    m.render.gain = t.gain;
+        t.gain = c->value;
+    m.render.sound.volume = t.gain;
     /* What is not in the old lane yet will never be there. */
     int64_t ahead = ring_consumer_fill(t.host.ring, t.lane);
     ahead = ahead < AHEAD_FRAMES ? ahead : AHEAD_FRAMES;
     t.join_pos = t.next_pos + ahead * AUDIO_FRAME_SAMPLES;
     m.render.pos = c->seek ? (int64_t)c->value : t.join_pos;
     if (c->seek)
-        m.render.gain_from = m.render.gain;
+        m.render.from = m.render.sound;
     t.changing = true;
     t.seeking = c->seek;
     worker_host_send(&t.host, &m, -1);
@@ -170,7 +170,7 @@ static void join(const struct ring_record *r)
     struct wmsg m = { .type = WMSG_JOINED, .play = NEXT };
     worker_host_send(&t.host, &m, -1);
     t.play = NEXT;
-    t.gain = t.next.open.render.gain;
+    t.gain = t.next.open.render.sound.volume;
     t.next_pos = t.next.open.render.pos;
     printf("join %lld\n", (long long)r->pos);
     (void)fflush(stdout); /* somebody may wait for it */
@@ -197,7 +197,7 @@ static bool deliver(void)
     if ((r.flags & RING_END) && t.changing)
         return false;
     if ((r.flags & RING_END) && (r.flags & RING_JOIN) && t.next_failed) {
-        make_change(&(struct change){ .value = (double)t.gain }); /* the end is made anew */
+        make_change(&(struct change){ .value = t.gain }); /* the end is made anew */
         return false;
     }
     if ((r.flags & RING_END) && (r.flags & RING_JOIN)) {
@@ -316,7 +316,7 @@ static void read_options(int argc, char **argv)
         if (strcmp(argv[i], "--pos") == 0)
             o->render.pos = atoll(arg);
         else if (strcmp(argv[i], "--gain") == 0)
-            o->render.gain = o->render.gain_from = t.gain = strtof(arg, NULL);
+            o->render.sound.volume = o->render.from.volume = t.gain = strtod(arg, NULL);
         else if (strcmp(argv[i], "--depth") == 0)
             o->depth_frames = (uint32_t)atoi(arg);
         else if (strcmp(argv[i], "--next") == 0)
@@ -324,7 +324,7 @@ static void read_options(int argc, char **argv)
         else if (strcmp(argv[i], "--next-pos") == 0)
             t.next.open.render.pos = atoll(arg);
         else if (strcmp(argv[i], "--next-gain") == 0)
-            t.next.open.render.gain = t.next.open.render.gain_from = strtof(arg, NULL);
+            t.next.open.render.sound.volume = t.next.open.render.from.volume = strtod(arg, NULL);
         else if (strcmp(argv[i], "--hold") == 0 && i + 2 < argc) {
             t.hold.at = atol(arg);
             t.hold.n_records = (uint32_t)atoi(argv[i++ + 2]);
@@ -358,7 +358,7 @@ int main(int argc, char **argv)
     t.open = (struct wmsg){
         .type = WMSG_OPEN,
         .play = FIRST,
-        .open = { .render = { .gain = 1, .gain_from = 1, .gen = 1 },
+        .open = { .render = { .sound = { 1 }, .from = { 1 }, .gen = 1 },
                   .hint = RING_NO_HINT,
                   .depth_frames = 250,
                   .bitrate = 128000,

@@ -12,7 +12,6 @@ KNOWN = {
     "src/media/render.c:render": 10,
     "src/media/serve_parts.h:serve": 9,
     "src/proto/command.h:command": 9,
-    "src/session/play.h:play": 27,
 }
 FLAGS = re.compile(r"\bbool\s+([^;(){}]+);")
 

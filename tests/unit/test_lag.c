@@ -1,7 +1,7 @@
 /* How far a live stream lags behind, on a clock of the test's own. */
 #include "base/audio.h"
 #include "base/clock.h"
-#include "session/lag.h"
+#include "feed/lag.h"
 #include "unit.h"
 
 enum { SECOND = AUDIO_RATE, FRAMES_A_SECOND = 50 };

@@ -82,7 +82,7 @@ static void on_got(struct worker *w, void *arg)
     assert_int_equal(worker_state(w), WORKER_IDLE);
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     struct wmsg m = { .play = ++f.play,
-                      .open = { .render = { .gain = 1, .gain_from = 1 },
+                      .open = { .render = { .sound = { 1 }, .from = { 1 } },
                                 .hint = RING_NO_HINT,
                                 .depth_frames = 10,
                                 .bitrate = 128000 } };

@@ -63,7 +63,7 @@ static void taken_up_behind_the_way_to_the_packets(void **state)
     struct track *track = open_track();
     struct render *r;
     struct frame frame;
-    struct wmsg_render how = { .pos = OFF_GRID, .gain = 1, .gain_from = 0.5F, .exact = 1 };
+    struct wmsg_render how = { .pos = OFF_GRID, .sound = { 1 }, .from = { 0.5F }, .exact = 1 };
     assert_int_equal(render_new(96000, 5, &r), 0);
     assert_int_equal(render_begin(r, track, 1, &how), 0);
     assert_int_equal(render_pos(r), OFF_GRID);
@@ -71,7 +71,7 @@ static void taken_up_behind_the_way_to_the_packets(void **state)
     assert_int_equal(frame.record.pos, OFF_GRID);
     assert_int_equal(render_pos(r), 7 * AUDIO_FRAME_SAMPLES);
     how.pos = render_pos(r);
-    how.gain_from = how.gain;
+    how.from = how.sound;
     assert_int_equal(render_begin(r, track, 1, &how), 0);
     assert_int_equal(render_next(r, &frame), 1);
     assert_int_equal(frame.record.pos, 7 * AUDIO_FRAME_SAMPLES);
@@ -86,11 +86,11 @@ static void taken_up_behind_a_join(void **state)
     struct track *tracks[2] = { open_track(), open_track() };
     struct render *r;
     struct frame frame;
-    struct wmsg_render how = { .gain = 0.5F, .gain_from = 0.5F };
-    struct wmsg_render next = { .pos = 4800, .gain = 1, .gain_from = 1 };
+    struct wmsg_render how = { .sound = { 0.5F }, .from = { 0.5F } };
+    struct wmsg_render next = { .pos = 4800, .sound = { 1 }, .from = { 1 } };
     for (int encoded = 0; encoded < 2; encoded++) {
         if (encoded)
-            next.gain = next.gain_from = 0.5F;
+            next.sound = next.from = (struct sound){ 0.5 };
         assert_int_equal(render_new(96000, 5, &r), 0);
         render_set_next(r, tracks[1], 2, &next);
         assert_int_equal(render_begin(r, tracks[0], 1, &how), 0);

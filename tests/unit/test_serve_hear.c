@@ -18,7 +18,7 @@ static void send_render(int sock, uint32_t gen)
 {
     struct wmsg m = { .type = WMSG_RENDER,
                       .play = PLAY,
-                      .render = { .gain = 1, .gain_from = 1, .gen = gen, .exact = 1 } };
+                      .render = { .sound = { 1 }, .from = { 1 }, .gen = gen, .exact = 1 } };
     send_to(sock, &m);
 }
 

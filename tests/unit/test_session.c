@@ -1,6 +1,7 @@
 /* What leaves in a pass of the pacer, in which order, when it is said, and what an outlet hears of
  * rests: sessions on a real player, with rings that this test fills in place of workers. */
 #include "loop.h"
+#include "ready_feed.h"
 #include "ring_pair.h"
 #include "session/session.h"
 
@@ -129,18 +130,16 @@ static void add_channel(size_t i)
     struct session *s = calloc(1, sizeof *s);
     struct play *p = calloc(1, sizeof *p);
     assert_true(s && p && pool_take_seat(f.pool) == 0);
+    struct feed_deps deps = { .locator = f.locator, .pool = f.pool };
+    struct segment from = { .ring = f.rings[i].consumer };
     *p = (struct play){
-        .ops = &session_play_ops,
         .session = s,
-        .pool = f.pool,
+        .feed = ready_feed(&session_feed_ops, p, &deps, &from),
         .owner = 7,
         .outlet = outlet_hold(&f.outlets[i]),
-        .source_fd = -1,
-        .ready = true,
         .announced = true,
-        .duration = NO_DURATION,
-        .rt = { .ring = f.rings[i].consumer },
     };
+    assert_non_null(p->feed);
     *s =
         (struct session){ .all = f.sessions, .channel = i + 1, .plug = session_plug, .current = p };
     HASH_ADD(hh, f.sessions->by_channel, channel, sizeof s->channel, s);

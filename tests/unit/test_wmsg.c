@@ -9,7 +9,7 @@
 #define POS_MAX (INT64_C(788400000) * 48000)
 
 static const struct wmsg_render render = {
-    .pos = 960, .gain = 1.5F, .gain_from = 0.5F, .gen = 7, .lane = 1, .exact = 1
+    .pos = 960, .sound = { 1.5F }, .from = { 0.5F }, .gen = 7, .lane = 1, .exact = 1
 };
 
 /* One of each kind, as its sender would write it. */
@@ -154,20 +154,20 @@ static void render_out_of_range(void **state)
     CHECK_FIELD(WMSG_RENDER, render.pos, INT64_MIN, -EBADMSG);
     CHECK_FIELD(WMSG_RENDER, render.pos, POS_MAX, 0);
     CHECK_FIELD(WMSG_RENDER, render.pos, POS_MAX + 1, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain, 2.0F, 0);
-    CHECK_FIELD(WMSG_RENDER, render.gain, 2.01F, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain, -0.01F, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain, NAN, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain, INFINITY, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain_from, NAN, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain_from, -1.0F, -EBADMSG);
-    CHECK_FIELD(WMSG_RENDER, render.gain_from, 3.0F, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.sound.volume, 2.0F, 0);
+    CHECK_FIELD(WMSG_RENDER, render.sound.volume, 2.01F, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.sound.volume, -0.01F, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.sound.volume, NAN, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.sound.volume, INFINITY, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.from.volume, NAN, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.from.volume, -1.0F, -EBADMSG);
+    CHECK_FIELD(WMSG_RENDER, render.from.volume, 3.0F, -EBADMSG);
 }
 
 static void open_out_of_range(void **state)
 {
     CHECK_FIELD(WMSG_OPEN, open.render.lane, 2, -EBADMSG);
-    CHECK_FIELD(WMSG_OPEN, open.render.gain, NAN, -EBADMSG);
+    CHECK_FIELD(WMSG_OPEN, open.render.sound.volume, NAN, -EBADMSG);
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, 0, -EBADMSG);
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, RING_FRAMES_MAX, 0);
     CHECK_FIELD(WMSG_OPEN, open.depth_frames, RING_FRAMES_MAX + 1, -EBADMSG);

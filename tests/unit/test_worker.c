@@ -161,7 +161,7 @@ static void a_whole_life(void **state)
     assert_int_equal(pipe(pipe_fds), 0);
     for (uint32_t play = 1; play <= 3; play++) {
         struct wmsg open = {
-            .play = play, .open = { .depth_frames = 10, .render = { .gain = 0.5F, .lane = 1 } }
+            .play = play, .open = { .depth_frames = 10, .render = { .sound = { 0.5F }, .lane = 1 } }
         };
         assert_int_equal(worker_open(f.worker, &user_ops, &f, &open, pipe_fds[0]), 0);
         assert_int_equal(worker_state(f.worker), WORKER_BUSY);
@@ -304,7 +304,7 @@ static void the_end_of_its_process(void **state)
 
 static void render_meanwhile(uv_poll_t *poll, int status, int events)
 {
-    struct wmsg_render render = { .gain = 1 };
+    struct wmsg_render render = { .sound = { 1 } };
     (void)worker_render(f.worker, &render);
     uv_close((uv_handle_t *)poll, NULL);
 }
@@ -318,7 +318,7 @@ static void the_end_behind_many_messages(void **state)
     struct wmsg bell = example(WMSG_BELL, PLAY);
     uv_poll_t poll;
     bring_to(WORKER_BUSY);
-    struct wmsg_render render = { .gain = 1 };
+    struct wmsg_render render = { .sound = { 1 } };
     assert_int_equal(worker_render(f.worker, &render), 0);
     int fd = eventfd(0, EFD_CLOEXEC);
     assert_int_equal(uv_poll_init(&f.loop, &poll, fd), 0);
@@ -454,7 +454,7 @@ static void what_is_expected_of_it(void **state)
     say(WMSG_TITLE, PLAY);
     assert_true(worker_pulse(f.worker).progress != second.progress);
 
-    struct wmsg_render render = { .gain = 1 };
+    struct wmsg_render render = { .sound = { 1 } };
     ring_set_state(&producer, RING_WORKER_IDLE);
     assert_true(worker_pulse(f.worker).may_rest);
     assert_int_equal(worker_render(f.worker, &render), 0);
@@ -486,7 +486,7 @@ static void die_with_something_unread(void)
 {
     uint8_t bytes[WMSG_MAX];
     struct wmsg m = { .type = WMSG_DYING, .text = "forbidden system call openat (257)" };
-    struct wmsg_render render = { .gain = 1 };
+    struct wmsg_render render = { .sound = { 1 } };
     if (worker_state(f.worker) == WORKER_BUSY)
         assert_int_equal(worker_render(f.worker, &render), 0);
     assert_int_equal(fd_send(f.sock, bytes, wmsg_encode(&m, bytes, sizeof bytes), NULL, 0, 0), 0);
@@ -504,7 +504,7 @@ static void its_last_words_are_heard_before_it_is_found_not_to_listen(void **sta
 {
     bring_to(WORKER_BUSY);
     die_with_something_unread();
-    struct wmsg_render render = { .gain = 1 };
+    struct wmsg_render render = { .sound = { 1 } };
     assert_true(worker_render(f.worker, &render) < 0);
     worker_kill(f.worker, "it does not listen"); /* as plays do then */
     expect_death("forbidden system call openat (257)");

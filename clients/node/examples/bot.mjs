@@ -1,133 +1,26 @@
 /*
- * A music bot: /play /pause /resume /stop /skip /seek /volume /queue /nowplaying.
+ * A music bot: /play /pause /resume /stop /skip /previous /seek /volume /loop /shuffle /remove /queue
+ * /nowplaying /leave.
  *
  *     DISCORD_TOKEN=… node bot.mjs
  *
- * The queue is the bot's; sound is Tutti's. The track behind the current one is given to the daemon
- * ahead, as `next`, so that it joins without a gap.
+ * The queue is that of tutti-client: it gives the daemon the track behind the current one ahead, so that
+ * they join without a gap. The volume is the player's and holds for all tracks.
  */
 import { ActivityType, Client, EmbedBuilder, Events, GatewayIntentBits, MessageFlags, SlashCommandBuilder } from 'discord.js';
 import { getVoiceConnection, joinVoiceChannel } from '@discordjs/voice';
-import { TuttiClient } from 'tutti-client';
+import { Queue, TuttiClient } from 'tutti-client';
 
 const COLOR = 0x5865f2;
 const BAR = 20; /* characters of the progress line */
 const LISTED = 10;
+const LEAVE_MS = 5 * 60_000;
 
 /**
- * @typedef {{ url: string, name: string, playId: string, asker: string }} Track
+ * @typedef {{ url: string, title: string, asker: string }} Track
+ * @typedef {import('tutti-client').Queue<Track, import('tutti-client').Player>} Jukebox
  * @typedef {import('discord.js').ChatInputCommandInteraction<'cached'>} Command
  */
-
-let plays = 0;
-
-/** What one guild hears: the current track, and those behind it. */
-class Jukebox {
-    /**
-     * @param {import('tutti-client').Player} player
-     * @param {(text: string) => void} say
-     */
-    constructor(player, say) {
-        this.player = player;
-        this.say = say;
-        /** @type {Track | null} */
-        this.current = null;
-        /** @type {Track[]} */
-        this.queue = [];
-        this.volume = 1;
-        /** The first of the queue, when the daemon has it already. @type {Track | null} */
-        this.ahead = null;
-        player.on('ready', ({ playId, title }) => {
-            const track = this.find(playId);
-            if (track && title)
-                track.name = title;
-            if (track === this.current)
-                this.getAhead();
-        });
-        player.on('finished', ({ playId }) => this.ended(playId));
-        player.on('error', (error) => {
-            const track = this.find(error.playId);
-            if (track)
-                this.say(`**${track.name}** cannot be played: ${error.message}`);
-            this.ended(error.playId);
-        });
-    }
-
-    /** @param {string | null} playId */
-    find(playId) {
-        return [this.current, ...this.queue].find((track) => track?.playId === playId) ?? null;
-    }
-
-    /** @param {Track} track */
-    async add(track) {
-        this.queue.push(track);
-        if (!this.current)
-            await this.advance();
-        else
-            this.getAhead();
-    }
-
-    /** Plays the first of the queue, whatever plays now; nothing when the queue is empty. */
-    async advance() {
-        this.current = this.queue.shift() ?? null;
-        this.ahead = null;
-        if (this.current)
-            await this.give(this.current);
-        else
-            await this.player.stop();
-        return this.current;
-    }
-
-    /** Gives the daemon the first of the queue, to join behind the current one. */
-    getAhead() {
-        const [first] = this.queue;
-        if (!first || this.ahead === first || this.player.state === 'loading')
-            return;
-        this.ahead = first;
-        this.give(first, { next: true }).catch(() => {});
-    }
-
-    /**
-     * Each play has a name of its own, also when a track is given again.
-     * @param {Track} track
-     * @param {import('tutti-client').PlayOptions} [options]
-     */
-    give(track, options) {
-        track.playId = `bot-${process.pid}-${++plays}`;
-        return this.player.play(track.url, { playId: track.playId, volume: this.volume, ...options });
-    }
-
-    /** @param {string | null} playId of a play that reached its end, or failed */
-    ended(playId) {
-        if (this.current?.playId === playId) {
-            const joined = this.ahead;
-            if (!joined)
-                return void this.advance().catch(() => {});
-            this.queue.shift();
-            this.current = joined;
-            this.ahead = null;
-            this.getAhead();
-        } else if (this.ahead?.playId === playId) {
-            this.queue.shift();
-            this.ahead = null;
-            this.getAhead();
-        }
-    }
-
-    async stop() {
-        this.queue = [];
-        this.current = null;
-        this.ahead = null;
-        await this.player.stop();
-    }
-
-    /** @param {number} level */
-    async setVolume(level) {
-        this.volume = level;
-        if (this.current)
-            await this.player.setVolume(level);
-    }
-}
 
 /** @param {number | null} seconds */
 function clock(seconds) {
@@ -138,13 +31,19 @@ function clock(seconds) {
     return (parts[0] ? parts : parts.slice(1)).map((part, i) => i ? String(part).padStart(2, '0') : part).join(':');
 }
 
-/** @param {string} text `90`, `1:30` or `1:02:03` @returns {number} seconds, or NaN */
-function seconds(text) {
-    return /^\d+(:\d\d?){0,2}$/.test(text) ? text.split(':').reduce((sum, part) => sum * 60 + Number(part), 0) : NaN;
+/**
+ * @param {string} text `90`, `1:30` or `1:02:03`, or `+10` and `-1:00` from where it is
+ * @param {number} here seconds
+ * @returns {number} seconds, or NaN
+ */
+function place(text, here) {
+    const [, sign, clock] = /^([+-]?)(\d+(?::\d\d?){0,2})$/.exec(text) ?? [];
+    const seconds = clock?.split(':').reduce((sum, part) => sum * 60 + Number(part), 0) ?? NaN;
+    return sign ? Math.max(0, here + (sign === '+' ? seconds : -seconds)) : seconds;
 }
 
 /** @param {Jukebox} jukebox */
-function nowPlaying({ player, current, queue }) {
+function nowPlaying({ player, current, tracks, loop }) {
     if (!current)
         return new EmbedBuilder().setColor(COLOR).setDescription('Nothing is playing.');
     const { position, duration } = player;
@@ -153,21 +52,22 @@ function nowPlaying({ player, current, queue }) {
     return new EmbedBuilder()
         .setColor(COLOR)
         .setAuthor({ name: { loading: 'Loading', paused: 'Paused', playing: 'Now playing', idle: 'Ending' }[player.state] })
-        .setTitle(current.name.slice(0, 256))
+        .setTitle((player.title ?? current.title).slice(0, 256))
         .setDescription(`${player.paused ? '⏸' : '▶'} ${line} \`${clock(position ?? 0)} / ${clock(duration)}\``)
         .addFields(
             { name: 'Asked for by', value: current.asker, inline: true },
             { name: 'Volume', value: `${Math.round(player.volume * 100)} %`, inline: true },
-            { name: 'Next', value: queue[0]?.name.slice(0, 1024) ?? 'nothing', inline: true });
+            { name: 'Loop', value: loop, inline: true },
+            { name: 'Next', value: tracks[0]?.title.slice(0, 1024) ?? 'nothing', inline: true });
 }
 
 /** @param {Jukebox} jukebox */
-function listed({ current, queue }) {
-    const lines = queue.slice(0, LISTED).map(({ name, asker }, i) => `${i + 1}. ${name} (${asker})`);
-    if (queue.length > LISTED)
-        lines.push(`… and ${queue.length - LISTED} more`);
+function listed({ current, tracks }) {
+    const lines = tracks.slice(0, LISTED).map(({ title, asker }, i) => `${i + 1}. ${title} (${asker})`);
+    if (tracks.length > LISTED)
+        lines.push(`… and ${tracks.length - LISTED} more`);
     return new EmbedBuilder().setColor(COLOR).setTitle('Queue')
-        .setDescription([`**${current?.name ?? 'Nothing is playing'}**`, ...lines].join('\n').slice(0, 4096));
+        .setDescription([`**${current?.title ?? 'Nothing is playing'}**`, ...lines].join('\n').slice(0, 4096));
 }
 
 const tutti = new TuttiClient();
@@ -185,12 +85,23 @@ function join(interaction) {
     let jukebox = jukeboxes.get(voice.guild.id);
     if (!jukebox) {
         const { channel } = interaction;
-        jukebox = new Jukebox(tutti.player(voice.guild.id), (text) => void channel?.send(text).catch(() => {}));
+        jukebox = /** @type {Jukebox} */ (new Queue(tutti.player(voice.guild.id)));
+        jukebox.on('error', ({ title }, error) =>
+            void channel?.send(`**${title}** cannot be played: ${error instanceof Error ? error.message : error}`).catch(() => {}));
         jukeboxes.set(voice.guild.id, jukebox);
         leaveWhenIdle(voice.guild.id, jukebox);
     }
     jukebox.player.subscribe(connection);
     return jukebox;
+}
+
+/** @param {string} guildId */
+async function leave(guildId) {
+    const jukebox = jukeboxes.get(guildId);
+    jukeboxes.delete(guildId);
+    jukebox?.destroy();
+    await jukebox?.player.destroy();
+    getVoiceConnection(guildId)?.destroy();
 }
 
 /**
@@ -200,16 +111,10 @@ function join(interaction) {
 function leaveWhenIdle(guildId, jukebox) {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
-    const leave = () => {
-        getVoiceConnection(guildId)?.destroy();
-        jukeboxes.delete(guildId);
-        jukebox.player.removeAllListeners();
-        jukebox.player.destroy().catch(() => {});
-    };
     jukebox.player.audioPlayer.on('stateChange', (_, { status }) => {
         clearTimeout(timer);
-        if (status === 'idle')
-            timer = setTimeout(leave, 5 * 60_000);
+        if (status === 'idle' && jukeboxes.get(guildId) === jukebox)
+            timer = setTimeout(() => void leave(guildId).catch(() => {}), LEAVE_MS);
     });
 }
 
@@ -221,29 +126,39 @@ const commands = {
     async play(jukebox, { options, user }) {
         const what = options.getString('what', true);
         const url = /^https?:\/\//.test(what) ? what : `ytsearch:${what}`;
-        const track = { url, name: what, playId: '', asker: user.displayName };
         const isFirst = !jukebox.current;
-        await jukebox.add(track);
-        return isFirst ? nowPlaying(jukebox) : `Queued as number ${jukebox.queue.length}: **${track.name}**`;
+        await jukebox.add({ url, title: what, asker: user.displayName });
+        return isFirst ? nowPlaying(jukebox) : `Queued as number ${jukebox.size}: **${what}**`;
     },
     pause: (jukebox) => jukebox.player.pause().then(({ position }) => `Paused at ${clock(position)}.`),
     resume: (jukebox) => jukebox.player.resume().then(({ position }) => `On it goes from ${clock(position)}.`),
     stop: (jukebox) => jukebox.stop().then(() => 'Stopped, and the queue is empty.'),
-    skip: async (jukebox) => await jukebox.advance() ? nowPlaying(jukebox) : 'That was the last one.',
+    skip: async (jukebox) => await jukebox.skip() ? nowPlaying(jukebox) : 'That was the last one.',
+    previous: (jukebox) => jukebox.previous().then(() => nowPlaying(jukebox)),
     async seek(jukebox, { options }) {
-        const to = seconds(options.getString('to', true));
+        const to = place(options.getString('to', true), jukebox.player.position ?? 0);
         if (Number.isNaN(to))
-            throw new Error('Give the place as 90, 1:30 or 1:02:03.');
+            throw new Error('Give the place as 90, 1:30 or 1:02:03, or as +10 or -10 from here.');
         const { position } = await jukebox.player.seek(to);
         return `Now at ${clock(position)}.`;
     },
     async volume(jukebox, { options }) {
         const percent = options.getInteger('percent', true);
-        await jukebox.setVolume(percent / 100);
+        await jukebox.player.setVolume(percent / 100);
         return `Volume ${percent} %.`;
     },
+    async loop(jukebox, { options }) {
+        jukebox.setLoop(/** @type {'off' | 'track' | 'queue'} */ (options.getString('what', true)));
+        return `Loop: ${jukebox.loop}.`;
+    },
+    async shuffle(jukebox) {
+        jukebox.shuffle();
+        return listed(jukebox);
+    },
+    remove: async (jukebox, { options }) => `Removed **${jukebox.remove(options.getInteger('number', true) - 1).title}**.`,
     queue: async (jukebox) => listed(jukebox),
     nowplaying: async (jukebox) => nowPlaying(jukebox),
+    leave: (_, { guildId }) => leave(guildId).then(() => 'Bye.'),
 };
 
 const describe = (/** @type {string} */ name, /** @type {string} */ text) => new SlashCommandBuilder().setName(name).setDescription(text);
@@ -253,10 +168,16 @@ const definitions = [
     describe('resume', 'Go on'),
     describe('stop', 'Stop, and empty the queue'),
     describe('skip', 'Play the next one'),
-    describe('seek', 'Go to a place in the track').addStringOption((o) => o.setName('to').setDescription('1:30').setRequired(true)),
+    describe('previous', 'Play the one before'),
+    describe('seek', 'Go to a place in the track').addStringOption((o) => o.setName('to').setDescription('1:30, +10, -10').setRequired(true)),
     describe('volume', 'Set the volume').addIntegerOption((o) => o.setName('percent').setDescription('0 to 200').setMinValue(0).setMaxValue(200).setRequired(true)),
+    describe('loop', 'Play again and again').addStringOption((o) => o.setName('what').setDescription('What is played again').setRequired(true)
+        .addChoices(...['off', 'track', 'queue'].map((value) => ({ name: value, value })))),
+    describe('shuffle', 'Shuffle the queue'),
+    describe('remove', 'Take a track out of the queue').addIntegerOption((o) => o.setName('number').setDescription('Its number in /queue').setMinValue(1).setRequired(true)),
     describe('queue', 'Show the queue'),
     describe('nowplaying', 'Show what is playing'),
+    describe('leave', 'Leave the voice channel'),
 ];
 
 const bot = new Client({ intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates] });

@@ -5,7 +5,8 @@ const { openSocket, within } = require('./socket.js');
 const { TuttiError } = require('./errors.js');
 
 const HANDSHAKE_MS = 5000;
-const CONFIRM_KEY = '\0\0\0\0\0\0\0\0'; /* channel 0: the daemon's confirmation of an attach */
+const DAEMON_KEY = '\0\0\0\0\0\0\0\0'; /* channel 0: a mark, or the confirmation of an attach */
+const SAMPLES_PER_SECOND = 48_000;
 /*
  * Credit of several channels goes out in one write: sixty channels read their frames within a
  * millisecond or two, and a system call for each would cost more than the frames. A quarter of a
@@ -13,17 +14,24 @@ const CONFIRM_KEY = '\0\0\0\0\0\0\0\0'; /* channel 0: the daemon's confirmation 
  */
 const CREDIT_DELAY_MS = 5;
 
+/**
+ * @typedef {object} AudioListener is given what comes; `key` as of channelKey()
+ * @property {(key: string, sequence: number, packet: Buffer | null) => void} frame
+ * @property {(key: string, playId: string, sequence: number, position: number) => void} mark whose
+ *   frames follow from `sequence` on, and from which place, seconds
+ */
+
 /** One connection to the audio socket, attached in credit flow. */
 class AudioSocket {
     /**
      * @param {string} path
      * @param {string} clientId whose frames to receive
-     * @param {(key: string, sequence: number, packet: Buffer | null) => void} onFrame
+     * @param {AudioListener} listener
      * @param {AbortSignal} signal ends the attempt
      * @returns {Promise<AudioSocket>} attached
      */
-    static async open(path, clientId, onFrame, signal) {
-        const audio = new AudioSocket(await openSocket(path, signal), onFrame);
+    static async open(path, clientId, listener, signal) {
+        const audio = new AudioSocket(await openSocket(path, signal), listener);
         try {
             await within(audio.#attach(clientId), HANDSHAKE_MS, 'attaching the audio socket');
             audio.clientId = clientId;
@@ -36,15 +44,17 @@ class AudioSocket {
 
     /**
      * @param {import('node:net').Socket} socket
-     * @param {(key: string, sequence: number, packet: Buffer | null) => void} onFrame
+     * @param {AudioListener} listener
      */
-    constructor(socket, onFrame) {
+    constructor(socket, listener) {
         this.#socket = socket;
         const parser = new FrameParser((key, sequence, packet) => {
-            if (key === CONFIRM_KEY)
-                this.#onAttached();
+            if (key !== DAEMON_KEY)
+                listener.frame(key, sequence, packet);
+            else if (packet)
+                readMark(packet, sequence, listener);
             else
-                onFrame(key, sequence, packet);
+                this.#onAttached();
         });
         socket.on('data', (chunk) => {
             try {
@@ -128,9 +138,19 @@ class AudioSocket {
         return new Promise((resolve, reject) => {
             this.#onClose = (cause) => reject(new TuttiError('disconnected', 'the daemon closed the audio connection', { cause }));
             this.#onAttached = () => resolve(undefined);
-            this.#socket.write(JSON.stringify({ type: 'attach', client: clientId, flow: 'credit' }) + '\n');
+            this.#socket.write(JSON.stringify({ type: 'attach', client: clientId, flow: 'credit', marks: true }) + '\n');
         });
     }
+}
+
+/**
+ * @param {Buffer} mark
+ * @param {number} sequence
+ * @param {AudioListener} listener
+ */
+function readMark(mark, sequence, listener) {
+    const position = Number(mark.readBigUInt64BE(8)) / SAMPLES_PER_SECOND;
+    listener.mark(mark.toString('latin1', 0, 8), mark.toString('utf8', 16), sequence, position);
 }
 
 module.exports = { AudioSocket };

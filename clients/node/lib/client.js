@@ -16,10 +16,15 @@ const MIN_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
 /* These answer a command and are no news to anybody else. */
 const ANSWERS_ONLY = new Set(['status', 'stats', 'watching', 'hello']);
+const TERMINAL = new Set(['stopped', 'finished', 'error']);
 
 /**
  * @typedef {import('./commands.js').CommandOptions} CommandOptions
  * @typedef {import('./index').TuttiClientOptions} TuttiClientOptions
+ *
+ * @typedef {object} Channel what outlives the player of a channel
+ * @property {number} granted credit that no frame has used yet
+ * @property {import('./intake.js').Intake | null} intake of the player, if there is one
  */
 
 /** The connection of a bot to the daemon. See index.d.ts. */
@@ -35,8 +40,11 @@ class TuttiClient extends EventEmitter {
             throw new RangeError('highWaterMark must be a whole number of frames, at least 1');
         this.#sockets = findSockets(options);
         this.#link = new Link({
-            frame: (key, sequence, packet) => this.#byKey.get(key)?.intake.frame(sequence, packet),
-            audioUp: () => this.#players.forEach((player) => player.attach()),
+            audio: {
+                frame: (key, sequence, packet) => this.#onFrame(key, sequence, packet),
+                mark: (key, playId, sequence, position) => this.#channels.get(key)?.intake?.mark(playId, sequence, position),
+            },
+            audioUp: () => this.#onAudio(),
             audioDown: () => this.#players.forEach((player) => player.intake.detach()),
             controlUp: (control, hello, sameDaemon) => this.#takeUp(control, hello, sameDaemon),
             controlDown: () => this.#commands.down(),
@@ -56,11 +64,15 @@ class TuttiClient extends EventEmitter {
     #commands = new Commands();
     /** @type {Map<string, Player>} */
     #players = new Map();
-    /** @type {Map<string, Player>} */
-    #byKey = new Map();
-    #abandoned = new Set();
+    /** By the key that frames bear. @type {Map<string, Channel>} */
+    #channels = new Map();
+    /** Plays that destroyed players have left, until they have ended. @type {Map<string, Player>} */
+    #gone = new Map();
     #watching = false;
-    #closed = false;
+    /** The daemon that is connected is ending: what it refuses now waits for the next. */
+    #isEnding = false;
+    /** Why nothing works any more. @type {TuttiError | null} */
+    #closed = null;
     #everConnected = false;
     /** @type {Promise<void> | null} */
     #starting = null;
@@ -97,7 +109,7 @@ class TuttiClient extends EventEmitter {
     /** @param {import('./index').ConnectOptions} [options] */
     async connect({ signal, retry = false } = {}) {
         if (this.#closed)
-            throw closedError();
+            throw this.#closed;
         if (this.connected)
             return this;
         signal?.throwIfAborted();
@@ -110,15 +122,7 @@ class TuttiClient extends EventEmitter {
     }
 
     async close() {
-        if (!this.#closed) {
-            this.#closed = true;
-            this.#commands.close(closedError());
-            for (const player of this.#players.values())
-                player.close();
-            this.emit('close');
-        }
-        await this.#link.close();
-        await this.#daemon?.stop();
+        await this.#end(new TuttiError('closed', 'the client was closed'));
     }
 
     async [Symbol.asyncDispose]() {
@@ -133,9 +137,12 @@ class TuttiClient extends EventEmitter {
         const id = checkChannelId(channelId);
         let player = this.#players.get(id);
         if (!player) {
-            player = new Player(this.#playerLink(), id, { highWaterMark: this.#options.highWaterMark, ...options });
+            const key = channelKey(id);
+            const channel = this.#channels.get(key) ?? { granted: 0, intake: null };
+            player = new Player(this.#playerLink(), id, { highWaterMark: this.#options.highWaterMark, ...options }, channel);
+            channel.intake = player.intake;
+            this.#channels.set(key, channel);
             this.#players.set(id, player);
-            this.#byKey.set(channelKey(id), player);
             if (this.#link.audio)
                 player.attach();
         }
@@ -197,11 +204,9 @@ class TuttiClient extends EventEmitter {
             issue: (message, options) => this.#issue(message, options),
             grant: (channelId, frames, urgent) => this.#link.audio?.grant(channelId, frames, urgent),
             publish: (event) => this.#onEvent(event),
-            abandon: (playId) => this.#abandoned.add(playId),
-            forget: (player) => {
-                this.#players.delete(player.channelId);
-                this.#byKey.delete(channelKey(player.channelId));
-            },
+            isGone: (playId) => this.#gone.has(playId),
+            watches: () => this.#watching,
+            leave: (player, plays) => this.#leave(player, plays),
             newPlayId: () => `${this.#playPrefix}-${++this.#playNumber}`,
             voice: this.#options.voice,
         };
@@ -213,6 +218,7 @@ class TuttiClient extends EventEmitter {
      * @param {boolean} sameDaemon
      */
     #takeUp(control, hello, sameDaemon) {
+        this.#isEnding = false;
         if (this.#watching)
             control.send({ type: 'watch', on: true });
         this.#commands.up((message) => control.send(message), () => this.#reconcile(hello.sessions, sameDaemon));
@@ -226,18 +232,20 @@ class TuttiClient extends EventEmitter {
      */
     #reconcile(list, sameDaemon) {
         const sessions = new Map(list.map((session) => [session.channelId, session]));
-        for (const session of list) {
-            if (this.#abandoned.has(session.playId))
-                this.#commands.issue({ type: 'stop', channel_id: session.channelId }, {}).catch(() => {});
+        for (const { channelId, playId } of list) {
+            if (this.#gone.has(playId))
+                sessions.delete(channelId); /* its stop is on its way, or comes now */
             else
-                this.player(session.channelId);
+                this.player(channelId);
         }
-        this.#abandoned.clear();
+        for (const [playId, { channelId }] of sameDaemon ? this.#gone : [])
+            this.#commands.issue({ type: 'stop', channel_id: channelId, play_id: playId }, {}).catch(() => {});
         for (const command of this.#commands.find((message) => message.type === 'play')) {
             const session = sessions.get(command.message.channel_id);
-            if (session?.playId === command.message.play_id && session.state !== 'extracting')
+            const { play_id: playId } = command.message;
+            if (session?.playId === playId && session.state !== 'extracting')
                 this.#onEvent({ ...session, type: 'ready', tag: command.message.tag });
-            else if (session && sameDaemon)
+            else if ([session, session?.pending, session?.next].some((place) => place?.playId === playId))
                 command.sent = true; /* the daemon has it; its answer will come */
         }
         this.#replayed = 0;
@@ -273,7 +281,7 @@ class TuttiClient extends EventEmitter {
                 signal?.removeEventListener('abort', onAbort);
             };
             const onConnected = () => { done(); resolve(undefined); };
-            const onClose = () => { done(); reject(closedError()); };
+            const onClose = () => { done(); reject(this.#closed); };
             const onAbort = () => { done(); reject(signal?.reason); };
             if (this.connected)
                 return resolve(undefined);
@@ -285,36 +293,115 @@ class TuttiClient extends EventEmitter {
 
     /** @param {any} event of the daemon, in camelCase */
     #onEvent(event) {
-        const player = event.channelId === undefined ? undefined : this.#players.get(event.channelId);
-        if (event.type === 'stopped' && event.reason === 'shutdown' && this.#options.replay && player?.knows(event.playId))
-            return; /* it goes on with the next daemon */
-        const isReplay = event.type === 'ready' && player?.isReplay(event.playId);
-        player?.handle(event);
+        if (event.code === 'client_replaced' && event.tag === undefined)
+            return void this.#end(new TuttiError('client_replaced', 'another process has become this client: it has the sessions now'));
+        const player = this.#gone.get(event.playId) ?? this.#players.get(event.channelId);
+        if (this.#outlivesDaemon(event, player))
+            return;
+        if (player)
+            player.take(event, (shown) => this.#tell(event, shown, player));
+        else
+            this.#tell(event, event, null);
+        if (TERMINAL.has(event.type))
+            this.#gone.delete(event.playId);
+    }
+
+    /**
+     * The daemon is shut down. What it plays and was asked for goes to the next one, as after a crash.
+     * @param {any} event
+     * @param {Player | undefined} player
+     */
+    #outlivesDaemon({ type, reason, code, tag, playId }, player) {
+        if (type === 'stopped' && reason === 'shutdown')
+            this.#isEnding = true;
+        if (type === 'stopped' && reason === 'shutdown' && this.#options.replay && player?.keeps(playId))
+            return true;
+        this.#isEnding ||= code === 'shutting_down';
+        return this.#isEnding && type === 'error' && this.#options.replay && (code === 'shutting_down' || code === 'no_session') &&
+            this.#commands.find((message) => message.tag === tag).some(({ options }) => options.whenDisconnected !== 'fail');
+    }
+
+    /**
+     * @param {any} event
+     * @param {any} shown the same as bots see it
+     * @param {Player | null} player
+     */
+    #tell(event, shown, player) {
         this.#answer(event);
         if (ANSWERS_ONLY.has(event.type) || (event.type === 'error' && !event.playId && event.tag))
             return;
         if (event.type === 'stopped' && event.playId == null)
             return;
-        const shown = isReplay ? { ...event, type: 'replayed' } : event;
         if (player)
             emitEvent(player, shown);
         emitEvent(this, shown);
+    }
+
+    /**
+     * @param {string} key
+     * @param {number} sequence
+     * @param {Buffer | null} packet
+     */
+    #onFrame(key, sequence, packet) {
+        const channel = this.#channels.get(key);
+        if (!channel)
+            return;
+        if (packet && channel.granted > 0)
+            channel.granted--;
+        channel.intake?.frame(sequence, packet);
+    }
+
+    /** Credit given to an older connection counts no more. */
+    #onAudio() {
+        for (const [key, channel] of this.#channels) {
+            channel.granted = 0;
+            if (!channel.intake)
+                this.#channels.delete(key);
+        }
+        this.#players.forEach((player) => player.attach());
+    }
+
+    /**
+     * @param {Player} player is destroyed
+     * @param {import('./plays.js').Play[]} plays that it leaves
+     */
+    #leave(player, plays) {
+        const key = channelKey(player.channelId);
+        const channel = this.#channels.get(key);
+        this.#players.delete(player.channelId);
+        if (channel)
+            channel.intake = null;
+        if (!channel?.granted)
+            this.#channels.delete(key);
+        for (const { playId } of plays)
+            this.#gone.set(playId, player);
+    }
+
+    /** @param {TuttiError} why */
+    async #end(why) {
+        if (!this.#closed) {
+            this.#closed = why;
+            this.#commands.close(why);
+            for (const player of this.#players.values())
+                player.close();
+            if (why.code !== 'closed' && this.listenerCount('error') > 0)
+                this.emit('error', why);
+            this.emit('close');
+        }
+        await this.#link.close();
+        await this.#daemon?.stop();
     }
 
     /** @param {any} event */
     #answer(event) {
         if (event.tag !== undefined && this.#commands.answer(event))
             return;
-        if (!event.playId || !['ready', 'stopped', 'finished', 'error'].includes(event.type))
+        if (!event.playId || !(event.type === 'ready' || TERMINAL.has(event.type)))
             return;
         /* A play's answer belongs to the play, even when it was given over an earlier connection. */
         for (const command of this.#commands.find((m) => m.type === 'play' && m.play_id === event.playId))
             this.#commands.settle(command, event);
     }
-}
-
-function closedError() {
-    return new TuttiError('closed', 'the client was closed');
 }
 
 /**

@@ -12,10 +12,14 @@ const { TuttiError } = require('./errors.js');
  * @property {Record<string, any>} message as it goes on the wire
  * @property {CommandOptions} options
  * @property {boolean} sent over the connection that is up now
+ * @property {boolean} everSent over this or an earlier one
  * @property {(event: any) => void} resolve
- * @property {(error: Error) => void} reject
+ * @property {(error: TuttiError) => void} reject and forget
  * @property {() => void} forget
  */
+
+/** Errors of commands that no daemon has heard of. @type {WeakSet<Error>} */
+const unheard = new WeakSet();
 
 /**
  * The commands that wait for their answers, in the order in which they were given. It numbers them
@@ -38,12 +42,11 @@ class Commands {
      */
     issue(message, options) {
         return new Promise((resolve, reject) => {
-            if (this.#closed)
-                return reject(this.#closed);
-            if (options.signal?.aborted)
-                return reject(abortError(message, options.signal));
-            if (!this.#send && options.whenDisconnected === 'fail')
-                return reject(goneError(message));
+            const refusal = this.#refusal(message, options);
+            if (refusal) {
+                unheard.add(refusal);
+                return reject(refusal);
+            }
             const tag = String(++this.#number);
             const command = this.#enter(tag, { ...message, tag }, options, resolve, reject);
             this.#trySend(command);
@@ -84,10 +87,8 @@ class Commands {
         this.#send = null;
         for (const command of [...this.#waiting.values()]) {
             command.sent = false;
-            if (command.options.whenDisconnected === 'fail') {
-                command.forget();
+            if (command.options.whenDisconnected === 'fail')
                 command.reject(goneError(command.message));
-            }
         }
     }
 
@@ -107,10 +108,21 @@ class Commands {
     close(error) {
         this.#closed = error;
         this.#send = null;
-        for (const command of [...this.#waiting.values()]) {
-            command.forget();
+        for (const command of [...this.#waiting.values()])
             command.reject(new TuttiError(error.code, error.message, where(command.message)));
-        }
+    }
+
+    /**
+     * @param {Record<string, any>} message
+     * @param {CommandOptions} options
+     * @returns {TuttiError | null} why it cannot even wait
+     */
+    #refusal(message, { signal, whenDisconnected }) {
+        if (this.#closed)
+            return new TuttiError(this.#closed.code, this.#closed.message, where(message));
+        if (signal?.aborted)
+            return abortError(message, signal);
+        return !this.#send && whenDisconnected === 'fail' ? goneError(message) : null;
     }
 
     /**
@@ -124,13 +136,16 @@ class Commands {
         const { signal, timeout = 0 } = options;
         /** @type {NodeJS.Timeout | undefined} */
         let timer;
-        const onAbort = () => {
+        const fail = (/** @type {TuttiError} */ error) => {
             command.forget();
-            reject(abortError(message, /** @type {AbortSignal} */ (signal)));
+            if (!command.everSent)
+                unheard.add(error);
+            reject(error);
         };
+        const onAbort = () => fail(abortError(message, /** @type {AbortSignal} */ (signal)));
         /** @type {Command} */
         const command = {
-            message, options, sent: false, resolve, reject,
+            message, options, sent: false, everSent: false, resolve, reject: fail,
             forget: () => {
                 this.#waiting.delete(tag);
                 clearTimeout(timer);
@@ -139,8 +154,7 @@ class Commands {
         };
         if (timeout > 0) {
             timer = setTimeout(() => {
-                command.forget();
-                reject(new TuttiError('timeout', `${message.type} was not answered within ${timeout} ms`, where(message)));
+                fail(new TuttiError('timeout', `${message.type} was not answered within ${timeout} ms`, where(message)));
             }, timeout);
         }
         signal?.addEventListener('abort', onAbort);
@@ -152,7 +166,7 @@ class Commands {
     #trySend(command) {
         if (!this.#send || command.sent)
             return;
-        command.sent = true;
+        command.sent = command.everSent = true;
         this.#send(command.message);
     }
 
@@ -161,11 +175,10 @@ class Commands {
      * @param {any} event
      */
     #settle(command, event) {
-        command.forget();
         if (event.type === 'error')
-            command.reject(eventError(event, command.message));
-        else
-            command.resolve(event);
+            return command.reject(eventError(event, command.message));
+        command.forget();
+        command.resolve(event);
     }
 }
 
@@ -200,4 +213,9 @@ function eventError(event, message = {}) {
     });
 }
 
-module.exports = { Commands, eventError };
+/** @param {unknown} error @returns {boolean} whether the command that failed with it was never sent */
+function isUnheard(error) {
+    return error instanceof Error && unheard.has(error);
+}
+
+module.exports = { Commands, eventError, isUnheard };

@@ -3,5 +3,6 @@
 const { TuttiClient } = require('./client.js');
 const { TuttiError } = require('./errors.js');
 const { Player } = require('./player.js');
+const { Queue } = require('./queue.js');
 
-module.exports = { TuttiClient, TuttiError, Player };
+module.exports = { TuttiClient, TuttiError, Player, Queue };

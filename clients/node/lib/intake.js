@@ -4,52 +4,50 @@ const { FrameStream } = require('./stream.js');
 
 const FRAME_SECONDS = 0.02;
 const FRAME_MS = 20;
-const SEEK_SETTLE_MS = 40;
 
 /**
+ * @typedef {import('./plays.js').Play} Play
+ *
  * @typedef {object} IntakeOwner what a channel's intake asks of the player that owns it
  * @property {(frames: number, urgent: boolean) => void} grant lets the daemon send more frames
- * @property {() => boolean} wantsFrames whether there is a session that could use credit
- * @property {(sequence: number) => number} begin a play's first frame came; returns its position, seconds
- * @property {() => 'replaced' | 'joined' | 'last'} end a play's in-band end came; says what follows
- * @property {() => Promise<number | null>} askPosition the daemon's position, seconds
- * @property {(stream: FrameStream) => void} started a stream holds its first packet of a play
+ * @property {(playId: string) => Play} marked whose frames follow, as the daemon says
+ * @property {() => void} closed a play's in-band end came
+ * @property {() => void} heard packets were read or dropped
+ * @property {() => boolean} lives something plays, or will
+ * @property {(stream: FrameStream) => void} started a stream holds its first packet
  * @property {(stream: FrameStream) => void} ended a stream reached its end
  */
 
 /**
- * The audio side of a player: counts the frames of its channel, keeps the stream filled by credit,
- * and knows the position of each frame.
+ * The audio side of a player: puts the frames of its channel into a stream, keeps that filled by
+ * credit, and knows the play and the place of each packet that it holds.
  */
 class Intake {
     /**
      * @param {IntakeOwner} owner
      * @param {number} highWaterMark frames
+     * @param {{ granted: number }} credit the channel's: what no frame has used yet
      */
-    constructor(owner, highWaterMark) {
+    constructor(owner, highWaterMark, credit) {
         this.#owner = owner;
         this.#highWaterMark = highWaterMark;
+        this.#credit = credit;
         /* Two frames' credit in one line halves the lines, at one frame of depth. */
         this.#leastGrant = highWaterMark >= 4 ? 2 : 1;
     }
 
     #owner;
     #highWaterMark;
+    #credit;
     #leastGrant;
     /** @type {FrameStream | null} */
     #stream = null;
+    /** What the packets in #stream are of. @type {{ play: Play, sequence: number, position: number }[]} */
+    #held = [];
     #announced = false; /* the owner was told of #stream */
     #attached = false;
-    #granted = 0; /* credit that no frame has used yet */
-    #muted = false; /* what comes belongs to a play that was stopped */
-    #coming = false; /* a play's frames are coming: its end did not come yet */
-    #restart = false; /* the play is played again by another daemon and will begin with frame 0 */
-    #expected = 0; /* number of the next frame */
-    #anchor = { sequence: 0, position: 0 };
-    #seekRun = 0;
-    #frozen = false; /* no credit is given until it is known which frames are of the new position */
-    /** @type {(() => void) | null} */
-    #onFrame = null;
+    /** The play of the last mark, until its in-band end. @type {Play | null} */
+    #play = null;
 
     /** Frames received. */
     received = 0;
@@ -60,24 +58,29 @@ class Intake {
         return this.#stream?.open ? this.#stream : null;
     }
 
-    get coming() {
-        return this.#coming;
+    get attached() {
+        return this.#attached;
     }
 
-    /** Position of the next frame to come, seconds. */
-    get nextPosition() {
-        return this.#positionOf(this.#expected);
-    }
-
-    /** Number of the next frame to come. */
-    get nextSequence() {
-        return this.#expected;
-    }
-
-    /** Position of the next frame that the reader takes, seconds. */
-    get readPosition() {
-        const held = this.stream?.readableLength ?? 0;
-        return Math.max(this.#positionOf(this.#expected - held), Math.min(this.#anchor.position, this.nextPosition));
+    /**
+     * The daemon says whose frames follow.
+     * @param {string} playId
+     * @param {number} sequence of the frame that follows
+     * @param {number} position of that frame, seconds
+     */
+    mark(playId, sequence, position) {
+        const play = this.#owner.marked(playId);
+        if (play.begun && !play.renewed)
+            this.lost += (sequence - play.expected) >>> 0;
+        if (play.renewed)
+            play.from = null;
+        play.begun = true;
+        play.closed = play.renewed = false;
+        play.expected = sequence;
+        play.anchor = { sequence, position };
+        this.#play = play;
+        if (!play.joins)
+            this.dropOthers(play);
     }
 
     /**
@@ -85,116 +88,96 @@ class Intake {
      * @param {Buffer | null} packet null for the in-band end
      */
     frame(sequence, packet) {
+        const play = this.#play;
         if (packet === null)
-            return this.#end();
+            return this.#close();
         this.received++;
-        if (this.#granted > 0)
-            this.#granted--;
-        if (!this.#muted) {
-            const begins = !this.#coming || (sequence === 0 && (this.#restart || this.#expected !== 0));
-            if (begins)
-                this.#begin(sequence);
-            if (sequence !== this.#expected)
-                this.lost += (sequence - this.#expected) >>> 0;
-            this.#expected = sequence + 1;
-            this.#add(packet, begins);
-        }
-        this.#onFrame?.();
+        if (!play)
+            return this.grant();
+        this.lost += (sequence - play.expected) >>> 0;
+        play.expected = (sequence + 1) >>> 0;
+        if (play.stopping || (play.from !== null && isBefore(sequence, play.from)))
+            this.grant();
+        else
+            this.#add(packet, play, sequence);
     }
 
-    /** The audio connection is new: credit given to an old one counts no more. */
+    /** The audio connection is new: what was on its way over an old one does not come any more. */
     attach() {
         this.#attached = true;
-        this.#granted = 0;
+        this.#play = null;
+        this.#owner.closed();
         this.grant();
     }
 
     detach() {
         this.#attached = false;
-        this.#onFrame?.();
+        this.#owner.closed();
     }
 
     /** Gives the daemon credit for what the stream has room for. */
     grant() {
-        if (!this.#attached || this.#frozen || this.#muted || !this.#owner.wantsFrames())
+        const frames = this.#highWaterMark - this.#held.length - this.#credit.granted;
+        if (!this.#attached || frames < this.#leastGrant)
             return;
-        const held = this.stream?.readableLength ?? 0;
-        const frames = this.#highWaterMark - held - this.#granted;
-        if (frames < this.#leastGrant)
-            return;
-        this.#granted += frames;
-        this.#owner.grant(frames, held === 0);
+        this.#credit.granted += frames;
+        this.#owner.grant(frames, this.#held.length === 0 && this.#owner.lives());
     }
 
-    /** Drops what the stream holds and ends it; frames that still come are thrown away until unmute(). */
-    mute() {
-        this.#muted = true;
-        this.#seekRun++;
-        this.#frozen = false;
-        this.#stream?.discard();
-        this.#stream?.finish();
+    /** @param {Play} play @returns {boolean} whether packets of it are not read yet */
+    holds(play) {
+        return this.#held.some((packet) => packet.play === play);
     }
 
-    unmute() {
-        this.#muted = false;
-        this.#coming = false;
+    /** @param {Play} play @returns {boolean} whether frames of it are still to come, though it has ended */
+    awaits(play) {
+        return this.#attached && !play.closed && (play.begun || play.frames > 0);
     }
 
-    /** Ends the stream behind what it holds: nothing follows. */
-    finish() {
-        this.#coming = false;
-        this.#stream?.finish();
+    /** @param {Play} play @returns {number} place of the next frame of it to come, seconds */
+    nextPosition(play) {
+        return placeOf(play, play.from !== null && isBefore(play.expected, play.from) ? play.from : play.expected);
+    }
+
+    /** @param {Play} play @returns {number} place of the next packet of it that is read, seconds */
+    readPosition(play) {
+        return this.#held.find((packet) => packet.play === play)?.position ?? this.nextPosition(play);
+    }
+
+    /**
+     * A seek was answered: frames before `sequence`, here or on their way, are of the old place.
+     * @param {Play} play
+     * @param {number} sequence
+     * @param {number} position of that frame, seconds
+     */
+    seeked(play, sequence, position) {
+        play.from = sequence;
+        play.anchor = { sequence, position };
+        this.#drop(1 + this.#held.findLastIndex((packet) => packet.play === play && isBefore(packet.sequence, sequence)));
+        this.grant();
+    }
+
+    /** Drops the packets of other plays, which `play` has replaced. @param {Play} play */
+    dropOthers(play) {
+        this.#drop(1 + this.#held.findLastIndex((packet) => packet.play !== play));
+        this.grant();
     }
 
     /** Drops what the stream holds, and asks for other frames in its place. */
     drop() {
-        this.#stream?.discard();
+        this.#drop(this.#held.length);
         this.grant();
     }
 
-    /** The play whose frames were coming begins again with frame 0, at nextPosition. */
-    restart() {
-        this.#restart = true;
-        this.#seekRun++;
-        this.#frozen = false;
+    /** Drops what the stream holds and ends it. */
+    cut() {
+        this.#stream?.finish();
+        this.drop();
     }
 
-    /**
-     * The daemon took a session over to us in the middle.
-     * @param {number} position of the next frame, seconds
-     */
-    resumeAt(position) {
-        this.#coming = false;
-        this.#anchor = { sequence: this.#expected, position };
-    }
-
-    /**
-     * The first frame's position as the daemon says it.
-     * @param {number} position seconds
-     */
-    anchorStart(position) {
-        if (this.#coming && this.#anchor.sequence === 0)
-            this.#anchor.position = position;
-    }
-
-    /**
-     * A seek was answered. The answer and the frames come over different sockets, so the frames are
-     * counted: with no credit out, the daemon's own position says how many of those that came
-     * belong to the new place. These stay in the stream, older ones are dropped.
-     * @param {number} position of the first frame of the new place, seconds
-     */
-    async seeked(position) {
-        const run = ++this.#seekRun;
-        this.#frozen = true;
-        await this.#creditUsed();
-        const now = run === this.#seekRun ? await this.#owner.askPosition() : null;
-        if (run !== this.#seekRun)
-            return;
-        const fresh = now === null ? 1 : Math.max(0, Math.round((now - position) / FRAME_SECONDS));
-        this.#stream?.discard(fresh);
-        this.#anchor = { sequence: this.#expected - fresh, position };
-        this.#frozen = false;
-        this.grant();
+    /** Ends the stream behind what it holds: nothing follows. */
+    finish() {
+        this.#stream?.finish();
     }
 
     /**
@@ -205,8 +188,8 @@ class Intake {
     async keepMoving(answer) {
         let full = false;
         const timer = setInterval(() => {
-            const isFull = (this.stream?.readableLength ?? 0) >= this.#highWaterMark;
-            if (full && isFull && !this.#frozen)
+            const isFull = this.#held.length >= this.#highWaterMark;
+            if (full && isFull)
                 this.drop();
             full = isFull;
         }, FRAME_MS);
@@ -224,78 +207,73 @@ class Intake {
         return /** @type {FrameStream} */ (this.#stream);
     }
 
-    /** @param {number} sequence */
-    #positionOf(sequence) {
-        return this.#anchor.position + (sequence - this.#anchor.sequence) * FRAME_SECONDS;
-    }
-
-    /** @param {number} sequence */
-    #begin(sequence) {
-        this.#coming = true;
-        this.#restart = false;
-        this.#anchor = { sequence, position: this.#owner.begin(sequence) };
-        this.#expected = sequence;
-    }
-
     /**
      * @param {Buffer} packet
-     * @param {boolean} begins
+     * @param {Play} play
+     * @param {number} sequence
      */
-    #add(packet, begins) {
+    #add(packet, play, sequence) {
         const stream = this.openStream();
+        this.#held.push({ play, sequence, position: placeOf(play, sequence) });
         stream.add(packet);
-        if (begins && !this.#announced) {
+        if (!this.#announced) {
             this.#announced = true;
             this.#owner.started(stream);
         }
     }
 
-    #end() {
-        this.#coming = false;
-        this.#onFrame?.();
-        if (this.#muted)
+    #close() {
+        if (!this.#play)
             return;
-        const follows = this.#owner.end();
-        if (follows === 'replaced')
-            this.drop();
-        else if (follows === 'last')
-            this.#stream?.finish();
+        this.#play.closed = true;
+        this.#play = null;
+        this.#owner.closed();
+    }
+
+    /** @param {number} count of the oldest packets */
+    #drop(count) {
+        if (count === 0)
+            return;
+        this.#held.splice(0, count);
+        this.#stream?.discard(this.#held.length);
+        this.#owner.heard();
+    }
+
+    #read() {
+        this.#held.shift();
+        this.grant();
+        this.#owner.heard();
     }
 
     #makeStream() {
         const stream = new FrameStream({
             highWaterMark: this.#highWaterMark,
-            onRead: () => this.grant(),
+            onRead: () => this.#read(),
             onEnd: () => this.#owner.ended(stream),
-            onAbandoned: (held) => {
-                /* The reader left, but the session lives: what it did not take is kept for another. */
-                if (this.#stream !== stream || this.#muted || !(this.#coming || held.length))
+            onAbandoned: (packets) => {
+                /* The reader left. While the session lives, what it did not take is kept for another. */
+                if (this.#stream !== stream)
                     return;
+                if (!this.#owner.lives())
+                    return this.drop();
                 this.#makeStream();
-                for (const packet of held)
+                for (const packet of packets)
                     this.#stream?.add(packet);
             },
         });
         this.#stream = stream;
         this.#announced = false;
     }
+}
 
-    /** Waits until all credit is used, or will not be because the daemon is paused or gone. */
-    #creditUsed() {
-        return new Promise((resolve) => {
-            const timer = setTimeout(() => done(), SEEK_SETTLE_MS);
-            const done = () => {
-                clearTimeout(timer);
-                this.#onFrame = null;
-                resolve(undefined);
-            };
-            this.#onFrame = () => {
-                if (this.#granted === 0 || !this.#attached || !this.#coming)
-                    done();
-            };
-            this.#onFrame();
-        });
-    }
+/** Numbers wrap at 2^32. @param {number} a @param {number} b */
+function isBefore(a, b) {
+    return ((a - b) | 0) < 0;
+}
+
+/** @param {Play} play @param {number} sequence @returns {number} seconds */
+function placeOf({ anchor }, sequence) {
+    return anchor.position + ((sequence - anchor.sequence) | 0) * FRAME_SECONDS;
 }
 
 module.exports = { Intake, FRAME_SECONDS };

@@ -10,7 +10,7 @@ const STABLE_MS = 5000;
 
 /**
  * @typedef {object} LinkOwner what a link tells the client
- * @property {(key: string, sequence: number, packet: Buffer | null) => void} frame
+ * @property {import('./audio.js').AudioListener} audio is given the frames
  * @property {(audio: AudioSocket) => void} audioUp an audio connection is attached
  * @property {() => void} audioDown
  * @property {(control: ControlSocket, hello: any, sameDaemon: boolean) => void} controlUp a control
@@ -136,7 +136,7 @@ class Link {
 
     async #openAudio() {
         this.#audio?.close();
-        const audio = await AudioSocket.open(this.#sockets.audio, /** @type {string} */ (this.#id), this.#owner.frame, this.#closing.signal);
+        const audio = await AudioSocket.open(this.#sockets.audio, /** @type {string} */ (this.#id), this.#owner.audio, this.#closing.signal);
         this.#audio = audio;
         audio.start((error) => {
             if (audio !== this.#audio)

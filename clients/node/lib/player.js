@@ -1,7 +1,9 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
+const { isUnheard } = require('./commands.js');
 const { Intake } = require('./intake.js');
+const { News } = require('./news.js');
 const { Plays } = require('./plays.js');
 const { Recovery } = require('./recovery.js');
 const { VoiceOutput } = require('./voice.js');
@@ -18,8 +20,9 @@ const PLAY_TIMEOUT_MS = 120_000;
  * @property {(message: Record<string, any>, options?: CommandOptions) => Promise<any>} issue
  * @property {(channelId: string, frames: number, urgent: boolean) => void} grant
  * @property {(event: any) => void} publish emits an event that the daemon did not send
- * @property {(playId: string) => void} abandon stop this play should the daemon still have it
- * @property {(player: Player) => void} forget
+ * @property {(playId: string) => boolean} isGone whether a player that was destroyed had this play
+ * @property {() => boolean} watches whether events of other clients' plays come as well
+ * @property {(player: Player, plays: Play[]) => void} leave it is destroyed, and these are to end
  * @property {() => string} newPlayId
  * @property {any} voice the module @discordjs/voice, or undefined
  */
@@ -30,29 +33,30 @@ class Player extends EventEmitter {
      * @param {PlayerLink} link
      * @param {string} channelId
      * @param {{ highWaterMark: number, metadata?: unknown }} options
+     * @param {{ granted: number }} credit the channel's
      */
-    constructor(link, channelId, { highWaterMark, metadata }) {
+    constructor(link, channelId, { highWaterMark, metadata }, credit) {
         super();
         this.#link = link;
         this.channelId = channelId;
         this.#voice = new VoiceOutput(link.voice, metadata);
         this.intake = new Intake({
             grant: (frames, urgent) => link.grant(channelId, frames, urgent),
-            wantsFrames: () => this.#plays.audible !== null || this.#plays.all().some((play) => play.ready),
-            begin: () => this.#beginPlay(),
-            end: () => this.#endPlay(),
-            askPosition: () => this.#askPosition(),
+            marked: (playId) => this.#marked(playId),
+            closed: () => this.#settle(),
+            heard: () => this.#news.look(),
+            lives: () => this.#plays.size > 0,
             started: (stream) => {
                 this.#voice.started(stream);
                 this.emit('start', stream);
             },
-            ended: (stream) => this.#voice.ended(stream),
-        }, highWaterMark);
+            ended: (stream) => this.#streamEnded(stream),
+        }, highWaterMark, credit);
         this.#recovery = new Recovery({
             channelId, plays: this.#plays, intake: this.intake,
             issue: (message) => link.issue(message, { timeout: 0 }),
             publish: link.publish,
-            setPaused: (play, paused) => this.#setPaused(play, paused),
+            adopt: (fields) => this.#adopt(fields),
             giveUp: (play, error) => this.#giveUp(play, error),
         });
     }
@@ -61,34 +65,45 @@ class Player extends EventEmitter {
     #voice;
     #recovery;
     #plays = new Plays();
+    #news = new News((play) => !this.#isDraining && !this.intake.awaits(play) && !this.intake.holds(play));
+    /** Of what is played from now on. */
     #volume = 1;
-    /** A stop that is not answered. @type {Promise<void> | null} */
-    #stopped = null;
-    /** The sorting of frames after a seek. @type {Promise<void> | null} */
-    #seeking = null;
+    /** The daemon keeps it for the channel. */
+    #keptVolume = 1;
+    /** The stream has ended, and the AudioPlayer is not through with it. */
+    #isDraining = false;
+    /** @type {Promise<void> | null} */
+    #destroyed = null;
 
     get state() {
-        const play = this.#plays.current();
+        const play = this.#current;
         if (!play)
             return 'idle';
         return play.paused ? 'paused' : play.ready ? 'playing' : 'loading';
     }
 
-    get playId() { return this.#plays.current()?.playId ?? null; }
-    get url() { return this.#plays.current()?.url ?? null; }
-    get title() { return this.#plays.current()?.title ?? null; }
-    get duration() { return this.#plays.current()?.duration ?? null; }
-    get paused() { return this.#plays.current()?.paused ?? false; }
-    get volume() { return this.#plays.current()?.volume ?? this.#volume; }
+    get playId() { return this.#current?.playId ?? null; }
+    get url() { return this.#current?.url ?? null; }
+    get title() { return this.#current?.title ?? null; }
+    get duration() { return this.#current?.duration ?? null; }
+    get paused() { return this.#current?.paused ?? false; }
+    get volume() { return this.#current?.volume ?? this.#volume; }
     get stream() { return this.state === 'idle' ? this.intake.stream : this.intake.openStream(); }
     get audioPlayer() { return this.#voice.audioPlayer; }
     get frames() { return { received: this.intake.received, lost: this.intake.lost }; }
+    get destroyed() { return this.#destroyed !== null; }
 
     get position() {
-        const play = this.#plays.current();
+        const play = this.#current;
         if (!play)
             return null;
-        return play === this.#plays.audible ? this.intake.readPosition : play.position;
+        const position = play.begun ? this.intake.readPosition(play) : play.position;
+        return play.duration === null ? position : Math.min(position, play.duration);
+    }
+
+    /** What commands address, or else what is heard to its end. */
+    get #current() {
+        return this.#plays.current() ?? this.#news.fading;
     }
 
     /**
@@ -96,17 +111,18 @@ class Player extends EventEmitter {
      * @param {import('./index').PlayOptions} [options]
      */
     async play(url, options = {}) {
-        const { volume, position, paused, cut, next, playId = this.#link.newPlayId(), ...how } = options;
-        if (this.#stopped)
-            await this.#afterStop();
+        const { volume, position, paused, cut, next, keepOwner, playId = this.#link.newPlayId(), ...how } = options;
+        this.#checkAlive();
+        const isBehind = Boolean(next) && this.#plays.current() !== null;
+        const level = volume ?? (this.#volume === 1 ? undefined : this.#volume);
         const play = this.#plays.add({
-            playId, url, next: Boolean(next) && this.#plays.current() !== null,
-            volume: volume ?? 1, position: position ?? 0, paused: Boolean(paused),
+            playId, url, next: isBehind, joins: isBehind,
+            volume: level ?? 1, position: position ?? 0, paused: Boolean(paused),
         });
-        if (!play.next)
+        if (!isBehind)
             this.#voice.setPaused(play.paused);
         try {
-            return await this.#command('play', { url, play_id: playId, volume, position, paused, cut, next },
+            return await this.#command('play', { url, play_id: playId, volume: level, position, paused, cut, next, keep_owner: keepOwner },
                 { timeout: next ? 0 : PLAY_TIMEOUT_MS, ...how });
         } catch (error) {
             this.#giveUp(play, error);
@@ -120,28 +136,10 @@ class Player extends EventEmitter {
     /** @param {CommandOptions} [options] */
     async resume(options) { return this.#hold('resume', options); }
 
-    /** @param {CommandOptions} [options] */
-    async stop(options) {
-        if (this.#stopped)
-            await this.#afterStop();
-        this.intake.mute();
-        for (const play of this.#plays.all())
-            play.stopping = true;
-        const answer = this.#command('stop', {}, options);
-        /*
-         * What is given after a stop waits for its answer: frames that come before it are the old
-         * play's, frames that come after are a new one's.
-         */
-        this.#stopped = answer.then(nextTurn, nextTurn).then(() => {
-            this.#stopped = null;
-            this.#plays.audible = null;
-            for (const play of this.#plays.all())
-                play.stopping = false;
-            this.intake.unmute();
-        });
-        const event = await answer;
-        await this.#stopped;
-        return event;
+    /** @param {import('./index').StopOptions} [options] */
+    async stop({ playId, ...options } = {}) {
+        this.#checkAlive();
+        return playId === undefined ? this.#stopAll(options) : this.#command('stop', { play_id: playId }, options);
     }
 
     /**
@@ -149,9 +147,18 @@ class Player extends EventEmitter {
      * @param {CommandOptions} [options]
      */
     async setVolume(level, options) {
-        if (this.#stopped)
-            await this.#afterStop();
-        return this.#command('volume', { level }, options);
+        this.#checkAlive();
+        const before = this.#volume;
+        this.#volume = level; /* what is played from now on has it, too */
+        try {
+            const event = await this.#command('volume', { level, keep: true }, options);
+            this.#keptVolume = level;
+            return event;
+        } catch (error) {
+            if (this.#volume === level && !(error instanceof TuttiError && error.code === 'closed'))
+                this.#volume = before;
+            throw error;
+        }
     }
 
     /**
@@ -159,22 +166,22 @@ class Player extends EventEmitter {
      * @param {CommandOptions} [options]
      */
     async seek(position, options) {
-        if (this.#stopped)
-            await this.#afterStop();
+        this.#checkAlive();
         const answer = this.#command('seek', { position }, options);
         await this.intake.keepMoving(answer);
-        await this.#seeking;
         return answer;
     }
 
     /** @param {CommandOptions} [options] */
     async status(options) {
+        this.#checkAlive();
         const event = await this.#command('status', {}, options);
         return event.sessions[0] ?? null;
     }
 
     /** @param {unknown} [metadata] */
     resource(metadata) {
+        this.#checkAlive();
         if (this.state === 'idle')
             throw new TuttiError('no_session', 'nothing is playing: call play() before resource()', { channelId: this.channelId });
         return this.#voice.resource(this.intake.openStream(), metadata);
@@ -182,55 +189,41 @@ class Player extends EventEmitter {
 
     /** @param {any} connection */
     subscribe(connection) {
+        this.#checkAlive();
         return this.#voice.subscribe(connection, this.stream);
     }
 
     /** @param {CommandOptions} [options] */
-    async destroy(options) {
-        try {
-            if (this.state !== 'idle')
-                await this.stop(options);
-        } finally {
-            this.intake.finish();
-            this.#voice.close();
-            this.#link.forget(this);
-        }
+    destroy(options) {
+        this.#destroyed ??= this.#end(options);
+        return this.#destroyed;
     }
 
     /* What follows is for the client, not for the bot. */
 
     /**
-     * An event of this channel, before its command's promise is resolved.
+     * An event of this channel. What it says counts at once; it is told when it is heard.
      * @param {any} event
+     * @param {(event: any) => void} tell
      */
-    handle(event) {
-        const play = this.#plays.get(event.playId);
-        if (!play)
-            return;
-        if (event.type === 'ready')
-            this.#ready(play, event);
-        else if (event.type === 'seeked')
-            this.#seeked(play, event.position);
-        else if (event.type === 'title')
-            play.title = event.title;
-        else if (event.type === 'duration')
-            play.duration = event.duration;
-        else if (event.type === 'volume')
-            this.#volume = play.volume = event.level;
-        else if (event.type === 'paused' || event.type === 'resumed')
-            this.#setPaused(play, event.type === 'paused');
-        else if (TERMINAL.has(event.type))
-            this.#terminal(play, event);
+    take(event, tell) {
+        let play = this.#plays.get(event.playId);
+        if (!play && event.type === 'ready' && !this.#link.watches())
+            play = this.#adoptUnknown(event.playId);
+        if (event.type === 'ready' && play?.ready)
+            return; /* said again, because the answer may have been lost: it waits to be told */
+        const isReplay = event.type === 'ready' && play?.replayed;
+        if (play)
+            this.#handle(play, event);
+        else if (event.type === 'volume' && event.playId === null)
+            this.#volume = event.level;
+        this.#news.put(event.type, play, () => tell(isReplay ? { ...event, type: 'replayed' } : event));
     }
 
-    /** @param {string} playId */
-    knows(playId) {
-        return this.#plays.get(playId) !== undefined;
-    }
-
-    /** @param {string} playId @returns {boolean} whether this `ready` is one of a play played again */
-    isReplay(playId) {
-        return this.#plays.get(playId)?.replayed ?? false;
+    /** @param {string} playId @returns {boolean} whether it is to go on though its daemon ends */
+    keeps(playId) {
+        const play = this.#plays.get(playId);
+        return play !== undefined && !play.stopping;
     }
 
     /**
@@ -240,16 +233,15 @@ class Player extends EventEmitter {
      * @returns {number} plays played again
      */
     reconcile(session, how) {
+        if (!how.sameDaemon && this.#keptVolume !== 1)
+            this.#command('volume', { level: this.#keptVolume, keep: true }, { timeout: 0 }).catch(() => {});
         return this.#recovery.reconcile(session, how);
     }
 
     /** The audio connection is a new one. */
     attach() {
-        if (this.#plays.audible?.ended) {
-            this.#plays.audible = null; /* its in-band end was lost with the old connection */
-            this.intake.resumeAt(this.intake.nextPosition);
-            this.#settle();
-        }
+        for (const play of this.#plays.recent)
+            play.closed = true; /* what was on its way went with the old one */
         this.intake.attach();
     }
 
@@ -257,10 +249,15 @@ class Player extends EventEmitter {
     close() {
         for (const play of this.#plays.all())
             this.#plays.end(play);
-        this.#plays.audible = null;
         this.intake.detach();
         this.intake.finish();
+        this.#news.tellAll();
         this.#voice.close();
+    }
+
+    #checkAlive() {
+        if (this.#destroyed)
+            throw new TuttiError('destroyed', 'this player was destroyed: take another one with client.player()', { channelId: this.channelId });
     }
 
     /**
@@ -273,15 +270,49 @@ class Player extends EventEmitter {
     }
 
     /**
+     * Silence at once; the daemon follows.
+     * @param {CommandOptions} [options]
+     */
+    async #stopAll(options) {
+        const plays = this.#plays.all();
+        for (const play of plays)
+            play.stopping = true;
+        this.intake.cut();
+        try {
+            return await this.#command('stop', {}, options);
+        } catch (error) {
+            for (const play of plays)
+                play.stopping = false;
+            throw error;
+        }
+    }
+
+    /** @param {CommandOptions} [options] */
+    async #end(options) {
+        const plays = this.#plays.all();
+        this.#link.leave(this, plays);
+        try {
+            if (plays.length)
+                await this.#stopAll(options);
+            for (const { playId, position } of this.#plays.all()) /* with another daemon their ends were lost */
+                this.#link.publish({ type: 'stopped', channelId: this.channelId, playId, position, reason: 'stop' });
+        } finally {
+            this.close();
+        }
+    }
+
+    /**
      * Both sides at once: the AudioPlayer does not wait for the daemon.
      * @param {'pause' | 'resume'} type
      * @param {CommandOptions} [options]
      */
     async #hold(type, options) {
-        if (this.#stopped)
-            await this.#afterStop();
-        if (this.#plays.current())
+        this.#checkAlive();
+        const play = this.#current;
+        if (play)
             this.#voice.setPaused(type === 'pause');
+        if (play?.ended)
+            return this.#holdFading(play, type);
         try {
             return await this.#command(type, {}, options);
         } catch (error) {
@@ -290,27 +321,79 @@ class Player extends EventEmitter {
         }
     }
 
-    async #afterStop() {
-        while (this.#stopped)
-            await this.#stopped;
+    /**
+     * The daemon is through with it, its listeners are not.
+     * @param {Play} play
+     * @param {'pause' | 'resume'} type
+     */
+    #holdFading(play, type) {
+        play.paused = type === 'pause';
+        const event = { type: type + 'd', channelId: this.channelId, playId: play.playId, position: this.position };
+        this.#link.publish(event);
+        return event;
     }
 
-    /** @returns {number} the position of the first frame, seconds */
-    #beginPlay() {
-        const { audible } = this.#plays;
-        const play = audible?.replayed && !audible.ended ? audible : this.#plays.successor() ?? audible;
-        if (!play)
-            return 0;
-        play.next = false;
-        play.begun = true;
-        this.#plays.audible = play;
-        return play.position;
+    /**
+     * The daemon says that frames of this play follow.
+     * @param {string} playId
+     */
+    #marked(playId) {
+        const known = this.#plays.find(playId);
+        if (known)
+            return known;
+        if (!this.#link.isGone(playId))
+            return this.#adoptUnknown(playId);
+        const gone = this.#plays.add({ playId, url: null, stopping: true });
+        this.#plays.end(gone);
+        return gone;
     }
 
-    #endPlay() {
-        this.#plays.audible = null;
-        const follows = this.#plays.successor();
-        return !follows ? 'last' : follows.next ? 'joined' : 'replaced';
+    /**
+     * Others gave it (an earlier process of ours, or somebody who left the channel to us).
+     * @param {{ playId: string, url: string | null } & Partial<Play>} fields
+     */
+    #adopt(fields) {
+        const play = this.#plays.add({ ...fields, joins: true });
+        if (play === this.#plays.current()) {
+            this.#volume = play.volume;
+            this.#voice.setPaused(play.paused);
+        }
+        return play;
+    }
+
+    /** @param {string} playId */
+    #adoptUnknown(playId) {
+        const play = this.#adopt({ playId, url: null, volume: this.#volume });
+        this.#command('status', {}, {}).then(({ sessions }) => {
+            const session = sessions.find((/** @type {any} */ one) => one.playId === playId);
+            if (!session || play.ended)
+                return;
+            const { url, volume, title, duration, seekable, state } = session;
+            Object.assign(play, { url, volume, title: title ?? play.title, duration, seekable, ready: state !== 'extracting' });
+            this.#setPaused(play, state === 'paused');
+        }).catch(() => {}); /* the connection is lost: its session is listed when it is back */
+        return play;
+    }
+
+    /**
+     * @param {Play} play
+     * @param {any} event
+     */
+    #handle(play, event) {
+        if (event.type === 'ready')
+            this.#ready(play, event);
+        else if (event.type === 'seeked')
+            this.#seeked(play, event);
+        else if (event.type === 'title')
+            play.title = event.title;
+        else if (event.type === 'duration')
+            play.duration = event.duration;
+        else if (event.type === 'volume')
+            play.volume = event.level;
+        else if (event.type === 'paused' || event.type === 'resumed')
+            this.#setPaused(play, event.type === 'paused');
+        else if (TERMINAL.has(event.type))
+            this.#terminal(play, event);
     }
 
     /**
@@ -319,23 +402,25 @@ class Player extends EventEmitter {
      */
     #ready(play, event) {
         play.ready = true;
+        play.next = false;
         play.duration = event.duration ?? null;
         play.title = event.title ?? play.title;
-        play.position = event.position;
-        if (this.#plays.audible === play)
-            this.intake.anchorStart(event.position);
-        this.intake.grant();
+        play.seekable = event.seekable ?? true;
+        if (!play.begun)
+            play.position = event.position;
+        if (!play.joins && !play.replayed) {
+            this.#isDraining = false;
+            this.intake.dropOthers(play);
+        }
     }
 
     /**
      * @param {Play} play
-     * @param {number} position
+     * @param {{ position: number, sequence: number }} event
      */
-    #seeked(play, position) {
-        if (this.#plays.audible === play)
-            this.#seeking = this.intake.seeked(position);
-        else
-            play.position = position;
+    #seeked(play, { position, sequence }) {
+        play.position = position;
+        this.intake.seeked(play, sequence, position);
     }
 
     /**
@@ -353,18 +438,28 @@ class Player extends EventEmitter {
      * @param {any} event
      */
     #terminal(play, event) {
+        play.frames = event.frames ?? 0;
+        play.stopping ||= event.type === 'stopped';
         this.#plays.end(play);
-        if (event.type === 'stopped' && event.reason === 'stop' && (play === this.#plays.audible || !this.#plays.audible))
+        if (event.type === 'stopped' && event.reason === 'stop' && this.intake.holds(play))
             this.intake.drop();
         this.#settle();
     }
 
     /** Ends the stream when nothing comes any more. */
     #settle() {
-        if (!this.intake.coming && this.#plays.all().length === 0) {
-            this.#plays.audible = null;
+        if (this.#plays.size === 0 && !this.#plays.recent.some((play) => !play.stopping && this.intake.awaits(play)))
             this.intake.finish();
-        }
+        this.#news.look();
+    }
+
+    /** @param {import('./stream.js').FrameStream} stream */
+    #streamEnded(stream) {
+        this.#isDraining = true;
+        this.#voice.ended(stream, () => {
+            this.#isDraining = false;
+            this.#news.look();
+        });
     }
 
     /**
@@ -374,31 +469,19 @@ class Player extends EventEmitter {
      */
     #giveUp(play, error) {
         const code = error instanceof TuttiError ? error.code : '';
-        if (!play.ended && code !== 'closed') {
-            const isAlone = this.#plays.all().every((other) => other === play) && !this.intake.coming;
+        if (play.ended || code === 'closed' || code === 'client_replaced')
+            return;
+        if (isUnheard(error)) {
             this.#plays.end(play);
-            this.#settle();
-            if (code === 'disconnected')
-                this.#link.abandon(play.playId);
-            else if ((code === 'aborted' || code === 'timeout') && isAlone)
-                this.#command('stop', {}).catch(() => {});
+        } else if (code === 'aborted' || code === 'timeout' || code === 'disconnected') {
+            /* The daemon may have it all the same, or is yet to get it. */
+            play.stopping = true;
+            this.#command('stop', { play_id: play.playId }, { whenDisconnected: 'wait', timeout: 0 }).catch(() => {});
+        } else {
+            this.#plays.end(play);
         }
+        this.#settle();
     }
-
-    async #askPosition() {
-        try {
-            return (await this.status({ timeout: 2000, whenDisconnected: 'fail' }))?.position ?? null;
-        } catch {
-            return null;
-        }
-    }
-}
-
-/** Lets what the sockets have brought already be handled. */
-function nextTurn() {
-    return new Promise((resolve) => {
-        setImmediate(() => setImmediate(resolve));
-    });
 }
 
 module.exports = { Player };

@@ -1,5 +1,7 @@
 'use strict';
 
+const { FRAME_SECONDS } = require('./intake.js');
+
 /**
  * @typedef {import('./plays.js').Play} Play
  *
@@ -9,7 +11,7 @@
  * @property {import('./intake.js').Intake} intake
  * @property {(message: Record<string, any>) => Promise<any>} issue
  * @property {(event: any) => void} publish emits an event that the daemon did not send
- * @property {(play: Play, paused: boolean) => void} setPaused
+ * @property {(fields: { playId: string, url: string | null } & Partial<Play>) => Play} adopt
  * @property {(play: Play, error: unknown) => void} giveUp
  */
 
@@ -30,48 +32,62 @@ class Recovery {
      */
     reconcile(session, { sameDaemon, replay, waiting }) {
         const { plays } = this.#parts;
-        if (session && !plays.get(session.playId))
-            this.#adopt(session);
+        const listed = session ? this.#adopt(session) : [];
         let count = 0;
         for (const play of plays.all()) {
-            if (session && (sameDaemon || session.playId === play.playId))
-                continue; /* one entry a channel is listed: others live behind it */
+            if (listed.includes(play.playId))
+                continue;
             if (play.stopping)
                 this.#publish(play, { type: 'stopped', reason: 'stop' });
             else if (waiting(play.playId))
                 continue;
-            else if (play.begun && play !== plays.audible) /* its in-band end came, the event was lost */
-                this.#publish(play, { type: 'finished', frames: this.#parts.intake.nextSequence });
-            else if (!replay)
+            else if (play.begun && (sameDaemon || this.#isAtItsEnd(play))) /* it ended, the event was lost */
+                this.#publish(play, { type: 'finished', frames: play.expected });
+            else if (sameDaemon || !replay || play.url === null)
                 this.#publish(play, { type: 'error', code: 'disconnected', message: 'the daemon lost this play' });
             else
                 count += this.#replay(play);
         }
-        this.#parts.intake.grant();
         return count;
     }
 
-    /** @param {any} session of an earlier process of this client */
+    /**
+     * @param {any} session
+     * @returns {string[]} the plays in it
+     */
     #adopt(session) {
-        const { plays, intake, setPaused } = this.#parts;
-        const paused = session.state === 'paused';
-        const play = plays.add({ ...session, paused, next: false, ready: session.state !== 'extracting' });
-        plays.audible = null;
-        setPaused(play, paused);
-        intake.resumeAt(session.position);
+        const { plays, adopt } = this.#parts;
+        const inPlace = [
+            { ...session, paused: session.state === 'paused', ready: session.state !== 'extracting', next: false },
+            session.pending && { ...session.pending, next: false },
+            session.next && { ...session.next, next: true },
+        ].filter(Boolean);
+        for (const { playId, url, volume, position, paused, ready, next, duration, title, seekable } of inPlace) {
+            if (!plays.get(playId))
+                adopt({ playId, url, volume: volume ?? session.volume, position, paused, ready, next, duration, title, seekable });
+        }
+        return inPlace.map(({ playId }) => playId);
+    }
+
+    /** @param {Play} play */
+    #isAtItsEnd(play) {
+        return play.duration !== null && this.#parts.intake.nextPosition(play) > play.duration - FRAME_SECONDS;
     }
 
     /** @param {Play} play */
     #replay(play) {
-        const { plays, intake, channelId, issue, giveUp } = this.#parts;
-        if (play === plays.audible) {
-            play.position = intake.nextPosition;
-            intake.restart();
+        const { intake, channelId, issue, giveUp } = this.#parts;
+        if (play.begun) {
+            play.position = intake.nextPosition(play);
+            play.anchor = { sequence: 0, position: play.position };
+            play.expected = 0;
+            play.from = null;
+            play.renewed = true;
         }
-        play.replayed = true;
+        play.replayed = play.ready;
         play.ready = false;
         const { playId, url, volume, paused, next } = play;
-        const position = Math.round(play.position * 1000) / 1000;
+        const position = play.seekable ? Math.round(play.position * 1000) / 1000 : undefined;
         issue({ type: 'play', channel_id: channelId, play_id: playId, url, volume, position, paused, next: next || undefined })
             .catch((error) => giveUp(play, error));
         return 1;
@@ -82,8 +98,9 @@ class Recovery {
      * @param {Record<string, unknown>} event
      */
     #publish(play, event) {
-        const { plays, intake, channelId, publish } = this.#parts;
-        const position = play === plays.audible || play.begun ? intake.nextPosition : play.position;
+        play.closed = true; /* what was on its way went with the old connection */
+        const { intake, channelId, publish } = this.#parts;
+        const position = play.begun ? intake.nextPosition(play) : play.position;
         publish({ channelId, playId: play.playId, position, ...event });
     }
 }

@@ -100,10 +100,25 @@ class VoiceOutput {
         this.#player?.play(this.resource(stream));
     }
 
-    /** @param {import('./stream.js').FrameStream} stream will hold no packet more */
-    ended(stream) {
-        if (this.#resource?.playStream === stream)
-            this.#resource.silencePaddingFrames = SILENCE_FRAMES;
+    /**
+     * @param {import('./stream.js').FrameStream} stream will hold no packet more
+     * @param {() => void} done called when an AudioPlayer that plays it has sent all of it; at once if
+     *   none does
+     */
+    ended(stream, done) {
+        const resource = this.#resource?.playStream === stream ? this.#resource : null;
+        const player = resource?.audioPlayer;
+        if (resource)
+            resource.silencePaddingFrames = SILENCE_FRAMES;
+        if (!player)
+            return done();
+        const onChange = () => {
+            if (resource.audioPlayer === player)
+                return;
+            player.removeListener('stateChange', onChange);
+            done();
+        };
+        player.on('stateChange', onChange);
     }
 
     /**

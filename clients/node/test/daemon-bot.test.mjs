@@ -61,9 +61,9 @@ function command(name, values, more) {
 
 const playing = async () => (await command('nowplaying')).title ?? null;
 
-test('nine commands are registered', () => {
-    assert.deepEqual(registered.map(({ name }) => name).sort(),
-        ['nowplaying', 'pause', 'play', 'queue', 'resume', 'seek', 'skip', 'stop', 'volume']);
+test('its commands are registered', () => {
+    assert.deepEqual(registered.map(({ name }) => name).sort(), ['leave', 'loop', 'nowplaying', 'pause', 'play', 'previous', 'queue',
+        'remove', 'resume', 'seek', 'shuffle', 'skip', 'stop', 'volume']);
 });
 
 test('nothing plays: every command says so', async () => {
@@ -87,6 +87,8 @@ test('an evening: play, queue, pause, seek, volume, skip, the joint, stop', asyn
     assert.match((await command('nowplaying')).description, /^⏸/);
     assert.match(await command('resume'), /0:0\d/);
     assert.match(await command('seek', { to: '0:30' }), /Now at 0:30/);
+    assert.match(await command('seek', { to: '+10' }), /Now at 0:4\d/);
+    assert.match(await command('seek', { to: '-0:10' }), /Now at 0:3\d/);
     assert.match(await command('seek', { to: 'later' }), /1:30/);
     assert.equal(await command('volume', { percent: 150 }), 'Volume 150 %.');
     assert.equal(await command('volume', { percent: 100 }), 'Volume 100 %.');
@@ -108,6 +110,25 @@ test('an evening: play, queue, pause, seek, volume, skip, the joint, stop', asyn
     await until(async () => await playing() === null, 'silence');
     assert.match((await command('play', { what: long })).title, /long/);
     await command('stop');
+});
+
+test('loop, shuffle, remove, previous, leave', async () => {
+    for (const name of ['long', 'other', 'short'])
+        await command('play', { what: `https://media.test/${name}.wav` });
+    assert.equal((await command('shuffle')).title, 'Queue');
+    assert.match(await command('remove', { number: 3 }), /no track 2/);
+    assert.match(await command('remove', { number: 2 }), /Removed \*\*.*(short|other)/);
+    const { title } = await command('skip');
+    assert.match(title, /short|other/);
+    assert.match((await command('previous')).title, /long/);
+    assert.match((await command('queue')).description, new RegExp(`long.*\n1\\. ${title}`));
+    assert.equal(await command('loop', { what: 'track' }), 'Loop: track.');
+    assert.match(await command('seek', { to: '0:59' }), /0:59/);
+    await until(async () => / `0:0\d \/ /.test((await command('nowplaying')).description), 'the same track again');
+    assert.match(await playing(), /long/);
+    assert.equal(await command('leave'), 'Bye.');
+    assert.equal(await command('nowplaying'), 'Nothing is playing.');
+    await until(async () => (await server.take()).every(({ packets }) => packets.length === 0), 'silence');
 });
 
 test('a track that cannot be played is said, and the next one plays', async () => {

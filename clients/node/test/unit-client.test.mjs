@@ -246,14 +246,21 @@ test('the end of a play is in band: every frame, then the end of the stream', as
     assert.equal(player.state, 'idle');
 });
 
-test('a play that follows quickly goes on in the same stream', async () => {
-    const { client, player } = await setUp();
+test('finished is told when the last packet was read, and says so to what follows', async () => {
+    const { player } = await setUp();
     await player.play('/a-1s', { playId: 'a' });
-    const { stream } = player;
-    client.once('finished', () => player.play('/b-1s', { playId: 'b' }));
-    const packets = await readPackets(stream, 1000);
-    assert.equal(packets.length, 100);
-    assert.deepEqual(packets.slice(48, 52).map((p) => JSON.parse(p).play), ['a', 'a', 'b', 'b']);
+    const told = [];
+    player.on('finished', ({ playId }) => told.push(`finished ${playId}`));
+    player.on('ready', ({ playId }) => told.push(`ready ${playId}`));
+    const first = await readPackets(player.stream, 49);
+    assert.deepEqual(told, [], 'one packet is not heard yet');
+    assert.deepEqual([player.state, player.playId], ['playing', 'a']);
+    assert.equal(player.stream.read() !== null, true);
+    assert.equal(first.length, 49);
+    assert.deepEqual(told, ['finished a']);
+    assert.equal(player.state, 'idle');
+    await player.play('/b-1s', { playId: 'b' });
+    assert.equal((await readPackets(player.stream, 1000)).length, 50);
 });
 
 test('stop empties the stream at once, and what is given after it is clean', async () => {
@@ -303,7 +310,7 @@ test('credit given to an audio connection that broke is given again to the next'
     await until(() => player.stream.readableLength === 4, 'a full stream');
     await player.pause();
     await readPackets(player.stream, 4);
-    await until(() => peer.sessions.get(CHANNEL).credit === 4, 'credit for four frames');
+    await until(() => peer.credit.get(CHANNEL) === 4, 'credit for four frames');
     for (const socket of peer.audios)
         socket.destroy();
     await next(client, 'reconnected');

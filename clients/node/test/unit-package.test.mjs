@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 
 test('import and require give the same classes', () => {
     const required = require('tutti-client');
-    assert.deepEqual(Object.keys(required).sort(), ['Player', 'TuttiClient', 'TuttiError']);
+    assert.deepEqual(Object.keys(required).sort(), ['Player', 'Queue', 'TuttiClient', 'TuttiError']);
     assert.deepEqual(Object.keys(imported).sort(), Object.keys(required).sort());
     for (const name of Object.keys(required))
         assert.equal(imported[name], required[name]);

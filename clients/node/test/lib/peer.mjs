@@ -17,6 +17,14 @@ export function frame(channel, sequence, payload) {
     return Buffer.concat([head, payload]);
 }
 
+/** Whose frames follow in a channel, and from which place (seconds). */
+function mark(channel, sequence, position, playId) {
+    const head = Buffer.alloc(16);
+    head.writeBigUInt64BE(BigInt(channel), 0);
+    head.writeBigUInt64BE(BigInt(Math.round(position * 48000)), 8);
+    return frame(0, sequence, Buffer.concat([head, Buffer.from(playId)]));
+}
+
 export class Peer {
     dir = temporaryDirectory('tutti-peer-');
     /** Commands received, in order. */
@@ -24,6 +32,9 @@ export class Peer {
     sessions = new Map();
     controls = new Set();
     audios = new Set();
+    /** By channel; as the daemon's, it outlives plays. */
+    credit = new Map();
+    #attachments = 0;
     /** Number of control connections accepted. */
     accepted = 0;
     /** 'control' or 'audio': which of a seek's two messages goes first; the other follows later. */
@@ -71,10 +82,15 @@ export class Peer {
     /** Sends what credit allows of a channel. */
     pump(channel) {
         const s = this.sessions.get(channel);
-        if (s?.seek && s.credit > 0)
+        const credit = () => this.credit.get(channel) ?? 0;
+        if (s?.seek && credit() > 0)
             s.seek();
-        while (s && !s.paused && s.credit > 0 && s.next * 0.02 < s.seconds - 1e-9) {
-            s.credit--;
+        while (s && !s.paused && credit() > 0 && s.next * 0.02 < s.seconds - 1e-9) {
+            this.credit.set(channel, credit() - 1);
+            if (s.marked !== this.#attachments || s.moved)
+                this.write(mark(channel, s.sequence, s.next * 0.02, s.playId));
+            s.marked = this.#attachments;
+            s.moved = false;
             this.write(frame(channel, s.sequence++, Buffer.from(JSON.stringify({ play: s.playId, ms: s.next++ * 20 }))));
         }
         if (s && !s.ended && s.next * 0.02 >= s.seconds - 1e-9) {
@@ -93,7 +109,7 @@ export class Peer {
     listed() {
         return [...this.sessions].filter(([, s]) => !s.done).map(([channel, s]) => ({
             channel_id: channel, play_id: s.playId, state: s.paused ? 'paused' : 'streaming', url: s.url,
-            position: s.next * 0.02, duration: s.seconds, volume: s.volume, passthrough: false, buffered: 0, underruns: 0,
+            position: s.next * 0.02, duration: s.seconds, volume: s.volume, passthrough: false, seekable: true, buffered: 0, underruns: 0,
         }));
     }
 
@@ -118,16 +134,14 @@ export class Peer {
     #audio(socket) {
         this.audios.add(socket);
         socket.on('error', () => {}).on('close', () => this.audios.delete(socket));
-        for (const s of this.sessions.values())
-            s.credit = 0;
+        this.credit.clear();
         lines(socket, (line) => {
-            if (line.type === 'attach')
+            if (line.type === 'attach') {
+                this.#attachments++;
                 return socket.write(frame(0, 0, Buffer.alloc(0)));
-            const s = this.sessions.get(line.channel_id);
-            if (s) {
-                s.credit += line.frames;
-                this.pump(line.channel_id);
             }
+            this.credit.set(line.channel_id, (this.credit.get(line.channel_id) ?? 0) + line.frames);
+            this.pump(line.channel_id);
         });
     }
 
@@ -135,14 +149,13 @@ export class Peer {
         if (url === '/missing')
             return send({ type: 'error', code: 'not_found', message: 'no such file', channel_id, play_id, tag });
         const old = this.sessions.get(channel_id);
-        const credit = old?.credit ?? 0;
         if (old && !old.done) {
             this.write(frame(channel_id, old.sequence, Buffer.alloc(0)));
             send({ type: 'stopped', channel_id, play_id: old.playId, position: old.next * 0.02, reason: 'replaced' });
         }
         const seconds = Number(/(\d+)s/.exec(url)?.[1] ?? 3600);
-        this.sessions.set(channel_id, { playId: play_id, url, next: Math.round(position * 50), sequence: 0, credit, paused, volume, seconds });
-        send({ type: 'ready', channel_id, play_id, duration: seconds, position, passthrough: false, tag });
+        this.sessions.set(channel_id, { playId: play_id, url, next: Math.round(position * 50), sequence: 0, paused, volume, seconds });
+        send({ type: 'ready', channel_id, play_id, duration: seconds, position, passthrough: false, seekable: true, tag });
         this.pump(channel_id);
     }
 
@@ -163,21 +176,23 @@ export class Peer {
     }
 
     do_volume(command, send) {
+        const { channel_id, level, tag } = command;
+        const session = this.sessions.get(channel_id);
+        if (command.keep && (!session || session.done))
+            return send({ type: 'volume', channel_id, play_id: null, level, tag });
         this.#with(command, send, (s, answer) => { s.volume = command.level; answer('volume', { level: command.level }); });
     }
 
     do_seek(command, send) {
         this.#with(command, send, (s, answer) => setTimeout(() => {
             s.seek = () => {
+                const { sequence } = s;
                 s.next = Math.round(command.position * 50);
+                s.moved = true;
                 s.seek = null;
-                const { credit } = s;
-                s.credit = Math.min(credit, 1);
                 if (this.seekFirst === 'audio')
                     this.pump(command.channel_id);
-                answer('seeked', { position: command.position });
-                this.pump(command.channel_id);
-                s.credit += Math.max(0, credit - 1);
+                answer('seeked', { position: command.position, sequence });
                 this.pump(command.channel_id);
             };
             if (s.paused)
@@ -189,7 +204,7 @@ export class Peer {
 
     do_stop(command, send) {
         const s = this.sessions.get(command.channel_id);
-        const playing = s && !s.done;
+        const playing = s && !s.done && (command.play_id ?? s.playId) === s.playId;
         if (playing) {
             s.done = true;
             this.write(frame(command.channel_id, s.sequence, Buffer.alloc(0)));

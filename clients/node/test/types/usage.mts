@@ -1,6 +1,6 @@
 /* What a bot author writes must compile; what is wrong must not. Checked by tsc, never run. */
 import { createAudioPlayer, type AudioResource, type VoiceConnection } from '@discordjs/voice';
-import { Player, TuttiClient, TuttiError, type ReadyEvent, type StoppedEvent } from 'tutti-client';
+import { Player, Queue, TuttiClient, TuttiError, type ReadyEvent, type StoppedEvent } from 'tutti-client';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
 const is = <T extends true>() => {};
@@ -58,6 +58,16 @@ try {
     if (error instanceof TuttiError && error.code === 'no_session')
         is<Equal<typeof error.channelId, string | null>>();
 }
+
+const queue = new Queue<{ url: string; asker: string }, Player>(player, { loop: 'queue', autoplay: async ({ url }) => ({ url, asker: 'nobody' }) });
+await queue.add([{ url: 'x', asker: 'a' }], { at: 0 });
+// @ts-expect-error the bot's own field is missing
+await queue.add({ url: 'x' });
+// @ts-expect-error no such mode
+queue.setLoop('all');
+is<Equal<typeof queue.current, { url: string; asker: string } | null>>();
+queue.on('trackStart', ({ asker }) => asker.length);
+queue.player.audioPlayer.on('stateChange', (_, { status }) => status === 'idle');
 
 const own = await TuttiClient.spawn({ bin: '/usr/bin/tuttid', daemon: { mediaRoot: ['/music'], maxWorkers: 2 }, onLog: (text) => text.trim() });
 own.daemon?.kill();

@@ -4,8 +4,8 @@
  * worker waits for its source nothing does: the frames that lie ready are the whole lag. From such
  * a moment on the lag grows by the time in which no frame is taken. Pure.
  */
-#ifndef TUTTI_SESSION_LAG_H
-#define TUTTI_SESSION_LAG_H
+#ifndef TUTTI_FEED_LAG_H
+#define TUTTI_FEED_LAG_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "session/lag.h"
+#include "feed/lag.h"
 
 #include "base/audio.h"
 #include "base/clock.h"
