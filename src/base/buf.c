@@ -32,7 +32,7 @@ static int buf_grow(struct buf *b, size_t need)
     return 0;
 }
 
-char *buf_make_room(struct buf *b, size_t len)
+char *buf_reserve(struct buf *b, size_t len)
 {
     assert(b->start <= b->end && b->end <= b->capacity);
     if (len > b->limit || buf_len(b) > b->limit - len)

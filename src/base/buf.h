@@ -31,15 +31,15 @@ static inline char *buf_head(const struct buf *b)
     return b->data + b->start;
 }
 
-/* For buf_reserve, where there is no room yet. */
-char *buf_make_room(struct buf *b, size_t len);
-
 /* Makes room for `len` bytes and returns where to write them; buf_commit takes them in.
  * Returns NULL when the limit would be passed or memory is out: nothing has changed then. */
-static inline char *buf_reserve(struct buf *b, size_t len)
+char *buf_reserve(struct buf *b, size_t len);
+
+/* rt: the same where there is room already, else NULL. */
+static inline char *buf_room(const struct buf *b, size_t len)
 {
     bool has_room = len <= b->capacity - b->end && b->end + len <= b->limit;
-    return has_room ? b->data + b->end : buf_make_room(b, len);
+    return has_room ? b->data + b->end : NULL;
 }
 
 static inline void buf_commit(struct buf *b, size_t len)
