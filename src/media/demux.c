@@ -6,8 +6,6 @@
 #include "media/containers.h"
 #include "media/fiber.h"
 #include "media/lav.h"
-#include "media/nested.h"
-#include "media/segments.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/avstring.h>
@@ -87,7 +85,7 @@ static bool may_look_around(struct demux *d, AVIOContext *io)
 
 static void prepare_remote(AVFormatContext *c, struct demux *d)
 {
-    c->opaque = d->source;
+    c->opaque = &d->hls.host;
     if (!source_can_seek(d->source))
         c->max_ts_probe = 1; /* at its own pace fifty packets would take a second */
     if (!source_is_hls(d->source)) {
@@ -108,7 +106,7 @@ static AVFormatContext *new_context(struct demux *d)
     AVFormatContext *c = avformat_alloc_context();
     if (!c)
         return NULL;
-    c->pb = d->later ? segments_io(d->later) : source_rewind(s);
+    c->pb = d->hls.list ? segments_io(d->hls.list) : source_rewind(s);
     c->format_whitelist =
         source_is_hls(s) ? av_asprintf("%s,hls", containers) : av_strdup(containers);
     c->protocol_whitelist = av_strdup("none");
@@ -190,27 +188,20 @@ static bool is_pcm(const AVCodecParameters *par)
     return par->codec_id >= AV_CODEC_ID_PCM_S16LE && par->codec_id < AV_CODEC_ID_ADPCM_IMA_QT;
 }
 
-/* Segments that are nothing but frames (MP3, ADTS) have no times, and libavformat counts from
- * anywhere; only the time base of their demuxers tells. */
-static bool is_bare(const AVStream *st)
+/* HLS in which libavformat's seek cannot be believed: where times start over or something is
+ * missing, of bare frames, and of MP4, where it takes the first segment behind a seek for one
+ * before the start, and finds nothing up to the end of the list. */
+static bool seeks_by_segment(const struct demux *d)
 {
-    return st->time_base.num == 1 &&
-           (st->time_base.den == 14112000 || st->time_base.den == 28224000);
-}
-
-/* HLS in which libavformat's seek cannot be believed: of bare frames, and of MP4, where it takes
- * the first segment behind a seek for one before the start, and finds nothing up to the end of the
- * list. */
-static bool seeks_by_segment(const AVFormatContext *c, const AVStream *st)
-{
-    return is_one_of(c, "hls") &&
-           (is_bare(st) || av_dict_get(st->metadata, "major_brand", NULL, 0));
+    return is_one_of(d->context, "hls") &&
+           (d->hls.is_torn || d->hls.has_gaps || hls_is_bare(d->stream) ||
+            av_dict_get(d->stream->metadata, "major_brand", NULL, 0));
 }
 
 static enum demux_times judge_times(const struct demux *d)
 {
     AVRational tb = d->stream->time_base;
-    if (is_one_of(d->context, "hls") && is_bare(d->stream))
+    if (is_one_of(d->context, "hls") && hls_is_bare(d->stream))
         return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
@@ -302,10 +293,10 @@ static int open_context(struct demux *d)
         return r;
     if (source_is_remote(d->source) && source_can_seek(d->source))
         c->pb->seekable = AVIO_SEEKABLE_NORMAL;
-    if (d->later) /* the same, but shorter */
+    if (d->hls.is_cut) /* the same, but shorter */
         return 0;
     d->times = judge_times(d);
-    d->by_segment = seeks_by_segment(c, d->stream);
+    d->by_segment = seeks_by_segment(d);
     d->is_ogg = is_one_of(c, "ogg");
     d->endless = source_is_live(d->source) || (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0;
     note_duration(d);
@@ -336,15 +327,17 @@ static void close_context(struct demux *d)
     (void)leave_fiber(d);
     avformat_close_input(&d->context);
     d->stream = NULL;
-    segments_free(d->later);
-    d->later = NULL;
+    hls_close(&d->hls);
 }
 
-/* Opens the source, or d->later in its place. A list may lead to itself, and that has an end. */
+/* Opens the source, or d->hls.list in its place. A list may lead to itself, and that has an end. */
 static int open_again(struct demux *d)
 {
+    int r = source_is_hls(d->source) && !d->hls.list ? hls_open(&d->hls) : 0;
+    if (r < 0)
+        return r;
     source_limit_nested(d->source, DEMUX_OPENS_MAX);
-    int r = open_context(d);
+    r = open_context(d);
     source_limit_nested(d->source, -1);
     if (source_gave_up(d->source)) /* it may have made do with half of it */
         r = -EINTR;
@@ -375,7 +368,7 @@ int demux_open(struct source *s, struct demux **ret)
     struct demux *d = calloc(1, sizeof *d);
     if (!d)
         return -ENOMEM;
-    d->source = s;
+    d->source = d->hls.host.source = s;
     d->own_par = avcodec_parameters_alloc();
     d->read = av_packet_alloc();
     int r = d->own_par && d->read ? 0 : -ENOMEM;
@@ -450,6 +443,8 @@ int demux_read(struct demux *d, AVPacket *packet)
             return -EINTR;
     }
     av_packet_move_ref(packet, d->read);
+    if (d->result > 0 && source_is_hls(d->source))
+        hls_note_packet(&d->hls, d->stream, packet);
     return d->result;
 }
 
@@ -458,6 +453,7 @@ static void begin_seek(struct demux *d)
 {
     source_wait_again(d->source);
     d->context->pb->error = d->context->pb->eof_reached = 0;
+    hls_jump(&d->hls);
 }
 
 /* Where a wait was given up, the demuxer may say that it is there all the same. */
@@ -482,10 +478,7 @@ int demux_seek_segment(struct demux *d, double at_s, double grid_s, double *ret_
 {
     close_context(d);
     source_wait_again(d->source);
-    AVIOContext *list = source_rewind(d->source);
-    if (!list)
-        return -ENOMEM;
-    int r = segments_open(list, at_s, grid_s, &d->later, ret_s);
+    int r = hls_open_at(&d->hls, at_s, grid_s, ret_s);
     if (r <= 0)
         return r;
     r = open_again(d);

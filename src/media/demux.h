@@ -8,6 +8,7 @@
 #ifndef TUTTI_MEDIA_DEMUX_H
 #define TUTTI_MEDIA_DEMUX_H
 
+#include "media/hls.h"
 #include "media/source.h"
 #include "proto/duration.h"
 
@@ -45,12 +46,12 @@ struct demux {
     AVFormatContext *context; /* NULL after a demux_rewind that failed */
     AVCodecParameters *own_par;
     struct source *source;
-    uint32_t ogg_serial;    /* of the first page; remote sources only */
-    struct fiber *fiber;    /* remote sources only */
-    AVPacket *read;         /* by the fiber */
-    int result;             /* of it */
-    struct segments *later; /* the list of HLS that was opened in place of the source's */
-    uint64_t polled_ns;     /* when libavformat last asked whether it shall stop */
+    uint32_t ogg_serial; /* of the first page; remote sources only */
+    struct fiber *fiber; /* remote sources only */
+    AVPacket *read;      /* by the fiber */
+    int result;          /* of it */
+    struct hls hls;      /* remote sources only */
+    uint64_t polled_ns;  /* when libavformat last asked whether it shall stop */
 };
 
 /* Opens the source from its first byte; `s` must outlive the demuxer. Returns 0; -EBADMSG if this

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "media/lav.h"
+#include "media/segments.h"
 #include "proto/fetch_msg.h"
 
 #include <assert.h>
@@ -18,9 +19,11 @@ _Static_assert(BUFFER_BYTES >= 4 * BLOCK_BYTES, "a block is kept back, and other
 struct nested {
     struct source *source;
     bool is_live;
+    bool is_missing; /* and empty */
     struct remote_stream *stream;
-    int64_t from; /* [bytes] where the part begins that was asked for */
-    int64_t end;  /* −1: all of it */
+    struct segments *list; /* the list, as it is to be read; NULL: something else */
+    int64_t from;          /* [bytes] where the part begins that was asked for */
+    int64_t end;           /* −1: all of it */
     int64_t at;
     /* AES-128 in CBC; NULL if the resource is plain */
     struct AVAES *aes;
@@ -99,6 +102,9 @@ static ssize_t read_decrypted(struct nested *n, uint8_t *bytes, size_t len)
 static int read_some(void *arg, uint8_t *bytes, int len)
 {
     struct nested *n = arg;
+    size_t n_list = n->list ? segments_read(n->list, bytes, (size_t)len) : 0;
+    if (n->list || n->is_missing)
+        return n_list > 0 ? (int)n_list : AVERROR_EOF;
     ssize_t got = n->aes ? read_decrypted(n, bytes, (size_t)len) : read_raw(n, bytes, (size_t)len);
     if (got == -EINTR)
         return AVERROR_EXIT;
@@ -113,6 +119,7 @@ static void free_nested(struct nested *n)
 {
     if (n->stream)
         source_close_nested(n->source, n->stream);
+    segments_free(n->list);
     av_free(n->aes);
     free(n);
 }
@@ -184,29 +191,67 @@ static bool is_live(const AVFormatContext *c)
     return (c->ctx_flags & AVFMTCTX_UNSEEKABLE) != 0 || c->duration == AV_NOPTS_VALUE;
 }
 
+static AVIOContext *new_io(struct nested *n)
+{
+    uint8_t *buffer = av_malloc(BUFFER_BYTES);
+    AVIOContext *io =
+        buffer ? avio_alloc_context(buffer, BUFFER_BYTES, 0, n, read_some, NULL, NULL) : NULL;
+    if (!io)
+        av_free(buffer);
+    return io;
+}
+
+static void free_io(AVIOContext *io)
+{
+    av_freep(&io->buffer);
+    avio_context_free(&io);
+}
+
+/* The list again, which has grown. Returns 0 or an error of libavformat's. */
+static int read_list(struct nested *n, struct nested_host *host)
+{
+    struct segments_facts facts;
+    AVIOContext *io = new_io(n);
+    int r = io ? segments_open(io, &host->numbers, &n->list, &facts) : -ENOMEM;
+    if (io)
+        free_io(io);
+    if (r == -EINTR)
+        return AVERROR_EXIT;
+    return r > 0 ? 0 : r < 0 ? AVERROR(-r) : AVERROR_INVALIDDATA;
+}
+
+static int open_resource(struct nested *n, struct nested_host *host, const char *url,
+                         AVDictionary *options)
+{
+    double gap_s = segments_gap_s(url);
+    if (source_is_lost(n->source) || source_gave_up(n->source))
+        return AVERROR_EXIT;
+    if (gap_s > 0) {
+        n->is_missing = true;
+        host->gap_s += gap_s;
+        return 0;
+    }
+    int r = open_stream(n, url, options);
+    if (r >= 0 && strcmp(url, source_url(n->source)) == 0)
+        r = read_list(n, host);
+    return r;
+}
+
 int nested_open(AVFormatContext *context, AVIOContext **ret, const char *url, int flags,
                 AVDictionary **options)
 {
+    struct nested_host *host = context->opaque;
     struct nested *n = calloc(1, sizeof *n);
-    uint8_t *buffer = av_malloc(BUFFER_BYTES);
-    if (!n || !buffer) {
-        free(n);
-        av_free(buffer);
+    if (!n)
         return AVERROR(ENOMEM);
-    }
-    n->source = context->opaque;
+    n->source = host->source;
     n->is_live = is_live(context);
-    int r = AVERROR_EXIT;
-    if (!source_is_lost(n->source) && !source_gave_up(n->source))
-        r = open_stream(n, url, options ? *options : NULL);
-    AVIOContext *io = NULL;
-    if (r >= 0)
-        io = avio_alloc_context(buffer, BUFFER_BYTES, 0, n, read_some, NULL, NULL);
+    int r = open_resource(n, host, url, options ? *options : NULL);
+    AVIOContext *io = r >= 0 ? new_io(n) : NULL;
     if (!io) {
         if (r != AVERROR_EXIT)
             note_loss(n);
         free_nested(n);
-        av_free(buffer);
         return r < 0 ? r : AVERROR(ENOMEM);
     }
     *ret = io;
@@ -218,7 +263,6 @@ int nested_close(AVFormatContext *context, AVIOContext *io)
     if (!io)
         return 0;
     free_nested(io->opaque);
-    av_freep(&io->buffer);
-    avio_context_free(&io);
+    free_io(io);
     return 0;
 }

@@ -11,9 +11,19 @@
 
 #include "media/source.h"
 
+#include "media/renumber.h"
+
 #include <libavformat/avformat.h>
 
-/* For AVFormatContext, whose `opaque` is the source. */
+/* What the resources of a demuxer have in common. Zeroed, but for the source. */
+struct nested_host {
+    struct source *source;
+    struct renumber numbers; /* of the list, which a live stream reads again and again */
+    double gap_s;            /* [s] that are missing, met since the owner set it to 0 */
+};
+
+/* For AVFormatContext, whose `opaque` is a nested_host. A segment that is marked as missing
+ * (media/segments.h) is empty, and counted. */
 int nested_open(AVFormatContext *context, AVIOContext **ret, const char *url, int flags,
                 AVDictionary **options);
 int nested_close(AVFormatContext *context, AVIOContext *io);

@@ -5,6 +5,7 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/intreadwrite.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ void packets_lose_place(struct packets *p)
     packets_drop_all(p);
     p->fresh = p->at_end = false;
     p->next_number = -1;
+    p->time_shift = 0;
     leave_neighbours(p);
 }
 
@@ -85,6 +87,7 @@ int packets_open(struct packets *p)
     setup_reset(&p->setup);
     p->next_number = 0;
     p->first_byte = -1;
+    p->time_shift = 0;
     p->next_sample = 0;
     p->next_skip = p->is_opus ? opus_head_pre_skip(par) : 0;
     p->at_end = false;
@@ -249,6 +252,16 @@ static void note_chain(struct packets *p)
         packets_distrust_times(p);
 }
 
+/* What is missing before a packet is counted as if it were there. */
+static void pass_gap(struct packets *p, struct packet *k)
+{
+    k->gap = llrint(p->demux->hls.gap_s * p->rate);
+    if (k->gap > 0 && p->frame > 0 && p->next_number >= 0)
+        p->next_number += k->gap / p->frame;
+    if (k->gap > 0 && p->placing != PLACE_PTS)
+        p->next_sample += k->gap; /* of Opus */
+}
+
 int packets_read_one(struct packets *p)
 {
     if (p->lost)
@@ -266,6 +279,7 @@ int packets_read_one(struct packets *p)
         return r;
     }
     own_bytes(k.av);
+    pass_gap(p, &k);
     k.number = p->next_number >= 0 ? p->next_number++ : -1;
     k.byte = k.av->pos;
     if (k.number == 0)

@@ -27,6 +27,7 @@ struct packet {
     uint32_t discard;  /* samples to drop at its end: padding */
     int64_t lasts;     /* samples in it, all told; −1: only its decoder knows */
     bool has_own_time; /* not one that libavformat has made out of its neighbours' */
+    int64_t gap;       /* [samples] of silence before it, in place of what is missing */
 };
 
 /* Opens `s`, which must outlive the packets. Errors as demux_open. */

@@ -4,6 +4,8 @@
  */
 #include "media/packets_parts.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <math.h>
@@ -70,6 +72,14 @@ static int landed_before(struct packets *p, int64_t sample)
     return packets_slot(p, p->cursor)->sample <= sample;
 }
 
+/* What times may tell in a list: they go on from the first packet's, but for what rounded durations
+ * add up to; where they may start over they must agree better, or are counted from the list's. */
+static bool agrees(const struct packets *p, double raw_s, double begin_s)
+{
+    double most = p->demux->hls.is_torn ? 0.5 + begin_s / 100 : 2 + begin_s / 20;
+    return fabs(raw_s - begin_s) <= most;
+}
+
 /* Opens HLS at a segment and reads on to the first packet that has a place. Returns 1 if that is
  * early enough, 0 if it is not, -ESPIPE if the list does not tell or is not to be believed, -EINTR,
  * or what demux_seek_segment returns. */
@@ -82,8 +92,19 @@ static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
     r = landed_before(p, sample);
     if (p->cursor == p->last)
         return r < 0 ? r : -ESPIPE;
-    double there_s = (double)(packets_slot(p, p->cursor)->sample + p->lead) / rate;
-    return fabs(there_s - begin_s) <= 2 + begin_s / 20 ? r : -ESPIPE;
+    struct packet *first = packets_slot(p, p->cursor);
+    double there_s = packets_raw_time(p, first) / rate;
+    if (isnan(there_s))
+        there_s = (double)(first->sample + p->lead) / rate;
+    if (agrees(p, there_s, begin_s))
+        return r;
+    if (!p->demux->hls.is_torn)
+        return -ESPIPE;
+    p->placing = PLACE_PTS;
+    p->time_shift = (there_s - begin_s) * rate;
+    packets_place(p, first);
+    log_debug("packets", "times start over: placed at %.3f s by the list", begin_s);
+    return first->sample <= sample;
 }
 
 /* Where packets are numbered by an index, a place is found by it: what the index says of time need

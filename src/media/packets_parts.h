@@ -45,6 +45,7 @@ struct packets {
     bool calibrated;
     int64_t first_number;
     double first_time; /* [samples] timestamp of the packet that yielded the first frame */
+    double time_shift; /* [samples] by which times are late since they started over in a list */
     int64_t grid;      /* [samples] that all places are multiples of */
     int64_t frame;     /* [samples] of each packet, if they are all alike, else 0 */
     int64_t lead;      /* [samples] dropped before the first audible one */
@@ -91,9 +92,11 @@ void packets_drop_first(struct packets *p);
 /* packets.c: forgets all; from here on nothing is known of where the demuxer is. */
 void packets_lose_place(struct packets *p);
 
-/* packets_place.c: what a packet that was just read says of itself; its place. */
+/* packets_place.c: what a packet that was just read says of itself; its place; [samples since the
+ * first one] what its time says, NAN if it has none. */
 void packets_measure(struct packets *p, struct packet *k);
 void packets_place(struct packets *p, struct packet *k);
+double packets_raw_time(const struct packets *p, const struct packet *k);
 
 /* packets_place.c: takes the next packet into account; makes use of what is known, before times are
  * followed. */

@@ -65,8 +65,15 @@ static int64_t raw_at(const struct packets *p, int64_t pts, int64_t behind)
 {
     if (pts == AV_NOPTS_VALUE)
         return PLACE_NOWHERE;
-    double raw = time_of(p, pts) + time_of(p, behind) - p->first_time;
+    double raw = time_of(p, pts) + time_of(p, behind) - p->first_time - p->time_shift;
     return fabs(raw) > far_away ? PLACE_NOWHERE : snap(p, raw);
+}
+
+double packets_raw_time(const struct packets *p, const struct packet *k)
+{
+    if (!k->av || k->av->pts == AV_NOPTS_VALUE)
+        return NAN;
+    return time_of(p, k->av->pts) - p->first_time - p->time_shift;
 }
 
 /* In Ogg libavformat goes wrong by the block before, in a packet's time and in how long it lasts,
@@ -196,6 +203,7 @@ void packets_survey(struct packets *p, const struct packet *k)
         v->next_number = -1;
         return;
     }
+    v->raw += k->gap;
     v->equal = v->next_number == p->first_number || v->equal == n ? n : 0;
     if (k->av->pts != AV_NOPTS_VALUE && k->has_own_time)
         v->offsets[v->n++] = time_of(p, k->av->pts) - (double)v->raw;

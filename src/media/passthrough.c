@@ -173,6 +173,8 @@ static int take_packet(struct passthrough *p, const struct packet *k, struct pas
     if (n <= 0)
         return 0; /* broken: the decoder would skip it too */
     int64_t pos = packet_pos(p, k);
+    if (k->gap > 0 && pos > p->from) /* silence, which is in no packet */
+        return -ENOTSUP;
     p->end = pos + n - k->discard;
     if (p->gathered > 0)
         return gather(p, k, n, ret);

@@ -42,6 +42,7 @@ struct track {
     bool drop_frame;   /* the next frame is made of two streams that do not belong together */
     int64_t sample;    /* [source samples] of the next decoded one */
     int64_t skip_left; /* [source samples] to drop */
+    int64_t gap_left;  /* [source samples] of silence before the next frame */
     int64_t feed_from; /* [source samples] the resampler gets nothing before */
     struct packet now; /* place of the packet last sent; its bytes are not ours */
     int n_errors;
@@ -252,7 +253,7 @@ static int begin_at(struct track *t, int64_t pos, int64_t feed_from)
     t->drop_frame = false;
     if (t->guesses)
         track_set_end(t, -1);
-    t->skip_left = 0;
+    t->skip_left = t->gap_left = 0;
     t->feed_from = feed_from;
     t->out_pos = timeline_pos(&t->time, feed_from);
     t->want = pos;
@@ -315,24 +316,25 @@ static int feed(struct track *t, const AVFrame *frame, int from, int n)
     t->sample += n;
     if (early >= n)
         return 0;
-    if (early > 0) {
-        from += (int)early;
-        n -= (int)early;
-    }
-    return resampler_feed(t->resampler, frame, from, n);
+    int drop = early > 0 ? (int)early : 0;
+    return resampler_feed(t->resampler, frame, from + drop, n - drop);
 }
 
-/* What is lost in a broken Opus packet leaves silence of its length, so that decoded and passed
- * frames keep the same time. */
-static int fill_gap(struct track *t)
+/* [source samples] missing before a packet: as a list says, or lost in a broken one of Opus. */
+static int64_t gap_before(const struct track *t, const struct packet *k)
 {
-    int64_t gap = t->now.sample - t->sample;
-    if (t->par->codec_id != AV_CODEC_ID_OPUS || gap <= 0 || gap > GAP_MAX_S * AUDIO_RATE)
-        return 0;
-    int64_t early = t->feed_from - t->sample;
-    t->sample += gap;
-    gap -= early > 0 ? early : 0;
-    return gap > 0 ? resampler_silence(t->resampler, (int)gap) : 0;
+    int64_t lost = t->par->codec_id == AV_CODEC_ID_OPUS ? k->sample - t->sample : 0;
+    return lost > k->gap && lost <= GAP_MAX_S * AUDIO_RATE ? lost : k->gap;
+}
+
+/* A second or so at a time: a list may say anything. */
+static int feed_gap(struct track *t)
+{
+    int64_t n = t->gap_left < AUDIO_RATE ? t->gap_left : AUDIO_RATE;
+    int64_t early = t->feed_from > t->sample ? t->feed_from - t->sample : 0;
+    t->gap_left -= n;
+    t->sample += n;
+    return early < n ? resampler_silence(t->resampler, (int)(n - early)) : 0;
 }
 
 static int take_frame(struct track *t, const AVFrame *frame)
@@ -377,8 +379,7 @@ static int take_frame(struct track *t, const AVFrame *frame)
         if (r < 0)
             return r;
     }
-    int r = fill_gap(t);
-    return r < 0 ? r : feed(t, frame, from, n);
+    return feed(t, frame, from, n);
 }
 
 static int send_next(struct track *t)
@@ -397,15 +398,16 @@ static int send_next(struct track *t)
         return 0;
     }
     whole_note_packet(&t->whole, k);
+    if (!t->settling)
+        t->gap_left = gap_before(t, k);
     if (!t->settling && k->sample < 0) {
-        k->sample = t->sample;
+        k->sample = t->sample + t->gap_left;
         k->skip = (uint32_t)t->skip_left;
     }
     t->now = *k;
     /* The decoder would blend the first packet of a chained stream with the last one before it. */
     t->drop_frame = t->drop_frame || setup_is_vorbis_head(t->par->codec_id, k->av);
-    if (!t->settling)
-        t->skip_left += k->own_skip;
+    t->skip_left += t->settling ? 0 : k->own_skip;
     if (k->av->size == 0)
         return 0;
     t->fed = true;
@@ -420,6 +422,8 @@ static int send_next(struct track *t)
 static int decode_more(struct track *t)
 {
     AVFrame *frame;
+    if (t->gap_left > 0)
+        return feed_gap(t);
     int r = decoder_receive(t->decoder, &frame);
     if (r == 1) {
         t->n_errors = 0;

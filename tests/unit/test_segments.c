@@ -26,7 +26,15 @@ static void counts_what_lies_before(void **state)
         { HEAD "#EXTINF:2,\na\n#EXTINF:-1,\nb\n#EXTINF:2,\nc\n", 3, 0, -1, 0 },
         { HEAD "#EXTINF:nan,\na\n#EXTINF:2,\nb\n", 3, 0, -1, 0 },
         { HEAD "#EXTINF:2,\na\nb\n#EXTINF:2,\nc\n", 3, 0, -1, 0 },
-        { HEAD "#EXTINF:2,\na\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nb\n", 3, 0, -1, 0 },
+        { HEAD "#EXTINF:2,\na\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nb\n", 3, 0, 1, 2 },
+        /* What is missing lasts as well, but nothing begins there. */
+        { HEAD "#EXTINF:2,\na\n#EXT-X-GAP\n#EXTINF:2,\nb\n#EXTINF:2,\nc\n", 3, 0, 0, 0 },
+        { HEAD "#EXTINF:2,\na\n#EXT-X-GAP\n#EXTINF:2,\nb\n#EXTINF:2,\nc\n", 4, 0, 2, 4 },
+        { HEAD "#EXTINF:2,\na\n#EXTINF:2,\n#EXT-X-GAP\nb\n#EXT-X-GAP\n#EXTINF:9,\nc\n", 99, 0, 0,
+          0 },
+        { HEAD "#EXT-X-GAP\n#EXTINF:2,\na\n#EXTINF:2,\nb\n", 1, 0, 0, 0 },
+        { HEAD "#EXTINF:2.011,\na\n#EXT-X-GAP\n#EXTINF:2,\nb\n#EXTINF:2.011,\nc\n", 5, MP3_S, 2,
+          77 * MP3_S + 2 },
         { HEAD "#EXT-X-DISCONTINUITY-SEQUENCE:4\n#EXTINF:2,\na\n#EXTINF:2,\nb\n", 3, 0, 1, 2 },
         /* 77 frames are 2.011428… s, 76 are 1.985306… s; the last lasts as long as it likes. */
         { HEAD "#EXTINF:2.011,\na\n#EXTINF:1.985,\nb\n#EXTINF:0.5,\nc\n", 9, MP3_S, 2,
@@ -68,6 +76,13 @@ static void cuts(void **state)
         { "#EXTM3U\n#EXTINF:2,\n#EXT-X-BYTERANGE:100@50\na\n#EXTINF:2,\nb\n#EXTINF:2,\n"
           "#EXT-X-BYTERANGE:5\nc\n",
           2, "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:2\n#EXTINF:2,\n#EXT-X-BYTERANGE:5@0\nc\n" },
+        /* What is missing is marked, in a recording. */
+        { "#EXTM3U\n#EXTINF:2,\na\n#EXT-X-GAP\n#EXTINF:3.5,\nb?c\n#EXTINF:2,\nd\n#EXT-X-ENDLIST\n",
+          0,
+          "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2,\na\n#EXT-X-GAP\n#EXTINF:3.5,\n"
+          "b?c#tutti-gap=3.500000\n#EXTINF:2,\nd\n#EXT-X-ENDLIST\n" },
+        { "#EXTM3U\n#EXT-X-GAP\n#EXTINF:3.5,\nb\n", 0,
+          "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-GAP\n#EXTINF:3.5,\nb\n" },
         { "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:9223372036854775807\n#EXTINF:2,\na\n", 1, NULL },
         { "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:-4\n#EXTINF:2,\na\n", 1, NULL },
     };
@@ -80,11 +95,21 @@ static void cuts(void **state)
     }
 }
 
+static void gaps(void **state)
+{
+    assert_true(segments_gap_s("http://h/a.ts") == 0);
+    assert_true(segments_gap_s("crypto+http://h/a.ts#x#tutti-gap=2.5") == 2.5);
+    assert_true(segments_gap_s("http://h/a.ts#tutti-gap=") == 0);
+    assert_true(segments_gap_s("http://h/a.ts#tutti-gap=-1") == 0);
+    assert_true(segments_gap_s("http://h/a.ts#tutti-gap=inf") == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_what_lies_before),
         cmocka_unit_test(cuts),
+        cmocka_unit_test(gaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
