@@ -23,9 +23,10 @@ static struct control_conn *from_ear(struct ear *ear)
     return ear ? CONTAINER_OF(ear, struct control_conn, ear) : NULL;
 }
 
-/* Sends a line and frees it. */
-static void send_line(struct control_conn *c, char *line)
+/* Sends a line, behind the events that came before, and frees it. */
+static void send_line(struct dispatch *d, struct control_conn *c, char *line)
 {
+    news_catch_up(owners_news(d->owners), &c->ear);
     control_send(c, line, line ? strlen(line) : 0);
     free(line);
 }
@@ -51,7 +52,7 @@ static struct ear *answer(struct front *f, const struct ticket *ticket, const st
         c = from_ear(owner_ear(owner));
     if (!c)
         return NULL;
-    send_line(c, event_json_line(e, asker.has_tag ? asker.tag : NULL));
+    send_line(d, c, event_json_line(e, asker.has_tag ? asker.tag : NULL));
     return &c->ear;
 }
 
@@ -109,8 +110,8 @@ void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *a
     owners_say(&e, NULL, owner, d->owners);
 }
 
-static void answer_error(struct control_conn *c, const struct command *cmd, enum tutti_error code,
-                         const char *why)
+static void answer_error(struct dispatch *d, struct control_conn *c, const struct command *cmd,
+                         enum tutti_error code, const char *why)
 {
     struct event e = {
         .type = EVENT_ERROR,
@@ -119,7 +120,7 @@ static void answer_error(struct control_conn *c, const struct command *cmd, enum
         .error = code,
         .message = why,
     };
-    send_line(c, event_json_line(&e, cmd->has_tag ? cmd->tag : NULL));
+    send_line(d, c, event_json_line(&e, cmd->has_tag ? cmd->tag : NULL));
 }
 
 /* ---- answers that are not about one session ---- */
@@ -142,7 +143,7 @@ static void answer_hello(struct dispatch *d, struct control_conn *c, const char 
     json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "type", "hello", "protocol", 1, "server",
                           "tutti/" TUTTI_VERSION, "client", owner_id(c->owner), "sessions",
                           sessions_json(d, 0, owner_number(c->owner)));
-    send_line(c, event_json_object_line(o, tag));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 static void answer_status(struct dispatch *d, struct control_conn *c, const struct command *cmd,
@@ -150,7 +151,7 @@ static void answer_status(struct dispatch *d, struct control_conn *c, const stru
 {
     json_t *o =
         json_pack("{s:s, s:o}", "type", "status", "sessions", sessions_json(d, cmd->channel, 0));
-    send_line(c, event_json_object_line(o, tag));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 static json_t *lateness_json(const struct lateness *l)
@@ -178,7 +179,7 @@ static void answer_stats(struct dispatch *d, struct control_conn *c, const char 
         (json_int_t)audio_dropped(d->audio), "lateness_us",
         lateness_json(sessions_lateness(d->sessions)), "extractor", "running", (int)x.running,
         "queued", (int)x.queued, "hits", (json_int_t)x.hits, "misses", (json_int_t)x.misses);
-    send_line(c, event_json_object_line(o, tag));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 /* ---- commands in ---- */
@@ -196,14 +197,14 @@ static void leave(struct owner *o)
 }
 
 /* The connection becomes the client whose id it knows, with its sessions and audio connection. */
-static void become(struct control_conn *c, struct owner *o)
+static void become(struct dispatch *d, struct control_conn *c, struct owner *o)
 {
     struct owner *before = c->owner;
     struct control_conn *older = from_ear(owner_ear(o));
     if (older) {
         struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED };
         older->owner = NULL;
-        send_line(older, event_json_line(&e, NULL));
+        send_line(d, older, event_json_line(&e, NULL));
         control_finish(older);
     }
     c->owner = o;
@@ -217,19 +218,22 @@ static void do_hello(struct dispatch *d, struct control_conn *c, const struct co
 {
     struct owner *known = owners_find(d->owners, cmd->client);
     if (known && known != c->owner)
-        become(c, known);
+        become(d, c, known);
     answer_hello(d, c, tag);
 }
 
 static void do_watch(struct dispatch *d, struct control_conn *c, const struct command *cmd,
                      const char *tag)
 {
-    if (cmd->on)
-        news_subscribe(owners_news(d->owners), &c->ear);
-    else
-        news_unsubscribe(owners_news(d->owners), &c->ear);
+    struct news *news = owners_news(d->owners);
+    if (cmd->on) {
+        news_subscribe(news, &c->ear);
+    } else {
+        news_catch_up(news, &c->ear);
+        news_unsubscribe(news, &c->ear);
+    }
     json_t *o = json_pack("{s:s, s:b}", "type", "watching", "on", (int)cmd->on);
-    send_line(c, event_json_object_line(o, tag));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 static void do_play(struct dispatch *d, const struct command *cmd, const struct ticket *ticket,
@@ -287,7 +291,7 @@ static void ask_session(struct dispatch *d, struct control_conn *c, const struct
     struct outlet *outlet = is_play ? outlet_set_get(set_of(c->owner), cmd->channel) : NULL;
     memcpy(asker.tag, cmd->tag, sizeof asker.tag);
     if ((is_play && !outlet) || tickets_give(&d->tickets, &asker, &ticket.number) < 0)
-        answer_error(c, cmd, TUTTI_E_INTERNAL, "out of memory");
+        answer_error(d, c, cmd, TUTTI_E_INTERNAL, "out of memory");
     else
         do_session_command(d, cmd, &ticket, outlet);
     if (outlet)
@@ -324,7 +328,7 @@ void dispatch_line(struct control_conn *c, const char *line, size_t len, void *a
     if (command_parse(line, len, &cmd, why) < 0) {
         complaints_log(&d->complaints, LOG_WARN, "server", "an invalid command is ignored: %s",
                        why);
-        answer_error(c, &cmd, TUTTI_E_INVALID_COMMAND, why);
+        answer_error(d, c, &cmd, TUTTI_E_INVALID_COMMAND, why);
         return;
     }
     do_command(d, c, &cmd);
@@ -335,7 +339,7 @@ void dispatch_line_too_long(struct control_conn *c, void *arg)
 {
     struct dispatch *d = arg;
     complaints_log(&d->complaints, LOG_WARN, "server", "a control line is too long and is skipped");
-    answer_error(c, &(struct command){ 0 }, TUTTI_E_LINE_TOO_LONG, NULL);
+    answer_error(d, c, &(struct command){ 0 }, TUTTI_E_LINE_TOO_LONG, NULL);
 }
 
 /* A new owner, for which the connection speaks, with outlets of its own. */
