@@ -47,12 +47,6 @@ char *buf_reserve(struct buf *b, size_t len)
     return b->data + b->end;
 }
 
-void buf_commit(struct buf *b, size_t len)
-{
-    assert(len <= b->capacity - b->end);
-    b->end += len;
-}
-
 int buf_append(struct buf *b, const void *bytes, size_t len)
 {
     if (len == 0)

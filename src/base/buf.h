@@ -3,6 +3,8 @@
 #ifndef TUTTI_BASE_BUF_H
 #define TUTTI_BASE_BUF_H
 
+#include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf {
@@ -32,7 +34,19 @@ static inline char *buf_head(const struct buf *b)
 /* Makes room for `len` bytes and returns where to write them; buf_commit takes them in.
  * Returns NULL when the limit would be passed or memory is out: nothing has changed then. */
 char *buf_reserve(struct buf *b, size_t len);
-void buf_commit(struct buf *b, size_t len);
+
+/* rt: the same where there is room already, else NULL. */
+static inline char *buf_room(const struct buf *b, size_t len)
+{
+    bool has_room = len <= b->capacity - b->end && b->end + len <= b->limit;
+    return has_room ? b->data + b->end : NULL;
+}
+
+static inline void buf_commit(struct buf *b, size_t len)
+{
+    assert(len <= b->capacity - b->end);
+    b->end += len;
+}
 
 /* Returns 0, -ENOBUFS at the limit, or -ENOMEM; on failure nothing has changed. */
 int buf_append(struct buf *b, const void *bytes, size_t len);

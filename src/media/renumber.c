@@ -75,11 +75,11 @@ static void follow(struct renumber *now, const struct renumber *before)
     long long behind = 0;
     now->shift = before->shift;
     now->n_lower = 0;
-    if (before->own + before->shift > NUMBER_MAX) /* nonsense ends somewhere */
-        now->shift = 0;
-    else if (!before->is_begun || now->own >= before->own)
+    if (before->own + before->shift > NUMBER_MAX) {
+        now->shift = 0; /* nonsense ends somewhere */
+    } else if (!before->is_begun || now->own >= before->own) {
         return;
-    else if (find_common(before, now, &behind)) {
+    } else if (find_common(before, now, &behind)) {
         now->shift = before->own + before->shift + behind - now->own;
     } else if (before->n_lower + 1 >= LOWER_MAX) {
         now->shift = before->own + before->shift + (long long)before->n - now->own;

@@ -203,7 +203,9 @@ void batch_put(struct batch *b, uint64_t whose, uint64_t channel, uint32_t seque
         LL_PREPEND2(b->of->dirty, b, next_dirty);
         b->rt.is_dirty = true;
     }
-    uint8_t *room = (uint8_t *)buf_reserve(&b->rt.frames, FRAME_HEAD_BYTES + len);
+    uint8_t *room = (uint8_t *)buf_room(&b->rt.frames, FRAME_HEAD_BYTES + len);
+    if (!room)
+        room = (uint8_t *)buf_reserve(&b->rt.frames, FRAME_HEAD_BYTES + len);
     if (!room) {
         b->ops->broken(b, -ENOMEM);
         return;

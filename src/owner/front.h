@@ -14,6 +14,7 @@
 
 struct ear;
 struct front;
+struct news_log;
 struct owner;
 
 struct front_ops {
@@ -23,7 +24,8 @@ struct front_ops {
     /* Tells the answer to the command that the ticket came with, once for each ticket. Returns the
      * ear that heard it, or NULL. */
     struct ear *(*answer)(struct front *f, const struct ticket *ticket, const struct event *e);
-    /* Tells an event, as `format` wrote it. NULL: there was no memory to write it. */
+    /* Tells an event, as `format` wrote it; the bytes are copied before anything else is done.
+     * NULL: there was no memory to write it. */
     void (*event)(struct ear *ear, const char *bytes, size_t len);
     /* This owner of the front's is about to be forgotten; its plays have ended. */
     void (*gone)(struct owner *o);
@@ -38,6 +40,8 @@ struct front {
 struct ear {
     struct front *front;
     bool subscribes;
+    struct news_log *log; /* of the form in which it reads … */
+    size_t n_told;        /* … of which it has been told so many bytes */
     struct ear *prev, *next;
 };
 

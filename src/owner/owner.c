@@ -34,8 +34,10 @@ struct owners {
 struct owners *owners_new(const struct owners_config *config)
 {
     struct owners *all = calloc(1, sizeof *all);
-    if (all)
-        all->config = *config;
+    if (!all)
+        return NULL;
+    all->config = *config;
+    news_init(&all->news, config->loop);
     return all;
 }
 
@@ -69,6 +71,7 @@ void owners_done(struct owners *all)
     {
         forget(o);
     }
+    news_done(&all->news);
 }
 
 void owners_free(struct owners *all)
@@ -168,7 +171,7 @@ struct news *owners_news(struct owners *all)
 void owners_say(const struct event *e, const struct ticket *answer, uint64_t owner, void *arg)
 {
     struct owners *all = arg;
-    const struct ear *has_heard = answer ? news_answer(e, answer) : NULL;
+    struct ear *has_heard = answer ? news_answer(e, answer) : NULL;
     if (owner == 0)
         return;
     const struct owner *o = owners_find_number(all, owner);

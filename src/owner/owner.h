@@ -30,10 +30,10 @@ struct owners_config {
 /* NULL without memory. */
 struct owners *owners_new(const struct owners_config *config);
 
-/* Forgets every owner, at once and without grace. */
+/* Forgets every owner, at once and without grace. Nothing is said any more. */
 void owners_done(struct owners *all);
 
-/* Behind owners_done, when nobody says anything any more. */
+/* Behind owners_done, when the loop has run on and all ears have ended. */
 void owners_free(struct owners *all);
 
 /* A new one, for which `ear` speaks. `data` is its front's, and goes with `gone`. NULL without

@@ -6,6 +6,7 @@
 #include "proto/event_json.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,10 @@ static struct control_conn *from_ear(struct ear *ear)
     return ear ? CONTAINER_OF(ear, struct control_conn, ear) : NULL;
 }
 
-/* Sends a line and frees it. */
-static void send_line(struct control_conn *c, char *line)
+/* Sends a line, behind the events that came before, and frees it. */
+static void send_line(struct dispatch *d, struct control_conn *c, char *line)
 {
+    news_catch_up(owners_news(d->owners), &c->ear);
     control_send(c, line, line ? strlen(line) : 0);
     free(line);
 }
@@ -51,7 +53,7 @@ static struct ear *answer(struct front *f, const struct ticket *ticket, const st
         c = from_ear(owner_ear(owner));
     if (!c)
         return NULL;
-    send_line(c, event_json_line(e, asker.has_tag ? asker.tag : NULL));
+    send_line(d, c, event_json_line(e, asker.has_tag ? asker.tag : NULL));
     return &c->ear;
 }
 
@@ -66,6 +68,7 @@ static void gone(struct owner *o)
     struct outlet_set *set = owner_data(o);
     if (c)
         c->owner = NULL;
+    calls_owner_gone(set->taps->calls, owner_number(o));
     audio_close_attached(set);
     outlet_set_done(set);
     free(set);
@@ -90,6 +93,18 @@ static void copy_play_id(const struct session_info *info, void *arg)
     (void)snprintf(id->text, sizeof id->text, "%s", info->play_id);
 }
 
+void dispatch_call_said(const struct event *e, uint64_t owner, void *arg)
+{
+    struct dispatch *d = arg;
+    owners_say(e, NULL, owner, d->owners);
+}
+
+void dispatch_call_rerouted(uint64_t channel, void *arg)
+{
+    struct dispatch *d = arg;
+    taps_reroute(audio_taps(d->audio), channel);
+}
+
 void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *arg)
 {
     struct dispatch *d = arg;
@@ -109,8 +124,8 @@ void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *a
     owners_say(&e, NULL, owner, d->owners);
 }
 
-static void answer_error(struct control_conn *c, const struct command *cmd, enum tutti_error code,
-                         const char *why)
+static void answer_error(struct dispatch *d, struct control_conn *c, const struct command *cmd,
+                         enum tutti_error code, const char *why)
 {
     struct event e = {
         .type = EVENT_ERROR,
@@ -119,7 +134,7 @@ static void answer_error(struct control_conn *c, const struct command *cmd, enum
         .error = code,
         .message = why,
     };
-    send_line(c, event_json_line(&e, cmd->has_tag ? cmd->tag : NULL));
+    send_line(d, c, event_json_line(&e, cmd->has_tag ? cmd->tag : NULL));
 }
 
 /* ---- answers that are not about one session ---- */
@@ -137,20 +152,35 @@ static json_t *sessions_json(struct dispatch *d, uint64_t channel, uint64_t owne
     return list;
 }
 
+static void add_call(const struct call_info *info, void *arg)
+{
+    (void)json_array_append_new(arg, event_json_call(info));
+}
+
+static json_t *calls_json(const struct dispatch *d, uint64_t channel, uint64_t owner)
+{
+    json_t *list = json_array();
+    if (list)
+        calls_list(d->calls, channel, owner, add_call, list);
+    return list;
+}
+
 static void answer_hello(struct dispatch *d, struct control_conn *c, const char *tag)
 {
-    json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "type", "hello", "protocol", 1, "server",
-                          "tutti/" TUTTI_VERSION, "client", owner_id(c->owner), "sessions",
-                          sessions_json(d, 0, owner_number(c->owner)));
-    send_line(c, event_json_object_line(o, tag));
+    uint64_t owner = owner_number(c->owner);
+    json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o}", "type", "hello", "protocol", 1,
+                          "server", "tutti/" TUTTI_VERSION, "client", owner_id(c->owner),
+                          "sessions", sessions_json(d, 0, owner), "calls", calls_json(d, 0, owner));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 static void answer_status(struct dispatch *d, struct control_conn *c, const struct command *cmd,
                           const char *tag)
 {
     json_t *o =
-        json_pack("{s:s, s:o}", "type", "status", "sessions", sessions_json(d, cmd->channel, 0));
-    send_line(c, event_json_object_line(o, tag));
+        json_pack("{s:s, s:o, s:o}", "type", "status", "sessions",
+                  sessions_json(d, cmd->channel, 0), "calls", calls_json(d, cmd->channel, 0));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 static json_t *lateness_json(const struct lateness *l)
@@ -162,23 +192,34 @@ static json_t *lateness_json(const struct lateness *l)
                      (json_int_t)(l->max_ns / NS_PER_US));
 }
 
+static json_t *voice_json(const struct voice *v)
+{
+    struct voice_counts n = voice_counts(v);
+    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "calls", (int)n.calls, "ready",
+                     (int)n.ready, "frames", (json_int_t)n.frames, "packets",
+                     (json_int_t)n.wire.packets, "skipped", (json_int_t)(n.skipped + n.wire.late),
+                     "dropped", (json_int_t)n.dropped, "failed", (json_int_t)n.wire.failed,
+                     "restarts", (json_int_t)n.restarts);
+}
+
 static void answer_stats(struct dispatch *d, struct control_conn *c, const char *tag)
 {
     struct sessions_counts s = sessions_counts(d->sessions);
     struct pool_counts w = pool_counts(d->pool);
     struct extractor_stats x = extractor_get_stats(d->extractor);
     double uptime = (double)((clock_now_ns() - d->started_ns) / NS_PER_MS) / 1000;
-    json_t *o = json_pack(
-        "{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
-        "s:{s:i,s:i,s:I,s:I}}",
-        "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting, "streaming",
-        (int)s.streaming, "paused", (int)s.paused, "workers", "idle", (int)w.idle, "busy",
-        (int)w.busy, "max", (int)w.max, "restarts", (json_int_t)w.restarts, "frames", "sent",
-        (json_int_t)s.frames_sent, "underruns", (json_int_t)s.underruns, "dropped",
-        (json_int_t)audio_dropped(d->audio), "lateness_us",
-        lateness_json(sessions_lateness(d->sessions)), "extractor", "running", (int)x.running,
-        "queued", (int)x.queued, "hits", (json_int_t)x.hits, "misses", (json_int_t)x.misses);
-    send_line(c, event_json_object_line(o, tag));
+    json_t *o =
+        json_pack("{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
+                  "s:{s:i,s:i,s:I,s:I}, s:o}",
+                  "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting,
+                  "streaming", (int)s.streaming, "paused", (int)s.paused, "workers", "idle",
+                  (int)w.idle, "busy", (int)w.busy, "max", (int)w.max, "restarts",
+                  (json_int_t)w.restarts, "frames", "sent", (json_int_t)s.frames_sent, "underruns",
+                  (json_int_t)s.underruns, "dropped", (json_int_t)audio_dropped(d->audio),
+                  "lateness_us", lateness_json(sessions_lateness(d->sessions)), "extractor",
+                  "running", (int)x.running, "queued", (int)x.queued, "hits", (json_int_t)x.hits,
+                  "misses", (json_int_t)x.misses, "voice", voice_json(d->voice));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 /* ---- commands in ---- */
@@ -191,19 +232,19 @@ static struct outlet_set *set_of(const struct owner *o)
 static void leave(struct owner *o)
 {
     struct outlet_set *set = set_of(o);
-    owner_leave(o, set->tap != NULL);
+    owner_leave(o, set->tap != NULL || calls_have_of(set->taps->calls, owner_number(o)));
     outlet_set_away(set, true);
 }
 
 /* The connection becomes the client whose id it knows, with its sessions and audio connection. */
-static void become(struct control_conn *c, struct owner *o)
+static void become(struct dispatch *d, struct control_conn *c, struct owner *o)
 {
     struct owner *before = c->owner;
     struct control_conn *older = from_ear(owner_ear(o));
     if (older) {
         struct event e = { .type = EVENT_ERROR, .error = TUTTI_E_CLIENT_REPLACED };
         older->owner = NULL;
-        send_line(older, event_json_line(&e, NULL));
+        send_line(d, older, event_json_line(&e, NULL));
         control_finish(older);
     }
     c->owner = o;
@@ -217,19 +258,22 @@ static void do_hello(struct dispatch *d, struct control_conn *c, const struct co
 {
     struct owner *known = owners_find(d->owners, cmd->client);
     if (known && known != c->owner)
-        become(c, known);
+        become(d, c, known);
     answer_hello(d, c, tag);
 }
 
 static void do_watch(struct dispatch *d, struct control_conn *c, const struct command *cmd,
                      const char *tag)
 {
-    if (cmd->on)
-        news_subscribe(owners_news(d->owners), &c->ear);
-    else
-        news_unsubscribe(owners_news(d->owners), &c->ear);
+    struct news *news = owners_news(d->owners);
+    if (cmd->on) {
+        news_subscribe(news, &c->ear);
+    } else {
+        news_catch_up(news, &c->ear);
+        news_unsubscribe(news, &c->ear);
+    }
     json_t *o = json_pack("{s:s, s:b}", "type", "watching", "on", (int)cmd->on);
-    send_line(c, event_json_object_line(o, tag));
+    send_line(d, c, event_json_object_line(o, tag));
 }
 
 static void do_play(struct dispatch *d, const struct command *cmd, const struct ticket *ticket,
@@ -287,11 +331,65 @@ static void ask_session(struct dispatch *d, struct control_conn *c, const struct
     struct outlet *outlet = is_play ? outlet_set_get(set_of(c->owner), cmd->channel) : NULL;
     memcpy(asker.tag, cmd->tag, sizeof asker.tag);
     if ((is_play && !outlet) || tickets_give(&d->tickets, &asker, &ticket.number) < 0)
-        answer_error(c, cmd, TUTTI_E_INTERNAL, "out of memory");
+        answer_error(d, c, cmd, TUTTI_E_INTERNAL, "out of memory");
     else
         do_session_command(d, cmd, &ticket, outlet);
     if (outlet)
         outlet_release(outlet);
+}
+
+/* ---- voice connections ---- */
+
+/* Tells what became of a command about a call: the commander, the call's owner, and watchers. */
+static void answer_call(struct dispatch *d, struct control_conn *c, const struct command *cmd,
+                        const struct call_info *info, uint64_t owner)
+{
+    struct asker asker = { .connection = c->number, .has_tag = cmd->has_tag };
+    struct ticket ticket = { .front = &d->front, .owner = owner_number(c->owner) };
+    const struct event e = { .type = EVENT_VOICE, .channel = cmd->channel, .call = info };
+    memcpy(asker.tag, cmd->tag, sizeof asker.tag);
+    if (tickets_give(&d->tickets, &asker, &ticket.number) < 0)
+        answer_error(d, c, cmd, TUTTI_E_INTERNAL, "out of memory");
+    else
+        owners_say(&e, &ticket, owner, d->owners);
+}
+
+static void do_connect(struct dispatch *d, struct control_conn *c, const struct command *cmd)
+{
+    const struct command_voice *v = &cmd->voice;
+    const struct voice_credentials credentials = {
+        .guild = v->guild,
+        .user = v->user,
+        .channel = v->channel,
+        .session_id = v->session_id,
+        .token = v->token,
+        .endpoint = v->endpoint,
+    };
+    int r = calls_connect(d->calls, owner_number(c->owner), cmd->channel, &credentials);
+    if (r == -EINVAL) {
+        answer_error(d, c, cmd, TUTTI_E_INVALID_COMMAND,
+                     "\"endpoint\" is no voice server's: a host below discord.media or discord.gg, "
+                     "or one that --voice-host permits");
+    } else if (r < 0) {
+        answer_error(d, c, cmd, TUTTI_E_INTERNAL, strerror(-r));
+    } else {
+        struct call_info info = call_info(calls_find(d->calls, cmd->channel));
+        answer_call(d, c, cmd, &info, owner_number(c->owner));
+    }
+}
+
+static void do_disconnect(struct dispatch *d, struct control_conn *c, const struct command *cmd)
+{
+    const struct bot_call *call = calls_find(d->calls, cmd->channel);
+    if (!call) {
+        answer_error(d, c, cmd, TUTTI_E_NO_SESSION, "this channel has no voice connection");
+        return;
+    }
+    struct call_info info = call_info(call);
+    uint64_t owner = call_owner(call);
+    info.state = CALL_DISCONNECTED;
+    (void)calls_disconnect(d->calls, cmd->channel);
+    answer_call(d, c, cmd, &info, owner);
 }
 
 static void do_command(struct dispatch *d, struct control_conn *c, const struct command *cmd)
@@ -310,6 +408,12 @@ static void do_command(struct dispatch *d, struct control_conn *c, const struct 
     case COMMAND_WATCH:
         do_watch(d, c, cmd, tag);
         break;
+    case COMMAND_CONNECT:
+        do_connect(d, c, cmd);
+        break;
+    case COMMAND_DISCONNECT:
+        do_disconnect(d, c, cmd);
+        break;
     default:
         ask_session(d, c, cmd);
         break;
@@ -324,7 +428,7 @@ void dispatch_line(struct control_conn *c, const char *line, size_t len, void *a
     if (command_parse(line, len, &cmd, why) < 0) {
         complaints_log(&d->complaints, LOG_WARN, "server", "an invalid command is ignored: %s",
                        why);
-        answer_error(c, &cmd, TUTTI_E_INVALID_COMMAND, why);
+        answer_error(d, c, &cmd, TUTTI_E_INVALID_COMMAND, why);
         return;
     }
     do_command(d, c, &cmd);
@@ -335,7 +439,7 @@ void dispatch_line_too_long(struct control_conn *c, void *arg)
 {
     struct dispatch *d = arg;
     complaints_log(&d->complaints, LOG_WARN, "server", "a control line is too long and is skipped");
-    answer_error(c, &(struct command){ 0 }, TUTTI_E_LINE_TOO_LONG, NULL);
+    answer_error(d, c, &(struct command){ 0 }, TUTTI_E_LINE_TOO_LONG, NULL);
 }
 
 /* A new owner, for which the connection speaks, with outlets of its own. */

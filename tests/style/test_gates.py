@@ -83,6 +83,28 @@ class Gates(unittest.TestCase):
             self.refuse("asserts", {"src/x/a.c": f"assert({nothing});\n"}, "src/x/a.c:1: this cannot fail")
         self.accept("asserts", {"src/x/a.c": "/* assert(true) */\nassert(n == 1);\nassert(1 < n);\n"})
 
+    def test_rt(self):
+        marked = {"src/x/a.h": "/* rt: sends it. */\nint a_send(int n);\n"}
+        direct = "int a_send(int n)\n{\n    return malloc(n) != 0;\n}\n"
+        self.refuse("rt", {**marked, "src/x/a.c": direct}, "rt: a_send → malloc")
+        self.accept("rt", {**marked, "src/x/a.c": direct.replace("malloc", "read")})
+        # By way of another file, and of a static function that another file has as well.
+        far = "#include \"y/b.h\"\nint a_send(int n)\n{\n    return b_put(n);\n}\n"
+        b = ("static int put(int n)\n{\n    log_warn(\"b\", \"%d\", n);\n    return n;\n}\n"
+             "int b_put(int n)\n{\n    return put(n);\n}\n")
+        self.refuse("rt", {**marked, "src/x/a.c": far, "src/y/b.c": b}, "rt: a_send → b_put → put → log_warn")
+        self.accept("rt", {**marked, "src/x/a.c": far, "src/y/b.c": b}, 'ALLOWED = {"b_put": "once"}')
+        innocent = "int b_put(int n)\n{\n    return n;\n}\n"
+        other = "static int put(int n)\n{\n    return json_dumps(n);\n}\n"
+        self.accept("rt", {**marked, "src/x/a.c": far, "src/y/b.c": innocent, "src/y/c.c": other})
+        self.refuse("rt", {**marked, "src/x/a.c": direct.replace("malloc", "read")}, "b_put is not reached",
+                    'ALLOWED = {"b_put": "once"}')
+        # What a marked member is set to counts.
+        ops = {"src/x/ops.h": "struct ops {\n    /* rt: takes it. */\n    void (*take)(int n);\n};\n",
+               "src/x/c.c": "static void on_take(int n)\n{\n    snprintf(0, 0, 0);\n}\n"
+                            "static const struct ops ops = { .take = on_take };\n"}
+        self.refuse("rt", ops, "rt: on_take → snprintf")
+
     def test_words(self):
         self.refuse("words", {"src/x/a.c": "/* Who" + "ever waits. */\n"}, "src/x/a.c:1")
         self.refuse("words", {"docs/a.md": "who" + "ever waits\n"}, "docs/a.md:1")
@@ -91,7 +113,7 @@ class Gates(unittest.TestCase):
 
 def globals_of(source):
     """The names of the lists that a gate keeps."""
-    return [line.split(" = ")[0] for line in source.splitlines() if line.startswith("KNOWN") and " = " in line]
+    return [line.split(" = ")[0] for line in source.splitlines() if line.startswith(("KNOWN", "ALLOWED")) and " = " in line]
 
 
 unittest.main()

@@ -63,8 +63,11 @@ static void reserve_and_commit(void **state)
     memcpy(room, "abc", 3);
     buf_commit(&b, 3);
     assert_int_equal(buf_len(&b), 3);
+    assert_null(buf_room(&b, 98));
     assert_null(buf_reserve(&b, 98));
-    assert_non_null(buf_reserve(&b, 97));
+    char *tail = buf_reserve(&b, 97);
+    assert_non_null(tail);
+    assert_ptr_equal(buf_room(&b, 97), tail); /* now that it is there */
     assert_memory_equal(buf_head(&b), "abc", 3);
     buf_done(&b);
 }
