@@ -26,7 +26,7 @@ _tuttid() {
         mapfile -t COMPREPLY < <(compgen -g -- "$cur")
         return
         ;;
-    --allow-host)
+    --allow-host | --voice-host)
         _known_hosts_real -- "$cur"
         return
         ;;
@@ -39,7 +39,7 @@ _tuttid() {
     mapfile -t COMPREPLY < <(compgen -W '
         --config --runtime-dir --control --audio --socket-group --max-workers --warm-workers
         --worker-idle --client-grace --buffer --bitrate --complexity --media-root
-        --allow-private-hosts --allow-host --http-proxy --extract-proxy --connect-timeout
+        --allow-private-hosts --allow-host --voice-host --http-proxy --extract-proxy --connect-timeout
         --stall-timeout --give-up --yt-dlp --extract-jobs --extract-timeout
         --require-sandbox --log-level --log-format --version --help' -- "$cur")
 } && complete -F _tuttid tuttid

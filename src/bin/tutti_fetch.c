@@ -97,24 +97,6 @@ static bool read_option(struct settings *s, int c, const char *value)
     }
 }
 
-/* Behind its walls, with what certificates the user has named besides the system's. */
-static int confine(const struct request_context *request)
-{
-    struct sandbox_path paths[2];
-    size_t n = 0;
-    if (request->ca_file)
-        paths[n++] = (struct sandbox_path){ .path = request->ca_file };
-    if (request->ca_dir)
-        paths[n++] = (struct sandbox_path){ .path = request->ca_dir };
-    struct sandbox *s;
-    int r = sandbox_new(SANDBOX_FETCH, paths, n, &s);
-    if (r < 0)
-        return r;
-    r = sandbox_enter(s);
-    sandbox_free(s);
-    return r;
-}
-
 int main(int argc, char **argv)
 {
     struct settings s = {
@@ -149,7 +131,7 @@ int main(int argc, char **argv)
     request->proxies = proxies_from_environment(s.proxy);
     request->ca_file = getenv("SSL_CERT_FILE");
     request->ca_dir = getenv("SSL_CERT_DIR");
-    int r = confine(request);
+    int r = sandbox_confine_client(SANDBOX_FETCH);
     if (r == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         r = -ENOMEM;
     if (r == 0)

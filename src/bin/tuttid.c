@@ -4,10 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "call/calls.h"
 #include "config/beside.h"
 #include "config/config.h"
 #include "extract/extractor.h"
 #include "link/fetcher.h"
+#include "link/voice.h"
 #include "locate/locator.h"
 #include "locate/roots.h"
 #include "owner/owner.h"
@@ -47,10 +49,12 @@ struct daemon {
     struct config config;
     struct paths paths;
     char worker_path[PATH_MAX], fetch_path[PATH_MAX], confine_path[PATH_MAX];
-    char helper_path[PATH_MAX];
+    char helper_path[PATH_MAX], voice_path[PATH_MAX];
     struct roots *roots;
     struct address_policy policy;
     struct fetcher *fetcher;
+    struct voice *voice;
+    struct bot_calls *calls;
     struct extractor *extractor;
     struct locator *locator;
     struct pool *pool;
@@ -80,8 +84,10 @@ static void on_pool_gone(void *arg)
 {
     struct daemon *d = arg;
     owners_done(d->owners);
+    calls_free(d->calls);
     audio_free(d->audio);
     sessions_free(d->sessions);
+    voice_free(d->voice);
     extractor_free(d->extractor);
     fetcher_free(d->fetcher);
     controls_finish(&d->controls);
@@ -123,6 +129,7 @@ static void on_accepted(int which, int fd, void *arg)
 static void on_flush(void *arg)
 {
     struct daemon *d = arg;
+    voice_flush(d->voice);
     audio_flush(d->audio);
 }
 
@@ -174,6 +181,8 @@ static int find_programs(struct daemon *d)
     if (status == 0)
         status = find("tutti-fetch", X_OK, d->fetch_path);
     if (status == 0)
+        status = find("tutti-voice", X_OK, d->voice_path);
+    if (status == 0)
         status = find("tutti-confine", X_OK, d->confine_path);
     return status == 0 ? find("tutti_extract.py", R_OK, d->helper_path) : status;
 }
@@ -216,6 +225,27 @@ static int start_fetcher(struct daemon *d)
     };
     int r = fetcher_new(&d->loop, &config, &d->fetcher);
     return r < 0 ? complain(EXIT_SYSTEM, "fetcher", r) : 0;
+}
+
+static int start_voice(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    const struct voice_config config = {
+        .path = d->voice_path,
+        .log_level = level_names[c->log_level],
+        .log_format = c->log_format == LOG_JSON ? "json" : "text",
+        .allow_private_hosts = c->allow_private_hosts,
+        .allow_hosts = (const char *const *)c->allow_hosts.item,
+        .n_allow_hosts = c->allow_hosts.n,
+        .voice_hosts = (const char *const *)c->voice_hosts.item,
+        .n_voice_hosts = c->voice_hosts.n,
+    };
+    const struct calls_ops ops = { dispatch_call_said, dispatch_call_rerouted, &d->dispatch };
+    int r = voice_new(&d->loop, &config, &d->voice);
+    if (r < 0)
+        return complain(EXIT_SYSTEM, "voice", r);
+    d->calls = calls_new(d->voice, &ops);
+    return d->calls ? 0 : complain(EXIT_SYSTEM, "calls", -ENOMEM);
 }
 
 static int start_extractor(struct daemon *d)
@@ -295,6 +325,7 @@ static int start_server(struct daemon *d)
     int r = audio_new(&audio, &d->audio);
     if (r < 0)
         return complain(EXIT_SYSTEM, "audio", r);
+    audio_taps(d->audio)->calls = d->calls;
     struct owners_config owners = {
         .loop = &d->loop,
         .sessions = d->sessions,
@@ -320,6 +351,8 @@ static int start_server(struct daemon *d)
         .pool = d->pool,
         .extractor = d->extractor,
         .audio = d->audio,
+        .calls = d->calls,
+        .voice = d->voice,
         .started_ns = clock_now_ns(),
     };
     return 0;
@@ -394,9 +427,9 @@ static void watch_signals(struct daemon *d)
 static int start(struct daemon *d)
 {
     int (*const steps[])(struct daemon *) = {
-        resolve_paths,   open_roots,     find_programs,   check_sandbox,
-        start_listening, start_fetcher,  start_extractor, start_locator,
-        start_pool,      start_sessions, start_server,
+        resolve_paths,   open_roots,    find_programs,  check_sandbox,
+        start_listening, start_fetcher, start_voice,    start_extractor,
+        start_locator,   start_pool,    start_sessions, start_server,
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int status = steps[i](d);

@@ -51,6 +51,8 @@ static const struct option_row rows[] = {
       "permit http(s) sources on private addresses" },
     { "allow-host", LIST, AT(allow_hosts), 0, 0, "NAME",
       "permit this host though its address is private; repeatable" },
+    { "voice-host", LIST, AT(voice_hosts), 0, 0, "NAME",
+      "a voice server may be here, besides Discord's domains; repeatable" },
     { "http-proxy", TEXT, AT(http_proxy), 0, 0, "URL", "proxy for sources (environment)" },
     { "extract-proxy", TEXT, AT(extract_proxy), 0, 0, "URL", "proxy for yt-dlp (environment)" },
     { "connect-timeout", SECONDS, AT(connect_timeout_s), 0.1, 3600, "SECONDS",

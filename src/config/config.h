@@ -44,6 +44,7 @@ struct config {
     struct config_list media_roots;
     bool allow_private_hosts;
     struct config_list allow_hosts;
+    struct config_list voice_hosts;
     char *http_proxy;
     char *extract_proxy;
     double connect_timeout_s;

@@ -116,16 +116,24 @@ static void on_process_exit(uv_process_t *process, int64_t status, int sig)
 
 /* ---- messages ---- */
 
+static int take_message(struct keeper *k, size_t len, int fd)
+{
+    if (fd >= 0)
+        return k->ops.message_with_fd(k->message, len, fd, k->ops.arg);
+    return k->ops.message(k->message, len, k->ops.arg);
+}
+
 static void read_messages(struct instance *in, unsigned most)
 {
     for (unsigned i = 0; i < most && in->keeper && !in->is_deaf_to; i++) {
         struct keeper *k = in->keeper;
-        size_t n_fds;
-        ssize_t len =
-            fd_recv(in->sock, k->message, k->config.message_max, NULL, 0, &n_fds, MSG_DONTWAIT);
+        int fd = -1;
+        size_t n_fds = 0;
+        ssize_t len = fd_recv(in->sock, k->message, k->config.message_max, &fd,
+                              k->ops.message_with_fd ? 1 : 0, &n_fds, MSG_DONTWAIT);
         if (len == -EAGAIN)
             return;
-        if (len < 0 || (len > 0 && k->ops.message(k->message, (size_t)len, k->ops.arg) < 0))
+        if (len < 0 || (len > 0 && take_message(k, (size_t)len, n_fds > 0 ? fd : -1) < 0))
             in->is_deaf_to = true;
         if (len == 0 || in->is_deaf_to) {
             put_down(in);

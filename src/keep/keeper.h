@@ -39,6 +39,9 @@ struct keeper_config {
 struct keeper_ops {
     /* The bytes live as long as the call. Negative: it talks nonsense, and is ended. */
     int (*message)(const void *bytes, size_t len, void *arg);
+    /* The same for a message that came with a descriptor, which is the owner's from now on. NULL:
+     * such a message is nonsense. */
+    int (*message_with_fd)(const void *bytes, size_t len, int fd, void *arg);
     /* There is room after keeper_send said -EAGAIN. NULL: the owner does not wait for room. */
     void (*writable)(void *arg);
     /* It died and was collected; another is on its way, but after keeper_stop. All that it had

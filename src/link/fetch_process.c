@@ -114,7 +114,9 @@ static int make_keeper(struct fetch_process *p, uv_loop_t *loop,
         .message_max = FMSG_MAX,
         .pause_max_ms = PAUSE_MAX_MS,
     };
-    struct keeper_ops ops = { on_message, on_writable, on_died, on_up, p };
+    struct keeper_ops ops = {
+        .message = on_message, .writable = on_writable, .died = on_died, .up = on_up, .arg = p
+    };
     r = keeper_new(loop, &kept, &ops, &p->keeper);
     free(command.argv);
     return r;

@@ -211,7 +211,7 @@ static int confine_zygote(struct zygote_self *z)
 {
     int r = sandbox_new(SANDBOX_WORKER, NULL, 0, &z->for_workers);
     if (r == 0)
-        r = sandbox_confine(SANDBOX_ZYGOTE);
+        r = sandbox_confine(SANDBOX_ZYGOTE, NULL, 0);
     if (r < 0)
         log_error("zygote", "cannot enter the sandbox: %s", strerror(-r));
     return r;

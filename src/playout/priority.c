@@ -38,6 +38,21 @@ const char *priority_raise(void)
     return raise_niceness();
 }
 
+const char *priority_lend(void)
+{
+    const struct sched_param lowest = { .sched_priority = 1 };
+    if (guard() == 0 && sched_setscheduler(0, SCHED_FIFO, &lowest) == 0)
+        return "real-time";
+    return setpriority(PRIO_PROCESS, 0, NICE) == 0 ? "nice -11" : "ordinary";
+}
+
+void priority_give_back(void)
+{
+    const struct sched_param ordinary = { .sched_priority = 0 };
+    (void)sched_setscheduler(0, SCHED_OTHER, &ordinary);
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
 static void on_work(uv_work_t *work)
 {
 }

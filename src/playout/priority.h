@@ -21,4 +21,12 @@ const char *priority_raise(void);
  */
 const char *priority_raise_loop(uv_loop_t *loop);
 
+/*
+ * For a thread that is yet to be made: the calling thread takes precedence as priority_raise does,
+ * and the next thread that it makes inherits it. Then the calling thread gives it back: in a
+ * sandbox nobody could ask for it any more. Returns what was got.
+ */
+const char *priority_lend(void);
+void priority_give_back(void);
+
 #endif

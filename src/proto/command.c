@@ -98,16 +98,21 @@ int channel_parse(const char *s, uint64_t *ret_channel)
     return 0;
 }
 
-static uint64_t read_channel(struct fields *r, bool required)
+static uint64_t read_snowflake(struct fields *r, const char *name, bool required)
 {
-    const json_t *v = field(r, "channel_id", required);
-    uint64_t channel = 0;
+    const json_t *v = field(r, name, required);
+    uint64_t n = 0;
     if (!v)
         return 0;
     if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v) ||
-        channel_parse(json_string_value(v), &channel) < 0)
-        complain(r, "\"channel_id\" must be a string of decimal digits, 1 to 2^64-1");
-    return channel;
+        channel_parse(json_string_value(v), &n) < 0)
+        complain(r, "\"%s\" must be a string of decimal digits, 1 to 2^64-1", name);
+    return n;
+}
+
+static uint64_t read_channel(struct fields *r, bool required)
+{
+    return read_snowflake(r, "channel_id", required);
 }
 
 static char *read_url(struct fields *r)
@@ -194,6 +199,28 @@ static void read_watch(struct fields *r, struct command *c)
     c->on = read_bool(r, "on", true);
 }
 
+/* A text that is not empty and may stand in a line. */
+static void read_credential(struct fields *r, const char *name, char *out, size_t max)
+{
+    if (field(r, name, true) && read_string(r, name, out, max) &&
+        (*out == '\0' || !text_is_printable(out, strlen(out))))
+        complain(r, "\"%s\" must be a string that is not empty, without control characters", name);
+}
+
+static void read_connect(struct fields *r, struct command *c)
+{
+    struct command_voice *v = &c->voice;
+    c->channel = read_channel(r, true);
+    v->guild = read_snowflake(r, "guild_id", true);
+    v->user = read_snowflake(r, "user_id", true);
+    v->channel = read_snowflake(r, "voice_channel_id", false);
+    if (v->channel == 0)
+        v->channel = c->channel;
+    read_credential(r, "session_id", v->session_id, COMMAND_SESSION_MAX);
+    read_credential(r, "token", v->token, COMMAND_TOKEN_MAX);
+    read_credential(r, "endpoint", v->endpoint, COMMAND_ENDPOINT_MAX);
+}
+
 static const struct {
     const char *name;
     void (*read)(struct fields *r, struct command *c);
@@ -208,6 +235,8 @@ static const struct {
     [COMMAND_STATUS] = { "status", read_status },
     [COMMAND_STATS] = { "stats", NULL },
     [COMMAND_WATCH] = { "watch", read_watch },
+    [COMMAND_CONNECT] = { "connect", read_connect },
+    [COMMAND_DISCONNECT] = { "disconnect", read_channel_only },
 };
 
 static void read_type(struct fields *r, struct command *c)

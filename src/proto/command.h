@@ -11,11 +11,14 @@
 #include <stdint.h>
 
 enum {
-    COMMAND_LINE_MAX = 65536, /* [bytes] of a client's line, without its newline */
-    COMMAND_TAG_MAX = 64,     /* [bytes] */
-    COMMAND_PLAY_ID_MAX = 64, /* [bytes] */
-    COMMAND_CLIENT_MAX = 64,  /* [bytes] */
-    COMMAND_REASON_MAX = 160, /* [bytes] */
+    COMMAND_LINE_MAX = 65536,   /* [bytes] of a client's line, without its newline */
+    COMMAND_TAG_MAX = 64,       /* [bytes] */
+    COMMAND_PLAY_ID_MAX = 64,   /* [bytes] */
+    COMMAND_CLIENT_MAX = 64,    /* [bytes] */
+    COMMAND_REASON_MAX = 160,   /* [bytes] */
+    COMMAND_SESSION_MAX = 128,  /* [bytes] of Discord's session id */
+    COMMAND_TOKEN_MAX = 256,    /* [bytes] of its voice token */
+    COMMAND_ENDPOINT_MAX = 261, /* [bytes] of a voice server's name and port */
 };
 
 enum command_type {
@@ -29,6 +32,8 @@ enum command_type {
     COMMAND_STATUS,
     COMMAND_STATS,
     COMMAND_WATCH,
+    COMMAND_CONNECT,
+    COMMAND_DISCONNECT,
     COMMAND_TYPE_COUNT
 };
 
@@ -43,6 +48,12 @@ struct command {
     int64_t position;                      /* play, seek: [samples at 48 kHz] */
     bool paused, cut, next, keep_owner, keep, on;
     char client[COMMAND_CLIENT_MAX + 1]; /* hello; empty where none was given */
+    struct command_voice {
+        uint64_t guild, user, channel; /* snowflakes */
+        char session_id[COMMAND_SESSION_MAX + 1];
+        char token[COMMAND_TOKEN_MAX + 1];
+        char endpoint[COMMAND_ENDPOINT_MAX + 1];
+    } voice; /* connect */
 };
 
 /* Reads the line s[0..len). Returns 0 and the command (free it with command_done), or -EBADMSG and

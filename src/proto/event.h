@@ -23,6 +23,7 @@ enum event_type {
     EVENT_FINISHED,
     EVENT_WARNING,
     EVENT_ERROR,
+    EVENT_VOICE,
     EVENT_TYPE_COUNT
 };
 
@@ -32,6 +33,24 @@ enum stop_reason {
     STOP_CLIENT_GONE,
     STOP_SHUTDOWN,
     STOP_REASON_COUNT
+};
+
+/* Of a voice connection. */
+enum call_state {
+    CALL_CONNECTING,
+    CALL_READY,
+    CALL_RESUMING, /* the gateway was lost; sound goes on */
+    CALL_CLOSED,   /* over; another `connect` is needed */
+    CALL_DISCONNECTED,
+    CALL_STATE_COUNT
+};
+
+/* A voice connection as `status` and `hello` show it. Snowflakes. */
+struct call_info {
+    uint64_t channel, guild, user;
+    uint64_t voice_channel; /* Discord's, where `channel` is the client's own name for it */
+    enum call_state state;
+    int ping_ms; /* −1: not known yet */
 };
 
 struct event {
@@ -50,7 +69,9 @@ struct event {
     bool seekable;            /* ready */
     enum stop_reason reason;  /* stopped */
     enum tutti_error error;   /* error */
-    enum tutti_warning warning; /* warning */
+    enum tutti_warning warning;   /* warning */
+    const struct call_info *call; /* voice */
+    unsigned close_code;          /* voice: Discord's; 0: none */
 };
 
 /* A session as `status` and `hello` show it. */

@@ -14,7 +14,12 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_READY] = "ready",     [EVENT_PAUSED] = "paused",     [EVENT_RESUMED] = "resumed",
     [EVENT_SEEKED] = "seeked",   [EVENT_VOLUME] = "volume",     [EVENT_TITLE] = "title",
     [EVENT_STOPPED] = "stopped", [EVENT_FINISHED] = "finished", [EVENT_WARNING] = "warning",
-    [EVENT_ERROR] = "error",     [EVENT_DURATION] = "duration",
+    [EVENT_ERROR] = "error",     [EVENT_DURATION] = "duration", [EVENT_VOICE] = "voice",
+};
+
+static const char *const call_names[CALL_STATE_COUNT] = {
+    [CALL_CONNECTING] = "connecting",     [CALL_READY] = "ready",   [CALL_RESUMING] = "resuming",
+    [CALL_DISCONNECTED] = "disconnected", [CALL_CLOSED] = "closed",
 };
 
 static const char *const duration_names[DURATION_KIND_COUNT] = {
@@ -35,10 +40,11 @@ json_t *event_json_seconds(int64_t samples)
     return json_real(round(audio_seconds(samples) * 1000) / 1000);
 }
 
-static json_t *channel_string(uint64_t channel)
+/* As a string: numbers of JSON are not exact for so many digits. */
+static json_t *snowflake(uint64_t n)
 {
     char text[24];
-    (void)snprintf(text, sizeof text, "%" PRIu64, channel);
+    (void)snprintf(text, sizeof text, "%" PRIu64, n);
     return json_string(text);
 }
 
@@ -67,6 +73,16 @@ static void set_text(json_t *o, const char *key, const char *text)
 {
     if (text)
         (void)json_object_set_new(o, key, string_of_any_bytes(text));
+}
+
+static void set_call(json_t *o, const struct call_info *c)
+{
+    (void)json_object_set_new(o, "guild_id", snowflake(c->guild));
+    (void)json_object_set_new(o, "user_id", snowflake(c->user));
+    (void)json_object_set_new(o, "voice_channel_id", snowflake(c->voice_channel));
+    set_text(o, "state", call_names[c->state]);
+    if (c->ping_ms >= 0)
+        (void)json_object_set_new(o, "ping_ms", json_integer(c->ping_ms));
 }
 
 static void set_details(json_t *o, const struct event *e)
@@ -112,6 +128,12 @@ static void set_details(json_t *o, const struct event *e)
         set_text(o, "code", error_wire_name(e->error));
         set_text(o, "message", e->message ? e->message : error_text(e->error));
         break;
+    case EVENT_VOICE:
+        set_call(o, e->call);
+        if (e->close_code != 0)
+            (void)json_object_set_new(o, "code", json_integer(e->close_code));
+        set_text(o, "message", e->message);
+        break;
     case EVENT_TYPE_COUNT:
         break;
     }
@@ -143,10 +165,10 @@ char *event_json_line(const struct event *e, const char *tag)
         return NULL;
     set_text(o, "type", type_names[e->type]);
     if (e->channel != 0)
-        (void)json_object_set_new(o, "channel_id", channel_string(e->channel));
+        (void)json_object_set_new(o, "channel_id", snowflake(e->channel));
     if (e->play_id)
         set_text(o, "play_id", e->play_id);
-    else if (e->type != EVENT_ERROR && e->type != EVENT_WARNING)
+    else if (e->type != EVENT_ERROR && e->type != EVENT_WARNING && e->type != EVENT_VOICE)
         (void)json_object_set_new(o, "play_id", json_null());
     set_details(o, e);
     return event_json_object_line(o, tag);
@@ -167,7 +189,7 @@ json_t *event_json_session(const struct session_info *s)
     json_t *o = json_object();
     if (!o)
         return NULL;
-    (void)json_object_set_new(o, "channel_id", channel_string(s->channel));
+    (void)json_object_set_new(o, "channel_id", snowflake(s->channel));
     set_text(o, "play_id", s->play_id);
     set_text(o, "state", s->state);
     set_text(o, "url", s->url);
@@ -183,5 +205,15 @@ json_t *event_json_session(const struct session_info *s)
     set_waiting(o, "next", s->next);
     (void)json_object_set_new(o, "buffered", event_json_seconds(s->buffered));
     (void)json_object_set_new(o, "underruns", json_integer((json_int_t)s->underruns));
+    return o;
+}
+
+json_t *event_json_call(const struct call_info *c)
+{
+    json_t *o = json_object();
+    if (!o)
+        return NULL;
+    (void)json_object_set_new(o, "channel_id", snowflake(c->channel));
+    set_call(o, c);
     return o;
 }

@@ -15,6 +15,9 @@ char *event_json_line(const struct event *e, const char *tag);
 char *event_json_object_line(json_t *object, const char *tag);
 
 /* One entry of a `sessions` array. NULL when out of memory. */
+/* A voice connection as `hello` and `status` show it. NULL without memory. */
+json_t *event_json_call(const struct call_info *c);
+
 json_t *event_json_session(const struct session_info *s);
 
 /* Seconds, rounded to the millisecond. */

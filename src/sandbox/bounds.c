@@ -37,7 +37,8 @@ static const struct limit zygote_limits[] = {
     { RLIMIT_RTPRIO, 0, false },
 };
 
-/* It holds the read-ahead of thousands of sources, each over a connection of its own. */
+/* Clients of the network, with thousands of connections: to sources, with their read-ahead, or to
+ * voice servers. */
 static const struct limit fetch_limits[] = {
     { RLIMIT_CORE, 0, false },
     { RLIMIT_MEMLOCK, MIB, false },
@@ -74,9 +75,8 @@ static int set_limits(enum sandbox_profile profile)
         const struct limit *list;
         size_t n;
     } of[] = {
-        [SANDBOX_ZYGOTE] = LIMITS(zygote_limits),
-        [SANDBOX_WORKER] = LIMITS(worker_limits),
-        [SANDBOX_FETCH] = LIMITS(fetch_limits),
+        [SANDBOX_ZYGOTE] = LIMITS(zygote_limits),   [SANDBOX_WORKER] = LIMITS(worker_limits),
+        [SANDBOX_FETCH] = LIMITS(fetch_limits),     [SANDBOX_VOICE] = LIMITS(fetch_limits),
         [SANDBOX_EXTRACT] = LIMITS(extract_limits),
     };
 #undef LIMITS

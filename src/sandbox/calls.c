@@ -172,6 +172,13 @@ static const struct call fetch_calls[] = {
     CALL(getcpu),
 };
 
+/* The main thread of a voice client gives back the precedence that its sending thread has
+ * inherited, and a thread that spins loses it. Nobody gains any: there are no privileges. */
+static const struct call voice_calls[] = {
+    CALL(sched_setscheduler),
+    CALL(setpriority),
+};
+
 /* Nothing that fetches does these by mistake. */
 static const struct call fetch_deadly[] = {
     CALL(execve),
@@ -310,10 +317,17 @@ unsigned calls_condition(enum call_only only, struct scmp_arg_cmp ret[CALL_CONDI
     return conditions[only].n;
 }
 
+/* What has a list of calls and no reason to die by a call that is not on it. */
+static bool is_client(enum sandbox_profile profile)
+{
+    return profile == SANDBOX_FETCH || profile == SANDBOX_VOICE;
+}
+
 uint32_t calls_default(enum sandbox_profile profile)
 {
     switch (profile) {
     case SANDBOX_FETCH:
+    case SANDBOX_VOICE:
         return SCMP_ACT_ERRNO(EPERM);
     case SANDBOX_EXTRACT:
         return SCMP_ACT_ALLOW;
@@ -322,42 +336,47 @@ uint32_t calls_default(enum sandbox_profile profile)
     }
 }
 
-#define LIST(array) ((struct calls){ array, N_OF(array) })
+#define LIST(array) \
+    { \
+        array, N_OF(array) \
+    }
 
 bool calls_allowed(enum sandbox_profile profile, unsigned i, struct calls *ret)
 {
-    static const struct calls worker = { worker_calls, N_OF(worker_calls) };
-    static const struct calls more[] = {
-        [SANDBOX_ZYGOTE] = { zygote_calls, N_OF(zygote_calls) },
-        [SANDBOX_FETCH] = { fetch_calls, N_OF(fetch_calls) },
-        [SANDBOX_EXTRACT] = { NULL, 0 },
+    enum { LISTS_MAX = 3 };
+    static const struct calls lists[][LISTS_MAX] = {
+        [SANDBOX_ZYGOTE] = { LIST(worker_calls), LIST(zygote_calls) },
+        [SANDBOX_WORKER] = { LIST(worker_calls) },
+        [SANDBOX_FETCH] = { LIST(worker_calls), LIST(fetch_calls) },
+        [SANDBOX_VOICE] = { LIST(worker_calls), LIST(fetch_calls), LIST(voice_calls) },
+        [SANDBOX_EXTRACT] = { { NULL, 0 } },
     };
-    if (profile == SANDBOX_EXTRACT || i > 1 || (i == 1 && profile == SANDBOX_WORKER))
+    if (i >= LISTS_MAX || !lists[profile][i].call)
         return false;
-    *ret = i == 0 ? worker : more[profile];
+    *ret = lists[profile][i];
     return true;
 }
 
 bool calls_refused(enum sandbox_profile profile, struct calls *ret)
 {
-    *ret = LIST(extract_refused);
+    *ret = (struct calls)LIST(extract_refused);
     return profile == SANDBOX_EXTRACT;
 }
 
 bool calls_no_family(enum sandbox_profile profile, struct calls *ret)
 {
-    *ret = LIST(no_family);
-    return profile == SANDBOX_FETCH || profile == SANDBOX_EXTRACT;
+    *ret = (struct calls)LIST(no_family);
+    return is_client(profile) || profile == SANDBOX_EXTRACT;
 }
 
 bool calls_missing(enum sandbox_profile profile, struct calls *ret)
 {
-    *ret = LIST(clone_by_flags);
-    return profile == SANDBOX_FETCH || profile == SANDBOX_EXTRACT;
+    *ret = (struct calls)LIST(clone_by_flags);
+    return is_client(profile) || profile == SANDBOX_EXTRACT;
 }
 
 bool calls_deadly(enum sandbox_profile profile, struct calls *ret)
 {
-    *ret = LIST(fetch_deadly);
-    return profile == SANDBOX_FETCH;
+    *ret = (struct calls)LIST(fetch_deadly);
+    return is_client(profile);
 }

@@ -116,7 +116,7 @@ static int grant_all(int rules, const char *const *paths, uint64_t rights, uint6
 static int grant_profile(int rules, enum sandbox_profile profile, uint64_t known)
 {
     int r = 0;
-    if (profile == SANDBOX_FETCH)
+    if (profile == SANDBOX_FETCH || profile == SANDBOX_VOICE)
         return grant_all(rules, fetch_reads, FS_READ, known);
     if (profile == SANDBOX_EXTRACT) {
         r = grant_all(rules, extract_runs, FS_READ | FS_EXECUTE, known);
@@ -136,7 +136,7 @@ static struct rules_attr forbid(enum sandbox_profile profile, int version)
     if (version >= 6)
         a.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
     /* They are clients, on whatever port a URL names. */
-    if (profile == SANDBOX_FETCH || profile == SANDBOX_EXTRACT)
+    if (profile == SANDBOX_FETCH || profile == SANDBOX_VOICE || profile == SANDBOX_EXTRACT)
         a.net &= ~(uint64_t)NET_CONNECT_TCP;
     /* JavaScript engines listen on loopback for their debuggers. */
     if (profile == SANDBOX_EXTRACT)

@@ -82,13 +82,26 @@ int sandbox_enter(struct sandbox *s)
     return r;
 }
 
-int sandbox_confine(enum sandbox_profile profile)
+int sandbox_confine(enum sandbox_profile profile, const struct sandbox_path *paths, size_t n_paths)
 {
     struct sandbox *s;
-    int r = sandbox_new(profile, NULL, 0, &s);
+    int r = sandbox_new(profile, paths, n_paths, &s);
     if (r < 0)
         return r;
     r = sandbox_enter(s);
     sandbox_free(s);
     return r;
+}
+
+int sandbox_confine_client(enum sandbox_profile profile)
+{
+    static const char *const names[] = { "SSL_CERT_FILE", "SSL_CERT_DIR" };
+    struct sandbox_path paths[sizeof names / sizeof names[0]];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *path = getenv(names[i]);
+        if (path)
+            paths[n++] = (struct sandbox_path){ .path = path };
+    }
+    return sandbox_confine(profile, paths, n);
 }

@@ -10,6 +10,7 @@
  *   WORKER   death, with a reason       none                             none
  *   FETCH    EPERM; exec and the like:  read: certificates, what name    clients only; no Unix
  *            death, with a reason       resolution needs                 sockets but pairs
+ *   VOICE    as FETCH                   as FETCH                         as FETCH; UDP as well
  *   EXTRACT  allowed, but for those     read and run: programs; write:   any, but no Unix
  *            that administer a machine, what the caller names            sockets but pairs
  *            leave the process group or
@@ -31,6 +32,7 @@ enum sandbox_profile {
     SANDBOX_ZYGOTE,  /* only what forking workers takes, and what these do to themselves */
     SANDBOX_WORKER,  /* parses media: memory, and the descriptors it was handed */
     SANDBOX_FETCH,   /* HTTP client: sockets, threads for name resolution, no programs */
+    SANDBOX_VOICE,   /* voice client: sockets, and a thread with precedence */
     SANDBOX_EXTRACT, /* runs yt-dlp: any program, but no privileges and few files */
 };
 
@@ -40,8 +42,8 @@ enum sandbox_wall {
     SANDBOX_ALL_WALLS = SANDBOX_SECCOMP | SANDBOX_LANDLOCK,
 };
 
-/* A file or directory (with all below it) that EXTRACT or FETCH may use besides its own. Missing
- * ones are passed over. */
+/* A file or directory (with all below it) that EXTRACT, FETCH or VOICE may use besides its own.
+ * Missing ones are passed over. */
 struct sandbox_path {
     const char *path;
     bool writable;
@@ -70,8 +72,12 @@ void sandbox_free(struct sandbox *s);
  * must end. Profiles nest: what the zygote may not do, its workers may not. */
 int sandbox_enter(struct sandbox *s);
 
-/* sandbox_new, sandbox_enter and sandbox_free with no further paths: what tutti-fetch calls. */
-int sandbox_confine(enum sandbox_profile profile);
+/* sandbox_new, sandbox_enter and sandbox_free in one. */
+int sandbox_confine(enum sandbox_profile profile, const struct sandbox_path *paths, size_t n_paths);
+
+/* The same for a client of the network, with the certificates that SSL_CERT_FILE and SSL_CERT_DIR
+ * name besides the system's. */
+int sandbox_confine_client(enum sandbox_profile profile);
 
 /* Tells of the system call that is about to end the process: `what` reads, for example, "forbidden
  * system call openat (257)". Called from a signal handler. Returns false if it could not. */

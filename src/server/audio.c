@@ -173,7 +173,7 @@ static void take_attach(struct audio_conn *c, const struct attach_line *l)
  */
 static void take_credit(struct audio_conn *c, const struct attach_line *l)
 {
-    if (!c->tap.set || !c->tap.is_credit_flow)
+    if (!c->tap.set || !c->tap.is_credit_flow || tap_has_call(&c->all->taps, l->channel))
         return;
     if (credits_give(&c->tap.credits, l->channel, l->frames) < 0) {
         complaints_log(&c->all->complaints, LOG_WARN, "server",

@@ -71,6 +71,13 @@ int credits_give(struct credits *k, uint64_t channel, uint32_t n_frames)
     return 0;
 }
 
+void credits_take(struct credits *k, uint64_t channel)
+{
+    struct credit *c = find(k, channel);
+    if (c)
+        c->n_frames = 0;
+}
+
 uint32_t credits_of(const struct credits *k, uint64_t channel)
 {
     const struct credit *c = find(k, channel);

@@ -21,6 +21,9 @@ int credits_give(struct credits *k, uint64_t channel, uint32_t n_frames);
 
 uint32_t credits_of(const struct credits *k, uint64_t channel);
 
+/* Takes back what a channel has. */
+void credits_take(struct credits *k, uint64_t channel);
+
 /* One frame of it was used. */
 void credits_spend(struct credits *k, uint64_t channel);
 

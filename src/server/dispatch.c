@@ -6,6 +6,7 @@
 #include "proto/event_json.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static void gone(struct owner *o)
     struct outlet_set *set = owner_data(o);
     if (c)
         c->owner = NULL;
+    calls_owner_gone(set->taps->calls, owner_number(o));
     audio_close_attached(set);
     outlet_set_done(set);
     free(set);
@@ -89,6 +91,18 @@ static void copy_play_id(const struct session_info *info, void *arg)
     struct id_copy *id = arg;
     id->is_set = true;
     (void)snprintf(id->text, sizeof id->text, "%s", info->play_id);
+}
+
+void dispatch_call_said(const struct event *e, uint64_t owner, void *arg)
+{
+    struct dispatch *d = arg;
+    owners_say(e, NULL, owner, d->owners);
+}
+
+void dispatch_call_rerouted(uint64_t channel, void *arg)
+{
+    struct dispatch *d = arg;
+    taps_reroute(audio_taps(d->audio), channel);
 }
 
 void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *arg)
@@ -138,11 +152,25 @@ static json_t *sessions_json(struct dispatch *d, uint64_t channel, uint64_t owne
     return list;
 }
 
+static void add_call(const struct call_info *info, void *arg)
+{
+    (void)json_array_append_new(arg, event_json_call(info));
+}
+
+static json_t *calls_json(const struct dispatch *d, uint64_t channel, uint64_t owner)
+{
+    json_t *list = json_array();
+    if (list)
+        calls_list(d->calls, channel, owner, add_call, list);
+    return list;
+}
+
 static void answer_hello(struct dispatch *d, struct control_conn *c, const char *tag)
 {
-    json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "type", "hello", "protocol", 1, "server",
-                          "tutti/" TUTTI_VERSION, "client", owner_id(c->owner), "sessions",
-                          sessions_json(d, 0, owner_number(c->owner)));
+    uint64_t owner = owner_number(c->owner);
+    json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o}", "type", "hello", "protocol", 1,
+                          "server", "tutti/" TUTTI_VERSION, "client", owner_id(c->owner),
+                          "sessions", sessions_json(d, 0, owner), "calls", calls_json(d, 0, owner));
     send_line(d, c, event_json_object_line(o, tag));
 }
 
@@ -150,7 +178,8 @@ static void answer_status(struct dispatch *d, struct control_conn *c, const stru
                           const char *tag)
 {
     json_t *o =
-        json_pack("{s:s, s:o}", "type", "status", "sessions", sessions_json(d, cmd->channel, 0));
+        json_pack("{s:s, s:o, s:o}", "type", "status", "sessions",
+                  sessions_json(d, cmd->channel, 0), "calls", calls_json(d, cmd->channel, 0));
     send_line(d, c, event_json_object_line(o, tag));
 }
 
@@ -163,22 +192,33 @@ static json_t *lateness_json(const struct lateness *l)
                      (json_int_t)(l->max_ns / NS_PER_US));
 }
 
+static json_t *voice_json(const struct voice *v)
+{
+    struct voice_counts n = voice_counts(v);
+    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "calls", (int)n.calls, "ready",
+                     (int)n.ready, "frames", (json_int_t)n.frames, "packets",
+                     (json_int_t)n.wire.packets, "skipped", (json_int_t)(n.skipped + n.wire.late),
+                     "dropped", (json_int_t)n.dropped, "failed", (json_int_t)n.wire.failed,
+                     "restarts", (json_int_t)n.restarts);
+}
+
 static void answer_stats(struct dispatch *d, struct control_conn *c, const char *tag)
 {
     struct sessions_counts s = sessions_counts(d->sessions);
     struct pool_counts w = pool_counts(d->pool);
     struct extractor_stats x = extractor_get_stats(d->extractor);
     double uptime = (double)((clock_now_ns() - d->started_ns) / NS_PER_MS) / 1000;
-    json_t *o = json_pack(
-        "{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
-        "s:{s:i,s:i,s:I,s:I}}",
-        "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting, "streaming",
-        (int)s.streaming, "paused", (int)s.paused, "workers", "idle", (int)w.idle, "busy",
-        (int)w.busy, "max", (int)w.max, "restarts", (json_int_t)w.restarts, "frames", "sent",
-        (json_int_t)s.frames_sent, "underruns", (json_int_t)s.underruns, "dropped",
-        (json_int_t)audio_dropped(d->audio), "lateness_us",
-        lateness_json(sessions_lateness(d->sessions)), "extractor", "running", (int)x.running,
-        "queued", (int)x.queued, "hits", (json_int_t)x.hits, "misses", (json_int_t)x.misses);
+    json_t *o =
+        json_pack("{s:s, s:f, s:{s:i,s:i,s:i}, s:{s:i,s:i,s:i,s:I}, s:{s:I,s:I,s:I}, s:o, "
+                  "s:{s:i,s:i,s:I,s:I}, s:o}",
+                  "type", "stats", "uptime", uptime, "sessions", "extracting", (int)s.extracting,
+                  "streaming", (int)s.streaming, "paused", (int)s.paused, "workers", "idle",
+                  (int)w.idle, "busy", (int)w.busy, "max", (int)w.max, "restarts",
+                  (json_int_t)w.restarts, "frames", "sent", (json_int_t)s.frames_sent, "underruns",
+                  (json_int_t)s.underruns, "dropped", (json_int_t)audio_dropped(d->audio),
+                  "lateness_us", lateness_json(sessions_lateness(d->sessions)), "extractor",
+                  "running", (int)x.running, "queued", (int)x.queued, "hits", (json_int_t)x.hits,
+                  "misses", (json_int_t)x.misses, "voice", voice_json(d->voice));
     send_line(d, c, event_json_object_line(o, tag));
 }
 
@@ -192,7 +232,7 @@ static struct outlet_set *set_of(const struct owner *o)
 static void leave(struct owner *o)
 {
     struct outlet_set *set = set_of(o);
-    owner_leave(o, set->tap != NULL);
+    owner_leave(o, set->tap != NULL || calls_have_of(set->taps->calls, owner_number(o)));
     outlet_set_away(set, true);
 }
 
@@ -298,6 +338,60 @@ static void ask_session(struct dispatch *d, struct control_conn *c, const struct
         outlet_release(outlet);
 }
 
+/* ---- voice connections ---- */
+
+/* Tells what became of a command about a call: the commander, the call's owner, and watchers. */
+static void answer_call(struct dispatch *d, struct control_conn *c, const struct command *cmd,
+                        const struct call_info *info, uint64_t owner)
+{
+    struct asker asker = { .connection = c->number, .has_tag = cmd->has_tag };
+    struct ticket ticket = { .front = &d->front, .owner = owner_number(c->owner) };
+    const struct event e = { .type = EVENT_VOICE, .channel = cmd->channel, .call = info };
+    memcpy(asker.tag, cmd->tag, sizeof asker.tag);
+    if (tickets_give(&d->tickets, &asker, &ticket.number) < 0)
+        answer_error(d, c, cmd, TUTTI_E_INTERNAL, "out of memory");
+    else
+        owners_say(&e, &ticket, owner, d->owners);
+}
+
+static void do_connect(struct dispatch *d, struct control_conn *c, const struct command *cmd)
+{
+    const struct command_voice *v = &cmd->voice;
+    const struct voice_credentials credentials = {
+        .guild = v->guild,
+        .user = v->user,
+        .channel = v->channel,
+        .session_id = v->session_id,
+        .token = v->token,
+        .endpoint = v->endpoint,
+    };
+    int r = calls_connect(d->calls, owner_number(c->owner), cmd->channel, &credentials);
+    if (r == -EINVAL) {
+        answer_error(d, c, cmd, TUTTI_E_INVALID_COMMAND,
+                     "\"endpoint\" is no voice server's: a host below discord.media or discord.gg, "
+                     "or one that --voice-host permits");
+    } else if (r < 0) {
+        answer_error(d, c, cmd, TUTTI_E_INTERNAL, strerror(-r));
+    } else {
+        struct call_info info = call_info(calls_find(d->calls, cmd->channel));
+        answer_call(d, c, cmd, &info, owner_number(c->owner));
+    }
+}
+
+static void do_disconnect(struct dispatch *d, struct control_conn *c, const struct command *cmd)
+{
+    const struct bot_call *call = calls_find(d->calls, cmd->channel);
+    if (!call) {
+        answer_error(d, c, cmd, TUTTI_E_NO_SESSION, "this channel has no voice connection");
+        return;
+    }
+    struct call_info info = call_info(call);
+    uint64_t owner = call_owner(call);
+    info.state = CALL_DISCONNECTED;
+    (void)calls_disconnect(d->calls, cmd->channel);
+    answer_call(d, c, cmd, &info, owner);
+}
+
 static void do_command(struct dispatch *d, struct control_conn *c, const struct command *cmd)
 {
     const char *tag = cmd->has_tag ? cmd->tag : NULL;
@@ -313,6 +407,12 @@ static void do_command(struct dispatch *d, struct control_conn *c, const struct 
         break;
     case COMMAND_WATCH:
         do_watch(d, c, cmd, tag);
+        break;
+    case COMMAND_CONNECT:
+        do_connect(d, c, cmd);
+        break;
+    case COMMAND_DISCONNECT:
+        do_disconnect(d, c, cmd);
         break;
     default:
         ask_session(d, c, cmd);

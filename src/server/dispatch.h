@@ -6,6 +6,7 @@
 #define TUTTI_SERVER_DISPATCH_H
 
 #include "base/complaints.h"
+#include "call/calls.h"
 #include "extract/extractor.h"
 #include "owner/owner.h"
 #include "pool/pool.h"
@@ -22,6 +23,8 @@ struct dispatch {
     struct pool *pool;
     struct extractor *extractor;
     struct audio *audio;
+    struct bot_calls *calls;
+    struct voice *voice;
     struct tickets tickets;
     uint64_t started_ns;
     struct complaints complaints;
@@ -37,6 +40,10 @@ void dispatch_closed(struct control_conn *c, void *arg);
 
 /* audio_ops; `arg` is the struct dispatch. */
 struct outlet_set *dispatch_find(const char *client, void *arg);
+/* calls_ops; `arg` is the struct dispatch. */
+void dispatch_call_said(const struct event *e, uint64_t owner, void *arg);
+void dispatch_call_rerouted(uint64_t channel, void *arg);
+
 void dispatch_slow(uint64_t owner, uint64_t channel, uint64_t n_dropped, void *arg);
 
 #endif

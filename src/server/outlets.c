@@ -12,6 +12,7 @@ struct channel_outlet {
     struct outlet outlet;
     uint64_t channel;
     struct outlet_set *set;
+    struct bot_call *call; /* that takes the frames of this channel, or NULL */
     UT_hash_handle hh;
 };
 
@@ -20,10 +21,17 @@ static struct channel_outlet *from_outlet(struct outlet *o)
     return CONTAINER_OF(o, struct channel_outlet, outlet);
 }
 
+/* A call has no use for the end markers of plays: it is told of rests. */
 static void on_frame(struct outlet *o, uint32_t sequence, const uint8_t *packet, uint32_t len)
 {
-    const struct outlet_set *s = from_outlet(o)->set;
+    const struct channel_outlet *c = from_outlet(o);
+    const struct outlet_set *s = c->set;
     struct tap *tap, *tmp;
+    if (c->call) {
+        if (len > 0)
+            call_frame(c->call, packet, len);
+        return;
+    }
     if (s->tap)
         batch_put(&s->tap->batch, s->owner, o->channel, sequence, packet, len);
     if (s->ever_attached)
@@ -64,9 +72,17 @@ static void on_unused(struct outlet *o)
 }
 
 /* A client hears of a rest from the events. */
+static void on_rest(struct outlet *o)
+{
+    const struct channel_outlet *c = from_outlet(o);
+    if (c->call)
+        call_rest(c->call);
+}
+
 static const struct outlet_ops ops = {
     .frame = on_frame,
     .mark = on_mark,
+    .rest = on_rest,
     .credit = on_credit,
     .spend = on_spend,
     .unused = on_unused,
@@ -83,19 +99,23 @@ static enum outlet_flow flow_of(const struct outlet_set *s)
     return !s->ever_attached && s->taps->open ? OUTLET_PACED : OUTLET_HOLD;
 }
 
-/* Works out anew how frames flow, and tells the sessions of a change. */
+/* Tells the session that plays into it if frames flow otherwise now. */
+static void update_channel(struct channel_outlet *c)
+{
+    enum outlet_flow flow = c->call ? call_flow(c->call) : c->set->flow;
+    c->outlet.marks = c->call ? 0 : c->set->marks;
+    if (flow == c->outlet.flow)
+        return;
+    c->outlet.flow = flow;
+    outlet_tell(&c->outlet);
+}
+
+/* Works out anew how frames flow. */
 static void update(struct outlet_set *s)
 {
-    enum outlet_flow flow = flow_of(s);
     struct channel_outlet *c, *tmp;
-    if (flow == s->flow)
-        return;
-    s->flow = flow;
-    HASH_ITER(hh, s->by_channel, c, tmp)
-    {
-        c->outlet.flow = flow;
-        outlet_tell(&c->outlet);
-    }
+    s->flow = flow_of(s);
+    HASH_ITER(hh, s->by_channel, c, tmp) update_channel(c);
 }
 
 void outlet_set_init(struct outlet_set *s, struct taps *taps, uint64_t owner)
@@ -123,10 +143,11 @@ static struct channel_outlet *add(struct outlet_set *s, uint64_t channel)
     struct channel_outlet *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
-    c->outlet =
-        (struct outlet){ .ops = &ops, .channel = channel, .flow = s->flow, .marks = s->marks };
+    c->outlet = (struct outlet){ .ops = &ops, .channel = channel };
     c->channel = channel;
     c->set = s;
+    c->call = s->taps->calls ? calls_find(s->taps->calls, channel) : NULL;
+    update_channel(c);
     HASH_ADD(hh, s->by_channel, channel, sizeof c->channel, c);
     if (!c->hh.tbl) {
         free(c);
@@ -185,24 +206,38 @@ void tap_off(struct taps *taps, struct tap *tap)
         update_all(taps);
 }
 
-static void set_marks(struct outlet_set *s, uint64_t marks)
-{
-    struct channel_outlet *c, *tmp;
-    s->marks = marks;
-    HASH_ITER(hh, s->by_channel, c, tmp)
-    {
-        c->outlet.marks = marks;
-    }
-}
-
 void tap_attach(struct tap *tap, struct outlet_set *s, bool wants_marks)
 {
     assert(!tap->is_open && (!tap->set || tap->set == s) && (!s->tap || s->tap == tap));
     tap->set = s;
     s->tap = tap;
     s->ever_attached = true;
-    set_marks(s, wants_marks ? ++s->taps->last_marks : 0);
+    s->marks = wants_marks ? ++s->taps->last_marks : 0;
     update(s);
+}
+
+bool tap_has_call(const struct taps *taps, uint64_t channel)
+{
+    return taps->calls && calls_find(taps->calls, channel);
+}
+
+/* What a client has credited before means nothing behind a call, nor in one. */
+void taps_reroute(struct taps *taps, uint64_t channel)
+{
+    struct bot_call *call = taps->calls ? calls_find(taps->calls, channel) : NULL;
+    struct outlet_set *s;
+    DL_FOREACH(taps->sets, s)
+    {
+        struct channel_outlet *c = find(s, channel);
+        if (s->tap)
+            credits_take(&s->tap->credits, channel);
+        if (!c)
+            continue;
+        if (c->call != call)
+            c->outlet.sounds = false; /* where it goes now, nothing has sounded yet */
+        c->call = call;
+        update_channel(c);
+    }
 }
 
 void tap_go_on(const struct tap *tap, uint64_t channel)

@@ -6,6 +6,7 @@
 #ifndef TUTTI_SERVER_OUTLETS_H
 #define TUTTI_SERVER_OUTLETS_H
 
+#include "call/calls.h"
 #include "outlet/batch.h"
 #include "outlet/outlet.h"
 #include "server/credits.h"
@@ -33,6 +34,7 @@ struct taps {
     struct tap *open;        /* utlist: those that never attached */
     struct outlet_set *sets; /* utlist */
     uint64_t last_marks;     /* of the connections that wanted them */
+    struct bot_calls *calls; /* they come before all taps; NULL: there are none */
 };
 
 /* The outlets of one owner. */
@@ -68,6 +70,12 @@ void tap_attach(struct tap *tap, struct outlet_set *s, bool wants_marks);
 
 /* Takes it off: it is about to be closed, or to attach elsewhere. */
 void tap_off(struct taps *taps, struct tap *tap);
+
+/* A channel that is heard by a voice connection takes no credit. */
+bool tap_has_call(const struct taps *taps, uint64_t channel);
+
+/* A channel has a call now, has none any more, or its call flows otherwise. */
+void taps_reroute(struct taps *taps, uint64_t channel);
 
 /* Frames are taken again (channel 0), or there is credit for a channel. */
 void tap_go_on(const struct tap *tap, uint64_t channel);

@@ -402,7 +402,7 @@ static int enter(enum sandbox_profile profile, enum walls walls)
     int fd;
     switch (walls) {
     case ALL:
-        return sandbox_confine(profile);
+        return sandbox_confine(profile, NULL, 0);
     case ONLY_SECCOMP:
         violation_learn_names();
         (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

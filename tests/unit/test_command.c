@@ -86,6 +86,13 @@ static const struct {
     { .line = "{\"type\":\"stats\"}", .type = COMMAND_STATS },
     { .line = "{\"type\":\"watch\",\"on\":true}", .type = COMMAND_WATCH, .on = true },
     { .line = "{\"type\":\"watch\",\"on\":false}", .type = COMMAND_WATCH },
+    { .line = "{\"type\":\"connect\",\"channel_id\":\"1\",\"guild_id\":\"2\",\"user_id\":\"3\","
+              "\"session_id\":\"s\",\"token\":\"t\",\"endpoint\":\"a.discord.media:443\"}",
+      .type = COMMAND_CONNECT,
+      .channel = 1 },
+    { .line = "{\"type\":\"disconnect\",\"channel_id\":\"9\"}",
+      .type = COMMAND_DISCONNECT,
+      .channel = 9 },
     { .line = " \t{ \"unheard_of\" : [1, {}], \"type\" : \"stats\" } \r", .type = COMMAND_STATS },
     { .line = "{\"type\":\"stats\",\"tag\":\"\xf0\x9f\x8e\xb5\"}",
       .type = COMMAND_STATS,
@@ -344,10 +351,41 @@ static void channels(void **state)
     }
 }
 
+static void credentials_of_a_call(void **state)
+{
+#define CONNECT "{\"type\":\"connect\",\"channel_id\":\"1\",\"guild_id\":\"2\","
+#define USER "\"user_id\":\"3\",\"session_id\":\"s\",\"token\":\"t\",\"endpoint\":\"e\""
+    static const char *const refused[] = {
+        "{\"type\":\"connect\",\"channel_id\":\"1\"," USER "}",
+        CONNECT "\"user_id\":3,\"session_id\":\"s\",\"token\":\"t\",\"endpoint\":\"e\"}",
+        CONNECT "\"user_id\":\"3\",\"session_id\":\"\",\"token\":\"t\",\"endpoint\":\"e\"}",
+        CONNECT "\"user_id\":\"3\",\"session_id\":\"s\",\"endpoint\":\"e\"}",
+        CONNECT "\"user_id\":\"3\",\"session_id\":\"s\",\"token\":\"\\n\",\"endpoint\":\"e\"}",
+        CONNECT "\"user_id\":\"3\",\"session_id\":\"s\",\"token\":\"t\",\"endpoint\":null}",
+        CONNECT USER ",\"voice_channel_id\":\"0\"}",
+    };
+    struct command c;
+    char why[COMMAND_REASON_MAX];
+    assert_int_equal(parse(CONNECT USER "}", &c, why), 0);
+    assert_int_equal(c.voice.guild, 2);
+    assert_int_equal(c.voice.user, 3);
+    assert_int_equal(c.voice.channel, 1); /* where nothing else is said */
+    assert_string_equal(c.voice.session_id, "s");
+    assert_string_equal(c.voice.token, "t");
+    assert_string_equal(c.voice.endpoint, "e");
+    assert_int_equal(parse(CONNECT USER ",\"voice_channel_id\":\"8\"}", &c, why), 0);
+    assert_int_equal(c.voice.channel, 8);
+    for (size_t i = 0; i < LENGTH_OF(refused); i++)
+        ROW_TRUE(refused[i], parse(refused[i], &c, why) < 0);
+#undef USER
+#undef CONNECT
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command),
+        cmocka_unit_test(credentials_of_a_call),
         cmocka_unit_test(every_refusal),
         cmocka_unit_test(a_refusal_keeps_what_identifies_it),
         cmocka_unit_test(strings_may_hold_any_text),

@@ -1,6 +1,7 @@
 /* The dispatcher as a front: what lines ask of the sessions, and who reads what is said. The
  * sessions, the pool and the extractor are this test's own; sockets and owners are real. */
 #include "loop.h"
+#include "mini_voice.h"
 #include "server/dispatch.h"
 
 #include <jansson.h>
@@ -132,9 +133,15 @@ static int set_up(void **state)
         .ops = { .find = dispatch_find, .slow = dispatch_slow, .arg = &f.d },
         .max_connections = 10,
     };
+    const struct voice_config voice = mini_voice_config();
+    const struct calls_ops calls = { dispatch_call_said, dispatch_call_rerouted, &f.d };
     f.d.owners = owners_new(&owners);
     assert_non_null(f.d.owners);
-    return audio_new(&audio, &f.d.audio);
+    assert_int_equal(voice_new(&f.loop, &voice, &f.d.voice), 0);
+    f.d.calls = calls_new(f.d.voice, &calls);
+    assert_int_equal(audio_new(&audio, &f.d.audio), 0);
+    audio_taps(f.d.audio)->calls = f.d.calls;
+    return 0;
 }
 
 static int tear_down(void **state)
@@ -142,7 +149,9 @@ static int tear_down(void **state)
     if (f.outlet)
         outlet_release(f.outlet);
     owners_done(f.d.owners);
+    calls_free(f.d.calls);
     audio_free(f.d.audio);
+    voice_free(f.d.voice);
     controls_finish(&f.controls);
     loop_end(&f.loop);
     tickets_done(&f.d.tickets);
@@ -226,6 +235,39 @@ static void commands_reach_the_sessions(void **state)
         assert_string_equal(hear(sock), ""); /* the session answers, now or later */
     }
     (void)close(sock);
+}
+
+static bool is_ready(void *arg)
+{
+    return call_flow(calls_find(f.d.calls, 5)) == OUTLET_PACED;
+}
+
+#define CALL "\"guild_id\":\"2\",\"user_id\":\"3\",\"voice_channel_id\":\"5\",\"state\":"
+#define CONNECT(endpoint) \
+    "{\"type\":\"connect\",\"channel_id\":\"5\",\"guild_id\":\"2\",\"user_id\":\"3\"," \
+    "\"session_id\":\"s\",\"token\":\"secret\",\"endpoint\":\"" endpoint "\",\"tag\":\"t\"}\n"
+
+static void a_channel_is_connected_and_left(void **state)
+{
+    char id[2][OWNER_ID_BYTES + 1];
+    int sock = join(id[0]), other = join(id[1]);
+    say(sock, CONNECT("example.org"));
+    assert_non_null(strstr(hear(sock), "invalid_command"));
+    say(sock, CONNECT("a.discord.media"));
+    assert_string_equal(hear(sock), "{\"type\":\"voice\",\"channel_id\":\"5\"," CALL
+                                    "\"connecting\",\"tag\":\"t\"}\n");
+    assert_true(loop_until(&f.loop, is_ready, NULL));
+    assert_non_null(strstr(hear(sock), CALL "\"ready\",\"ping_ms\":0}"));
+    say(other, "{\"type\":\"status\"}\n");
+    assert_non_null(strstr(hear(other), "\"calls\":[{\"channel_id\":\"5\"," CALL "\"ready\""));
+    assert_null(strstr(f.bytes, "secret"));
+    say(other, "{\"type\":\"disconnect\",\"channel_id\":\"5\",\"tag\":\"u\"}\n");
+    assert_non_null(strstr(hear(other), "\"disconnected\",\"ping_ms\":0,\"tag\":\"u\"}"));
+    assert_non_null(strstr(hear(sock), "\"disconnected\",\"ping_ms\":0}"));
+    say(other, "{\"type\":\"disconnect\",\"channel_id\":\"5\"}\n");
+    assert_non_null(strstr(hear(other), "no_session"));
+    (void)close(sock);
+    (void)close(other);
 }
 
 static void who_reads_an_answer(void **state)
@@ -351,7 +393,8 @@ static void what_is_not_of_one_session(void **state)
     char id[OWNER_ID_BYTES + 1];
     int sock = join(id);
     say(sock, "{\"type\":\"status\",\"tag\":\"s\"}\n");
-    assert_string_equal(hear(sock), "{\"type\":\"status\",\"sessions\":[],\"tag\":\"s\"}\n");
+    assert_string_equal(hear(sock),
+                        "{\"type\":\"status\",\"sessions\":[],\"calls\":[],\"tag\":\"s\"}\n");
     f.have_plays = true;
     say(sock, "{\"type\":\"status\",\"channel_id\":\"5\"}\n");
     assert_non_null(strstr(hear(sock), "\"play_id\":\"p\""));
@@ -383,13 +426,20 @@ static void a_slow_consumer_is_told(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    mini_voice_main(argv);
     const struct CMUnitTest tests[] = {
-        TEST(commands_reach_the_sessions), TEST(who_reads_an_answer),
-        TEST(the_asker_is_gone),           TEST(an_older_connection_is_replaced),
-        TEST(nobody_comes_back),           TEST(hostile_lines),
-        TEST(what_is_not_of_one_session),  TEST(a_slow_consumer_is_told),
+        TEST(commands_reach_the_sessions),
+        TEST(who_reads_an_answer),
+        TEST(a_channel_is_connected_and_left),
+        TEST(who_reads_an_answer),
+        TEST(the_asker_is_gone),
+        TEST(an_older_connection_is_replaced),
+        TEST(nobody_comes_back),
+        TEST(hostile_lines),
+        TEST(what_is_not_of_one_session),
+        TEST(a_slow_consumer_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,9 @@
 
 static void exact_lines(void **state)
 {
+    static const struct call_info call = {
+        .guild = UINT64_MAX, .user = 2, .voice_channel = 3, .state = CALL_CLOSED, .ping_ms = -1
+    };
     static const struct {
         struct event event;
         const char *tag;
@@ -118,6 +121,11 @@ static void exact_lines(void **state)
           NULL,
           "{\"type\":\"error\",\"channel_id\":\"7\",\"code\":\"no_session\","
           "\"message\":\"nothing is playing in this channel\"}\n" },
+        { { .type = EVENT_VOICE, .channel = 7, .call = &call, .close_code = 4014, .message = "m" },
+          "t",
+          "{\"type\":\"voice\",\"channel_id\":\"7\",\"guild_id\":\"18446744073709551615\","
+          "\"user_id\":\"2\",\"voice_channel_id\":\"3\",\"state\":\"closed\",\"code\":4014,"
+          "\"message\":\"m\",\"tag\":\"t\"}\n" },
     };
     bool seen[EVENT_TYPE_COUNT] = { false };
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {

@@ -3,8 +3,10 @@
 #include "loop.h"
 #include "playout/priority.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { ROUNDS = 300 };
 
@@ -57,8 +59,32 @@ static void a_loop_waits_for_no_helper(void **state)
     loop_end(&f.loop);
 }
 
+static void *look(void *arg)
+{
+    *(int *)arg = sched_getscheduler(0);
+    return NULL;
+}
+
+static void precedence_is_lent_to_the_next_thread(void **state)
+{
+    pthread_t thread;
+    int policy = -1;
+    bool is_real_time = strcmp(priority_lend(), "real-time") == 0;
+    assert_int_equal(pthread_create(&thread, NULL, look, &policy), 0);
+    priority_give_back();
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), 0);
+    if (!is_real_time)
+        skip();
+    assert_int_equal(policy, SCHED_FIFO);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(a_loop_waits_for_no_helper) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(precedence_is_lent_to_the_next_thread),
+        cmocka_unit_test(a_loop_waits_for_no_helper),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

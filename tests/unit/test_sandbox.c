@@ -234,6 +234,32 @@ static void the_fetcher_is_a_client_of_the_network(void **state)
               rows[i].call);
 }
 
+static void a_voice_client_is_kept_as_the_fetcher_is(void **state)
+{
+    need(SANDBOX_ALL_WALLS);
+    static const struct {
+        const char *name;
+        int (*act)(void);
+        int expected;
+        const char *call;
+    } rows[] = {
+        { "names", resolve_name, 0, NULL },
+        { "threads", make_thread, 0, NULL },
+        { "socket", open_socket, 0, NULL },
+        { "exec", run_program, DIES, "execve" },
+        { "ptrace", trace_parent, DIES, "ptrace" },
+        { "kill", signal_parent, DIES, "kill" },
+        { "media", open_to_read, EACCES, NULL },
+        { "write", make_file, EACCES, NULL },
+        { "server", listen_tcp, EPERM, NULL },
+        { "packets", open_packet_socket, EPERM, NULL },
+        { "Unix socket", open_unix_socket, EAFNOSUPPORT, NULL },
+    };
+    for (size_t i = 0; i < LENGTH_OF(rows); i++)
+        check(rows[i].name, attempt(SANDBOX_VOICE, ALL, rows[i].act), rows[i].expected,
+              rows[i].call);
+}
+
 static void the_extractor_runs_programs_without_privileges(void **state)
 {
     need(SANDBOX_ALL_WALLS);
@@ -354,6 +380,7 @@ int main(void)
         TEST(an_assertion_dies_of_its_own_signal),
         TEST(the_zygote_makes_workers_and_nothing_else),
         TEST(the_fetcher_is_a_client_of_the_network),
+        TEST(a_voice_client_is_kept_as_the_fetcher_is),
         TEST(the_extractor_runs_programs_without_privileges),
         TEST(the_extractor_is_kept_from_its_user),
         TEST(what_a_program_needs_is_found),

@@ -1,18 +1,22 @@
-/* The example bot, whole, as a process: real daemon, real voice; only Discord's main gateway is played. */
+/*
+ * The example bots, whole, as processes in a folder that has the packed package installed: real daemon, real
+ * voice; only Discord's main gateway is played.
+ */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import { Daemon, makeMedia } from './lib/daemon.mjs';
 import { VoiceServer } from './lib/discord.mjs';
 import { FRAME, trace } from './lib/media.mjs';
+import { packed } from './lib/packed.mjs';
 import { until } from './lib/wait.mjs';
 
 const GUILD = '41771983423143937';
 let media;
 let daemon;
 let server;
+let home;
 let bot;
 let registered;
 const said = [];
@@ -23,11 +27,9 @@ before(async () => {
     media = makeMedia();
     daemon = await Daemon.start('--media-root', media.dir, '--max-workers', '4');
     server = await VoiceServer.start();
-    bot = fork(fileURLToPath(new URL('../examples/bot.mjs', import.meta.url)), {
-        execArgv: ['--import', new URL('lib/bot-hooks.mjs', import.meta.url).href],
-        env: { ...process.env, DISCORD_TOKEN: 'test-token', TUTTI_RUNTIME_DIR: daemon.dir, VOICE_ENDPOINT: server.endpoint, MEDIA_DIR: media.dir },
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
+    home = packed();
+    home.link();
+    bot = start('bot.mjs');
     bot.on('message', ({ id, answer, said: text, commands }) => {
         if (commands)
             registered = commands;
@@ -48,7 +50,17 @@ after(async () => {
     await server?.close();
     await daemon?.close();
     media?.close();
+    home?.close();
 });
+
+function start(name, ...args) {
+    return fork(`${home.dir}/${name}`, args, {
+        cwd: home.dir,
+        execArgv: ['--import', new URL('lib/bot-hooks.mjs', import.meta.url).href],
+        env: { ...process.env, DISCORD_TOKEN: 'test-token', TUTTI_RUNTIME_DIR: daemon.dir, VOICE_ENDPOINT: server.endpoint, MEDIA_DIR: media.dir },
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+}
 
 /** Gives a slash command; resolves with the text or the embed that answers. */
 function command(name, values, more) {
@@ -142,4 +154,18 @@ test('a track that cannot be played is said, and the next one plays', async () =
     await until(() => said.some((text) => /text\.txt\*\* cannot be played/.test(text)), 'the words about the one that was got ahead');
     await until(async () => /other\.wav/.test(await playing()), 'the one behind it');
     await command('stop');
+});
+
+test('the ten lines of the README', async () => {
+    await command('leave');
+    await server.take();
+    const minimal = start('minimal.mjs', '127121515262115840', media.long);
+    await until(async () => (await server.count(GUILD)) >= 60, 'sound');
+    const gone = once(minimal, 'exit');
+    minimal.kill('SIGTERM');
+    await gone;
+    const [{ packets }] = (await server.take()).slice(-1);
+    const sound = packets.filter(({ silence }) => !silence).map(({ payload }) => Buffer.from(payload, 'base64'));
+    const found = trace(sound.slice(0, 50), media.source, (i) => i * FRAME - 312, { range: 48000, every: 5 }).slice(1);
+    assert.ok(found.length >= 5 && found.every(({ match }) => match > 0.9), 'what was asked for is heard');
 });

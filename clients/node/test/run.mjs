@@ -33,6 +33,6 @@ if (chosen.length === 0) {
         failed ||= run(tsc, '-p', project);
 }
 const files = chosen.length ? chosen : fs.readdirSync(here).filter((name) => name.endsWith('.test.mjs')).sort().map((name) => path.join(here, name));
-failed ||= run('--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=120000', ...files);
+failed ||= run('--test', '--test-reporter=spec', '--test-concurrency=2', `--test-timeout=${process.env.TUTTI_SOAK_ROUNDS ? 600_000 : 120_000}`, ...files);
 fs.rmSync(directory, { recursive: true });
 process.exit(failed);

@@ -21,7 +21,11 @@ Player.prototype.play = function (url, options) {
     return play.call(this, file ? path.join(MEDIA_DIR, file[1]) : url, options);
 };
 
+const guild = { id: GUILD, voiceAdapterCreator: voiceAdapter(VOICE_ENDPOINT, GUILD, VOICE_CHANNEL) };
+
 export class Client extends EventEmitter {
+    channels = { fetch: async () => ({ guild }) };
+
     async login(token) {
         if (token !== 'test-token')
             throw new Error('no token');
@@ -45,7 +49,7 @@ function interaction({ id, command, values = {}, hasVoice = true }) {
         inCachedGuild: () => true,
         user: { displayName: 'Ann' },
         channel: { send: async (text) => void process.send({ said: text }) },
-        member: { voice: { channel: hasVoice ? { id: VOICE_CHANNEL, guild: { id: GUILD, voiceAdapterCreator: voiceAdapter(VOICE_ENDPOINT, GUILD, VOICE_CHANNEL) } } : null } },
+        member: { voice: { channel: hasVoice ? { id: VOICE_CHANNEL, guild } : null } },
         options: { getString: (name) => values[name] ?? null, getInteger: (name) => values[name] ?? null },
         async deferReply() { this.deferred = true; },
         editReply: answer,

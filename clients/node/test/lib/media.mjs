@@ -143,3 +143,21 @@ export function trace(packets, source, near, { range = 2400, every = 1 } = {}) {
 export function temporaryDirectory(prefix = 'tutti-test-') {
     return fs.mkdtempSync(path.join(process.env.TMPDIR ?? '/tmp', prefix));
 }
+
+/** The audio packets of an Ogg file with one stream. */
+export function oggPackets(bytes) {
+    const packets = [];
+    let parts = [];
+    for (let at = 0; at < bytes.length;) {
+        const segments = bytes[at + 26];
+        let data = at + 27 + segments;
+        for (const size of bytes.subarray(at + 27, at + 27 + segments)) {
+            parts.push(bytes.subarray(data, data + size));
+            data += size;
+            if (size < 255)
+                packets.push(Buffer.concat(parts.splice(0)));
+        }
+        at = data;
+    }
+    return packets.slice(2); /* the head and the tags */
+}
