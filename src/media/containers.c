@@ -9,7 +9,10 @@ enum {
     OGG_HEAD_BYTES = 27,
     OGG_SERIAL = 14,
     OGG_TAIL_BYTES = 66 * 1024, /* more than the largest page */
+    OGG_GRANULE = 6,
+    OGG_HEADS_MAX = 32,
     BOXES_MAX = 2000,
+    ROUND_BYTES = 1000 * 1000 * 1000,
     IFF_SLACK_BYTES = 64, /* some writers miscount by a chunk's head */
 };
 
@@ -81,15 +84,51 @@ int container_ogg_last_serial(struct source *s, uint32_t *ret)
     return r;
 }
 
+/* Reads the head of the page at `at`. Returns the page's length in bytes, 0: there is none. */
+static int64_t read_ogg_head(struct source *s, int64_t at, uint8_t page[OGG_HEAD_BYTES + 255])
+{
+    ssize_t len = source_read_at(s, page, OGG_HEAD_BYTES + 255, at);
+    if (len < OGG_HEAD_BYTES || memcmp(page, "OggS", 4) != 0 || len < OGG_HEAD_BYTES + page[26])
+        return 0;
+    int64_t bytes = OGG_HEAD_BYTES + page[26];
+    for (int lace = 0; lace < page[26]; lace++)
+        bytes += page[OGG_HEAD_BYTES + lace];
+    return bytes;
+}
+
+bool container_ogg_begins_with(struct source *s, uint32_t serial)
+{
+    uint8_t page[OGG_HEAD_BYTES + 255];
+    int64_t bytes;
+    for (int64_t at = 0; (bytes = read_ogg_head(s, at, page)) > 0 && (page[5] & 2); at += bytes) {
+        if (AV_RL32(page + OGG_SERIAL) == serial)
+            return true;
+    }
+    return false;
+}
+
+int64_t container_ogg_first_granule(struct source *s)
+{
+    uint8_t page[OGG_HEAD_BYTES + 255];
+    int64_t at = 0;
+    for (int i = 0; i < OGG_HEADS_MAX; i++) {
+        int64_t bytes = read_ogg_head(s, at, page);
+        int64_t granule = (int64_t)AV_RL64(page + OGG_GRANULE);
+        if (bytes == 0 || granule > 0)
+            return bytes == 0 ? 0 : granule;
+        at += bytes;
+    }
+    return 0;
+}
+
 bool container_ogg_is_short(struct source *s, bool *ret_chained)
 {
-    uint8_t head[OGG_HEAD_BYTES];
     uint8_t last[OGG_HEAD_BYTES];
     int r = read_last_ogg_head(s, last);
     *ret_chained = false;
-    if (r < 0 || source_size(s) <= 0 || !read_exactly(s, head, sizeof head, 0))
+    if (r < 0 || source_size(s) <= 0)
         return false;
-    *ret_chained = r == 1 && memcmp(last + OGG_SERIAL, head + OGG_SERIAL, 4) != 0;
+    *ret_chained = r == 1 && !container_ogg_begins_with(s, AV_RL32(last + OGG_SERIAL));
     return r == 0 || (last[5] & 4) == 0;
 }
 
@@ -171,6 +210,11 @@ bool container_asf_is_short(struct source *s)
     return false;
 }
 
+bool container_is_placeholder(int64_t bytes, int64_t there)
+{
+    return bytes >= 0x7f000000 || (bytes >= ROUND_BYTES && bytes / 2 > there);
+}
+
 bool container_iff_is_short(struct source *s)
 {
     uint8_t p[12];
@@ -180,7 +224,7 @@ bool container_iff_is_short(struct source *s)
     if (!big_endian && memcmp(p, "RIFF", 4) != 0)
         return false;
     int64_t size = big_endian ? AV_RB32(p + 4) : AV_RL32(p + 4);
-    if (size >= 0x7f000000) /* "to be filled in later" */
+    if (container_is_placeholder(size, source_size(s)))
         return false;
     return size + 8 > source_size(s) + IFF_SLACK_BYTES;
 }

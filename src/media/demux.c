@@ -32,10 +32,6 @@ static const char pcm_containers[] = "wav,w64,aiff,au,caf,voc,avi";
 /* Containers that count the encoder's delay into their duration. */
 static const char counting_lead[] = "mp3,ogg";
 
-/* Containers whose duration is counted, not estimated, where it is theirs at all. */
-static const char counting[] =
-    "flac,wav,w64,aiff,au,caf,wv,tta,ape,tak,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm";
-
 enum {
     BAD_READS_MAX = 1000,
     SAME_TIME_MAX = 64,
@@ -205,7 +201,7 @@ static enum demux_times judge_times(const struct demux *d)
         return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
-    if (is_one_of(d->context, pcm_containers) && !is_pcm(d->par))
+    if (demux_is_coded(d))
         return DEMUX_TIMES_NONE; /* seeking lands at a byte, not at a block */
     if (tb.num == 1 && tb.den % d->par->sample_rate == 0)
         return DEMUX_TIMES_EXACT;
@@ -217,16 +213,6 @@ static int64_t in_samples(const struct demux *d, int64_t duration, AVRational tb
     if (duration == AV_NOPTS_VALUE || duration <= 0)
         return -1;
     return av_rescale_q(duration, tb, (AVRational){ 1, d->par->sample_rate });
-}
-
-static enum duration_kind judge_guess(const struct demux *d)
-{
-    const AVFormatContext *c = d->context;
-    if (d->guessed < 0)
-        return DURATION_UNKNOWN;
-    bool counts = is_one_of(c, counting) && (is_pcm(d->par) || !is_one_of(c, pcm_containers)) &&
-                  c->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE;
-    return counts ? DURATION_EXACT : DURATION_ESTIMATED;
 }
 
 static void note_duration(struct demux *d)
@@ -243,7 +229,6 @@ static void note_duration(struct demux *d)
         d->declared = d->guessed;
     if (d->endless)
         d->guessed = d->declared = -1;
-    d->guess_kind = judge_guess(d);
 }
 
 /* To read on for a duration is of use where the end can be looked at. */
@@ -356,6 +341,11 @@ int demux_rewind(struct demux *d)
     close_context(d);
     source_wait_again(d->source);
     return open_again(d);
+}
+
+bool demux_is_coded(const struct demux *d)
+{
+    return is_one_of(d->context, pcm_containers) && !is_pcm(d->par);
 }
 
 bool demux_is_open(const struct demux *d)
@@ -496,7 +486,7 @@ int demux_look_for_chain(struct demux *d)
     int r = container_ogg_last_serial(d->source, &serial);
     if (r == -EINTR)
         return r;
-    return r == 1 && serial != d->ogg_serial;
+    return r == 1 && serial != d->ogg_serial && !container_ogg_begins_with(d->source, serial);
 }
 
 /* Packets of the same time lie side by side in an index; only their bytes differ. */

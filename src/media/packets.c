@@ -1,5 +1,7 @@
 #include "media/packets_parts.h"
 
+#include "proto/wmsg.h"
+
 #include "base/cleanup.h"
 #include "media/opus_head.h"
 
@@ -334,6 +336,23 @@ void packets_forget(struct packets *p, int64_t sample)
 bool packets_calibrated(const struct packets *p)
 {
     return p->calibrated;
+}
+
+int64_t packets_first_byte(const struct packets *p)
+{
+    return p->first_byte;
+}
+
+int64_t packets_time_before(const struct packets *p)
+{
+    const AVStream *st = p->demux->stream;
+    int64_t begin = st->start_time != AV_NOPTS_VALUE
+                        ? av_rescale_q(st->start_time, st->time_base, (AVRational){ 1, p->rate })
+                        : 0;
+    /* Of Vorbis libavformat has left it out of the duration. */
+    bool is_cut = p->demux->is_ogg && st->codecpar->codec_id != AV_CODEC_ID_VORBIS &&
+                  begin > p->rate / 2 && begin < WMSG_POS_MAX;
+    return (is_cut ? begin : 0) + (p->demux->counts_lead ? p->lead : 0);
 }
 
 int64_t packets_lead_samples(const struct packets *p)

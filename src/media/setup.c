@@ -1,5 +1,8 @@
 #include "media/setup.h"
 
+#include "media/opus_head.h"
+
+#include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <string.h>
 
@@ -7,6 +10,25 @@ enum {
     SETUP_BYTES_MAX = 1 << 20,
     VORBIS_HEADS = 3, /* who it is, comments, codebooks */
 };
+
+/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
+ * a passed packet, and volume must not jump between the two ways. */
+int setup_params(const AVCodecParameters *par, AVCodecParameters **ret)
+{
+    AVCodecParameters *own = avcodec_parameters_alloc();
+    if (!own || avcodec_parameters_copy(own, par) < 0) {
+        avcodec_parameters_free(&own);
+        return -ENOMEM;
+    }
+    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
+        if (opus_head_there(par))
+            own->extradata[OPUS_HEAD_CHANNELS] = 2;
+        av_channel_layout_uninit(&own->ch_layout);
+        av_channel_layout_default(&own->ch_layout, 2);
+    }
+    *ret = own;
+    return 0;
+}
 
 void setup_reset(struct setup *s)
 {

@@ -7,6 +7,7 @@
 #define TUTTI_MEDIA_SETUP_H
 
 #include <libavcodec/codec_id.h>
+#include <libavcodec/codec_par.h>
 #include <libavcodec/packet.h>
 #include <stdbool.h>
 
@@ -28,5 +29,9 @@ int setup_look(struct setup *s, enum AVCodecID codec, const AVPacket *av);
 
 /* True for the first header of a chained Vorbis stream. */
 bool setup_is_vorbis_head(enum AVCodecID codec, const AVPacket *av);
+
+/* The parameters as a decoder wants them, of those that the container says; freed by the caller.
+ * Returns 0 or -ENOMEM. */
+int setup_params(const AVCodecParameters *par, AVCodecParameters **ret);
 
 #endif

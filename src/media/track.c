@@ -51,25 +51,9 @@ struct track {
     int64_t out_pos; /* [samples at 48 kHz] of the next sample in the resampler's queue */
     int64_t want;    /* [samples at 48 kHz] of the next sample read */
     int64_t end;     /* −1 unknown */
-    bool guesses;    /* `end` is only what the container estimates: good until the next place */
+    int64_t read_byte, read_sample; /* of the packet last seen whose places are known; −1 */
+    bool guesses; /* `end` is only what the container estimates: good until the next place */
 };
-
-/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
- * a passed packet, and volume must not jump between the two ways. */
-static int prepare_params(struct track *t)
-{
-    const AVCodecParameters *par = packets_demux(t->packets)->par;
-    t->par = avcodec_parameters_alloc();
-    if (!t->par || avcodec_parameters_copy(t->par, par) < 0)
-        return -ENOMEM;
-    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
-        if (opus_head_there(par))
-            t->par->extradata[OPUS_HEAD_CHANNELS] = 2;
-        av_channel_layout_uninit(&t->par->ch_layout);
-        av_channel_layout_default(&t->par->ch_layout, 2);
-    }
-    return 0;
-}
 
 static void fill_info(struct track *t)
 {
@@ -80,7 +64,7 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d);
+    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d, t->source);
     t->info.endless = d->endless;
 }
 
@@ -92,7 +76,7 @@ static int open_parts(struct track *t)
         packets_distrust_times(t->packets);
     t->codec = codec_of(packets_demux(t->packets)->par->codec_id);
     t->fed = false;
-    int r = prepare_params(t);
+    int r = setup_params(packets_demux(t->packets)->par, &t->par);
     if (r == 0)
         r = decoder_new(t->par, NULL, &t->decoder);
     if (r < 0)
@@ -140,7 +124,7 @@ int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
         return -ENOMEM;
     }
     t->source = s;
-    t->end = -1;
+    t->end = t->read_byte = -1;
     int r = source_is_remote(s) ? source_prepare(s) : 0;
     if (r == 0)
         r = packets_new(s, keep_bytes_max, &t->packets);
@@ -184,12 +168,15 @@ void track_get_info(const struct track *t, struct track_info *ret)
         ret->duration = (struct duration){ .samples = t->end, .kind = DURATION_EXACT };
         return;
     }
-    int64_t *samples = &ret->duration.samples;
-    if (packets_demux(t->packets)->counts_lead && *samples > 0) {
-        int64_t lead =
-            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, timeline_rate(&t->time, 0));
-        *samples = *samples > lead ? *samples - lead : 0;
-    }
+    int64_t before = packets_time_before(t->packets);
+    struct length_progress progress = {
+        .first_byte = packets_first_byte(t->packets),
+        .byte = t->read_byte,
+        .end = source_size(t->source),
+        .pos = timeline_pos(&t->time, t->read_sample),
+        .before = av_rescale(before, AUDIO_RATE, timeline_rate(&t->time, 0)),
+    };
+    ret->duration = length_now(&t->info.duration, &progress);
 }
 
 struct source *track_source(const struct track *t)
@@ -382,6 +369,15 @@ static int take_frame(struct track *t, const AVFrame *frame)
     return feed(t, frame, from, n);
 }
 
+static void note_progress(struct track *t, const struct packet *k)
+{
+    whole_note_packet(&t->whole, k);
+    if (k->byte >= 0 && k->sample >= 0) {
+        t->read_byte = k->byte;
+        t->read_sample = k->sample;
+    }
+}
+
 static int send_next(struct track *t)
 {
     struct packet *k;
@@ -397,13 +393,13 @@ static int send_next(struct track *t)
         t->drained = true;
         return 0;
     }
-    whole_note_packet(&t->whole, k);
     if (!t->settling)
         t->gap_left = gap_before(t, k);
     if (!t->settling && k->sample < 0) {
         k->sample = t->sample + t->gap_left;
         k->skip = (uint32_t)t->skip_left;
     }
+    note_progress(t, k);
     t->now = *k;
     /* The decoder would blend the first packet of a chained stream with the last one before it. */
     t->drop_frame = t->drop_frame || setup_is_vorbis_head(t->par->codec_id, k->av);
@@ -542,7 +538,7 @@ int track_read(struct track *t, float *dst, int n)
 void track_note_passed(struct track *t, const struct packet *k)
 {
     t->heard = true;
-    whole_note_packet(&t->whole, k);
+    note_progress(t, k);
     packets_settled(t->packets, AUDIO_FRAME_SAMPLES, AUDIO_RATE);
 }
 
