@@ -74,12 +74,8 @@ static void note_turned(struct feed *f, bool had_kept)
 static int turn(struct feed *f)
 {
     bool had_kept = f->reader.kept != NULL;
-    if (!reader_is_turning(&f->reader) || !f->lease)
+    if (f->change.state != CHANGE_SENT || !f->lease)
         return 0;
-    if (f->change.state == CHANGE_WANTED) {
-        feed_post(f, POST_SEND);
-        return 0;
-    }
     switch (reader_turn(&f->reader)) {
     case READER_BROKEN:
         return -1;
@@ -101,6 +97,9 @@ static int turn(struct feed *f)
 enum feed_step feed_peek(struct feed *f, const uint8_t **ret_packet, uint32_t *ret_len)
 {
     struct ring_record r;
+    /* The worker did not read: tried again with each frame, and no more often than that. */
+    if (f->change.state == CHANGE_WANTED && f->lease && f->reader.is_paced)
+        feed_post(f, POST_SEND);
     int n = turn(f);
     if (n >= 0)
         n = reader_peek(&f->reader, &r, ret_packet);

@@ -37,8 +37,9 @@ struct request {
     struct response response;
     size_t head_bytes, skipped_bytes;
     const char *refusal; /* what is wrong with its head; NULL: nothing */
-    bool is_head_told, is_progress_due, is_aborted, is_forbidden, is_permitted, is_paused;
+    bool is_head_told, is_progress_due, is_aborted, is_paused;
     bool is_crowded_out; /* too many names are being resolved */
+    enum { ADDRESS_UNSEEN, ADDRESS_FORBIDDEN, ADDRESS_PERMITTED } address; /* the best of them */
     char curl_error[CURL_ERROR_SIZE];
     char why[WHY_MAX];
 };
@@ -119,10 +120,11 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     struct request *r = arg;
     if (!r->has_proxy &&
         !address_policy_permits(&r->context->policy, r->target.host, &address->addr)) {
-        r->is_forbidden = true;
+        if (r->address == ADDRESS_UNSEEN)
+            r->address = ADDRESS_FORBIDDEN;
         return CURL_SOCKET_BAD;
     }
-    r->is_permitted = true;
+    r->address = ADDRESS_PERMITTED;
     int sock = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (sock < r->context->descriptors_max)
         return sock;
@@ -220,7 +222,8 @@ static int start_hop(struct request *r)
     response_init(&r->response);
     r->head_bytes = r->skipped_bytes = 0;
     r->refusal = NULL;
-    r->is_forbidden = r->is_permitted = r->is_crowded_out = false;
+    r->address = ADDRESS_UNSEEN;
+    r->is_crowded_out = false;
     r->curl_error[0] = '\0';
     e = make_headers(r);
     if (e < 0)
@@ -237,7 +240,7 @@ static enum request_end end_of(const struct request *r)
 {
     if (r->is_aborted)
         return REQUEST_ABORTED;
-    if (r->is_forbidden && !r->is_permitted)
+    if (r->address == ADDRESS_FORBIDDEN)
         return REQUEST_FORBIDDEN;
     if (r->is_crowded_out)
         return REQUEST_LOST;

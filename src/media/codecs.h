@@ -11,6 +11,7 @@ enum codec_flag {
     CODEC_EQUAL = 1,   /* all packets of a stream hold as many samples as the first */
     CODEC_FLUSHES = 2, /* a decoder that was flushed is as good as a new one */
     CODEC_ENDS = 4,    /* a last packet that holds fewer samples says so itself */
+    CODEC_BUNDLED = 8, /* some containers put several frames into a packet; decoders take one */
 };
 
 struct codec {

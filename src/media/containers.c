@@ -9,7 +9,10 @@ enum {
     OGG_HEAD_BYTES = 27,
     OGG_SERIAL = 14,
     OGG_TAIL_BYTES = 66 * 1024, /* more than the largest page */
+    OGG_GRANULE = 6,
+    OGG_HEADS_MAX = 32,
     BOXES_MAX = 2000,
+    ROUND_BYTES = 1000 * 1000 * 1000,
     IFF_SLACK_BYTES = 64, /* some writers miscount by a chunk's head */
 };
 
@@ -81,15 +84,51 @@ int container_ogg_last_serial(struct source *s, uint32_t *ret)
     return r;
 }
 
+/* Reads the head of the page at `at`. Returns the page's length in bytes, 0: there is none. */
+static int64_t read_ogg_head(struct source *s, int64_t at, uint8_t page[OGG_HEAD_BYTES + 255])
+{
+    ssize_t len = source_read_at(s, page, OGG_HEAD_BYTES + 255, at);
+    if (len < OGG_HEAD_BYTES || memcmp(page, "OggS", 4) != 0 || len < OGG_HEAD_BYTES + page[26])
+        return 0;
+    int64_t bytes = OGG_HEAD_BYTES + page[26];
+    for (int lace = 0; lace < page[26]; lace++)
+        bytes += page[OGG_HEAD_BYTES + lace];
+    return bytes;
+}
+
+bool container_ogg_begins_with(struct source *s, uint32_t serial)
+{
+    uint8_t page[OGG_HEAD_BYTES + 255];
+    int64_t bytes;
+    for (int64_t at = 0; (bytes = read_ogg_head(s, at, page)) > 0 && (page[5] & 2); at += bytes) {
+        if (AV_RL32(page + OGG_SERIAL) == serial)
+            return true;
+    }
+    return false;
+}
+
+int64_t container_ogg_first_granule(struct source *s)
+{
+    uint8_t page[OGG_HEAD_BYTES + 255];
+    int64_t at = 0;
+    for (int i = 0; i < OGG_HEADS_MAX; i++) {
+        int64_t bytes = read_ogg_head(s, at, page);
+        int64_t granule = (int64_t)AV_RL64(page + OGG_GRANULE);
+        if (bytes == 0 || granule > 0)
+            return bytes == 0 ? 0 : granule;
+        at += bytes;
+    }
+    return 0;
+}
+
 bool container_ogg_is_short(struct source *s, bool *ret_chained)
 {
-    uint8_t head[OGG_HEAD_BYTES];
     uint8_t last[OGG_HEAD_BYTES];
     int r = read_last_ogg_head(s, last);
     *ret_chained = false;
-    if (r < 0 || source_size(s) <= 0 || !read_exactly(s, head, sizeof head, 0))
+    if (r < 0 || source_size(s) <= 0)
         return false;
-    *ret_chained = r == 1 && memcmp(last + OGG_SERIAL, head + OGG_SERIAL, 4) != 0;
+    *ret_chained = r == 1 && !container_ogg_begins_with(s, AV_RL32(last + OGG_SERIAL));
     return r == 0 || (last[5] & 4) == 0;
 }
 
@@ -149,26 +188,52 @@ bool container_boxes_are_short(struct source *s)
     return at > source_size(s);
 }
 
-bool container_asf_is_short(struct source *s)
+enum { ASF_HEAD_BYTES = 24, ASF_PROPERTIES_BYTES = 92, ASF_OBJECTS_MAX = 32 };
+
+/* ASF: copies the beginning of the header's object of that kind. */
+static bool read_asf_object(struct source *s, const uint8_t kind[16], uint8_t *p, size_t len)
 {
-    static const uint8_t properties[16] = { 0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11,
-                                            0x8e, 0xe4, 0x00, 0xc0, 0x0c, 0x20, 0x53, 0x65 };
     int64_t at = 30;
-    for (int i = 0; i < 32; i++) {
-        uint8_t p[92];
-        if (!read_exactly(s, p, sizeof p, at))
+    for (int i = 0; i < ASF_OBJECTS_MAX; i++) {
+        if (!read_exactly(s, p, ASF_HEAD_BYTES, at))
             return false;
-        if (memcmp(p, properties, sizeof properties) == 0) {
-            bool broadcast = (p[88] & 1) != 0;
-            uint64_t size = AV_RL64(p + 40);
-            return !broadcast && size < INT64_MAX && (int64_t)size > source_size(s);
-        }
+        if (memcmp(p, kind, 16) == 0)
+            return read_exactly(s, p, len, at);
         uint64_t size = AV_RL64(p + 16);
-        if (size < 24 || size > INT32_MAX)
+        if (size < ASF_HEAD_BYTES || size > INT32_MAX)
             return false;
         at += (int64_t)size;
     }
     return false;
+}
+
+bool container_asf_is_short(struct source *s)
+{
+    static const uint8_t properties[16] = { 0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11,
+                                            0x8e, 0xe4, 0x00, 0xc0, 0x0c, 0x20, 0x53, 0x65 };
+    uint8_t p[ASF_PROPERTIES_BYTES];
+    if (!read_asf_object(s, properties, p, sizeof p))
+        return false;
+    bool broadcast = (p[88] & 1) != 0;
+    uint64_t size = AV_RL64(p + 40);
+    return !broadcast && size < INT64_MAX && (int64_t)size > source_size(s);
+}
+
+bool container_asf_is_encrypted(struct source *s)
+{
+    static const uint8_t kinds[2][16] = {
+        { 0xfb, 0xb3, 0x11, 0x22, 0x23, 0xbd, 0xd2, 0x11, 0xb4, 0xb7, 0x00, 0xa0, 0xc9, 0x55, 0xfc,
+          0x6e },
+        { 0x14, 0xe6, 0x8a, 0x29, 0x22, 0x26, 0x17, 0x4c, 0xb9, 0x35, 0xda, 0xe0, 0x7e, 0xe9, 0x28,
+          0x9c }, /* extended */
+    };
+    uint8_t p[ASF_HEAD_BYTES];
+    return read_asf_object(s, kinds[0], p, sizeof p) || read_asf_object(s, kinds[1], p, sizeof p);
+}
+
+bool container_is_placeholder(int64_t bytes, int64_t there)
+{
+    return bytes >= 0x7f000000 || (bytes >= ROUND_BYTES && bytes / 2 > there);
 }
 
 bool container_iff_is_short(struct source *s)
@@ -180,7 +245,7 @@ bool container_iff_is_short(struct source *s)
     if (!big_endian && memcmp(p, "RIFF", 4) != 0)
         return false;
     int64_t size = big_endian ? AV_RB32(p + 4) : AV_RL32(p + 4);
-    if (size >= 0x7f000000) /* "to be filled in later" */
+    if (container_is_placeholder(size, source_size(s)))
         return false;
     return size + 8 > source_size(s) + IFF_SLACK_BYTES;
 }

@@ -8,12 +8,18 @@
 
 #include "media/source.h"
 
-/* Ogg: the last page must end its stream. *ret_chained: it is of another stream than the first. */
+/* Ogg: the last page must end its stream. *ret_chained: it is of none of those that begin first. */
 bool container_ogg_is_short(struct source *s, bool *ret_chained);
 
 /* Ogg: the serial number of the stream that the last page is of. Returns 1, 0 if there is no such
  * page, or negative errno. */
 int container_ogg_last_serial(struct source *s, uint32_t *ret);
+
+/* Ogg: true if the stream `serial` is one of those that begin at the beginning. */
+bool container_ogg_begins_with(struct source *s, uint32_t serial);
+
+/* Ogg: where the first page ends that has sound, in the stream's own time; 0: not to be told. */
+int64_t container_ogg_first_granule(struct source *s);
 
 /* Matroska, WebM: the segment's size. */
 bool container_ebml_is_short(struct source *s);
@@ -23,6 +29,12 @@ bool container_boxes_are_short(struct source *s);
 
 /* ASF, WMA: the file's size in its properties. */
 bool container_asf_is_short(struct source *s);
+
+/* ASF, WMA: a header object says by what its content is encrypted. */
+bool container_asf_is_encrypted(struct source *s);
+
+/* A size that was to be filled in later: of what is `there` a billion bytes are not the half. */
+bool container_is_placeholder(int64_t bytes, int64_t there);
 
 /* WAV, AVI (RIFF) and AIFF (FORM): the size of the outer chunk. */
 bool container_iff_is_short(struct source *s);

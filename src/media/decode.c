@@ -1,6 +1,8 @@
 #include "media/decode.h"
 
+#include "media/codecs.h"
 #include "media/lav.h"
+#include "media/opus_head.h"
 
 #include <assert.h>
 #include <libavutil/intreadwrite.h>
@@ -9,8 +11,12 @@
 #include <string.h>
 
 struct decoder {
+    const AVCodecParameters *par;
+    const struct codec *codec;
     AVCodecContext *context;
     AVFrame *frame;
+    AVBufferRef *setup; /* what the context was told last; NULL: nothing */
+    bool fed;           /* the context was given something */
 };
 
 /* libopus decodes what the listener's decoder will decode, and yields exactly a packet's duration
@@ -35,33 +41,66 @@ static int take_setup(AVCodecContext *c, const AVBufferRef *setup)
     return 0;
 }
 
-static int open_context(struct decoder *d, const AVCodecParameters *par, const AVBufferRef *setup)
+/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
+ * a passed packet, and volume must not jump between the two ways. */
+static void hear_both_sides(AVCodecContext *c)
 {
-    const AVCodec *codec = find_decoder(par->codec_id);
-    if (!codec || codec->type != AVMEDIA_TYPE_AUDIO)
-        return -EBADMSG;
-    d->context = avcodec_alloc_context3(codec);
-    d->frame = av_frame_alloc();
-    if (!d->context || !d->frame)
-        return -ENOMEM;
-    if (avcodec_parameters_to_context(d->context, par) < 0)
-        return -EBADMSG;
-    if (setup && take_setup(d->context, setup) < 0)
-        return -ENOMEM;
-    d->context->thread_count = 1;
-    d->context->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
-    d->context->pkt_timebase = (AVRational){ 1, par->sample_rate };
-    if (par->codec_id == AV_CODEC_ID_OPUS)
-        d->context->request_sample_fmt = AV_SAMPLE_FMT_FLT;
-    return avcodec_open2(d->context, codec, NULL) < 0 ? -EBADMSG : 0;
+    bool there = c->extradata && c->extradata_size >= OPUS_HEAD_BYTES;
+    if (there ? c->extradata[OPUS_HEAD_FAMILY] != 0 : c->ch_layout.nb_channels > 2)
+        return;
+    if (there)
+        c->extradata[OPUS_HEAD_CHANNELS] = 2;
+    av_channel_layout_uninit(&c->ch_layout);
+    av_channel_layout_default(&c->ch_layout, 2);
 }
 
-int decoder_new(const AVCodecParameters *par, const AVBufferRef *setup, struct decoder **ret)
+static int open_context(const AVCodecParameters *par, const AVBufferRef *setup, AVCodecContext *c,
+                        const AVCodec *codec)
+{
+    if (avcodec_parameters_to_context(c, par) < 0)
+        return -EBADMSG;
+    if (setup && take_setup(c, setup) < 0)
+        return -ENOMEM;
+    c->thread_count = 1;
+    c->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
+    c->pkt_timebase = (AVRational){ 1, par->sample_rate };
+    if (par->codec_id == AV_CODEC_ID_OPUS) {
+        c->request_sample_fmt = AV_SAMPLE_FMT_FLT;
+        hear_both_sides(c);
+    }
+    int r = avcodec_open2(c, codec, NULL);
+    return r == AVERROR(ENOMEM) ? -ENOMEM : r < 0 ? -EBADMSG : 0;
+}
+
+/* In place of the context that there was; if it fails that one stays. */
+static int renew(struct decoder *d, const AVBufferRef *setup)
+{
+    const AVCodec *codec = find_decoder(d->par->codec_id);
+    if (!codec || codec->type != AVMEDIA_TYPE_AUDIO)
+        return -EBADMSG;
+    AVCodecContext *c = avcodec_alloc_context3(codec);
+    int r = c ? open_context(d->par, setup, c, codec) : -ENOMEM;
+    if (r == 0 && av_buffer_replace(&d->setup, setup) < 0)
+        r = -ENOMEM;
+    if (r < 0) {
+        avcodec_free_context(&c);
+        return r;
+    }
+    avcodec_free_context(&d->context);
+    d->context = c;
+    d->fed = false;
+    return 0;
+}
+
+int decoder_new(const AVCodecParameters *par, struct decoder **ret)
 {
     struct decoder *d = calloc(1, sizeof *d);
     if (!d)
         return -ENOMEM;
-    int r = open_context(d, par, setup);
+    d->par = par;
+    d->codec = codec_of(par->codec_id);
+    d->frame = av_frame_alloc();
+    int r = d->frame ? renew(d, NULL) : -ENOMEM;
     if (r < 0) {
         decoder_free(d);
         return r;
@@ -70,18 +109,53 @@ int decoder_new(const AVCodecParameters *par, const AVBufferRef *setup, struct d
     return 0;
 }
 
+static bool is_same(const AVBufferRef *a, const AVBufferRef *b)
+{
+    return a == b || (a && b && a->data == b->data);
+}
+
+/* A context knows only the setup that it was given last, and many keep something when they are
+ * flushed: some drop their first packets only once. One that refuses what is in force at the next
+ * packet would do so on the way there as well. */
+int decoder_begin(struct decoder *d, const AVBufferRef *setup)
+{
+    avcodec_flush_buffers(d->context);
+    if (is_same(setup, d->setup) && (!d->fed || d->codec->flags & CODEC_FLUSHES))
+        return 0;
+    int r = renew(d, setup);
+    return r == -EBADMSG ? 0 : r;
+}
+
 void decoder_free(struct decoder *d)
 {
     if (!d)
         return;
     avcodec_free_context(&d->context);
     av_frame_free(&d->frame);
+    av_buffer_unref(&d->setup);
     free(d);
 }
 
-int decoder_send(struct decoder *d, const AVPacket *packet)
+/* Most decoders take a new setup from the packet that it comes with; that of Opus is told by its
+ * head alone. Packets for which there is no decoder are broken ones. */
+static int follow_setup(struct decoder *d, const AVBufferRef *setup)
 {
-    int r = avcodec_send_packet(d->context, packet);
+    if (is_same(setup, d->setup))
+        return 0;
+    if (d->codec->id == AV_CODEC_ID_OPUS)
+        return renew(d, setup);
+    return av_buffer_replace(&d->setup, setup) < 0 ? -ENOMEM : 0;
+}
+
+int decoder_send(struct decoder *d, const AVPacket *packet, const AVBufferRef *setup)
+{
+    int r = packet ? follow_setup(d, setup) : 0;
+    if (r < 0)
+        return r;
+    d->fed = true;
+    r = avcodec_send_packet(d->context, packet);
+    if (r == AVERROR(ENOMEM))
+        return -ENOMEM;
     return r < 0 && r != AVERROR_EOF ? -EBADMSG : 0;
 }
 
@@ -93,7 +167,7 @@ int decoder_receive(struct decoder *d, AVFrame **ret)
     if (r == AVERROR_EOF)
         return -ENODATA;
     if (r < 0)
-        return -EBADMSG;
+        return r == AVERROR(ENOMEM) ? -ENOMEM : -EBADMSG;
     if (d->frame->nb_samples <= 0 || d->frame->sample_rate <= 0 ||
         d->frame->ch_layout.nb_channels <= 0)
         return -EBADMSG;
@@ -107,9 +181,4 @@ uint32_t decoder_skip(const AVFrame *frame)
     const AVFrameSideData *side = av_frame_get_side_data(frame, AV_FRAME_DATA_SKIP_SAMPLES);
     uint32_t skip = side && side->size >= 4 ? AV_RL32(side->data) : 0;
     return skip < INT32_MAX / 2 ? skip : 0;
-}
-
-void decoder_flush(struct decoder *d)
-{
-    avcodec_flush_buffers(d->context);
 }

@@ -6,6 +6,7 @@
 #include "media/containers.h"
 #include "media/fiber.h"
 #include "media/lav.h"
+#include "media/probe.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/avstring.h>
@@ -17,30 +18,25 @@
 /* What may be opened at all: containers of sound, and of pictures with sound. Whatever names other
  * files (playlists, concat, sdp), draws text, or is a bare picture has no place here. */
 static const char containers[] =
-    "aac,ac3,act,adx,aea,aiff,amr,amrnb,amrwb,ape,aptx,asf,asf_o,ast,au,avi,bfstm,brstm,caf,codec2,"
-    "daud,dff,dsf,dts,dtshd,dv,eac3,flac,flv,live_flv,gxf,iff,ircam,iss,kvag,loas,lvf,"
+    "libopenmpt,aac,ac3,act,adx,aea,aiff,amr,amrnb,amrwb,ape,aptx,asf,asf_o,ast,au,avi,bfstm,brstm,"
+    "caf,codec2,"
+    "daud,dff,dsf,dts,dtshd,dv,eac3,flac,gsm,flv,live_flv,gxf,iff,ircam,iss,kvag,loas,lvf,"
     "matroska,webm,mca,mlp,mmf,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mtv,mxf,nistsphere,"
     "nsv,nut,ogg,oma,pvf,qcp,rm,rso,sbc,shn,sln,sox,svs,swf,tak,truehd,tta,ty,vag,voc,vqf,w64,wav,"
     "wsd,wtv,wv,xa,xwma,xvag";
 
-static const char raw_containers[] =
-    "aac,ac3,eac3,dts,dtshd,loas,mp3,mlp,truehd,amr,amrnb,amrwb,mpc,mpc8,vqf,asf,asf_o,rm,sbc,nsv,"
-    "flv,live_flv,shn,aea,adx,act,codec2,gxf,mxf,iss,mpeg";
+static const char raw_containers[] = "libopenmpt,gsm,aac,ac3,eac3,dts,dtshd,loas,mp3,mlp,truehd,"
+                                     "amr,amrnb,amrwb,mpc,mpc8,vqf,asf,asf_o,rm,sbc,nsv,"
+                                     "flv,live_flv,shn,aea,adx,act,codec2,gxf,mxf,iss,mpeg";
 
 static const char pcm_containers[] = "wav,w64,aiff,au,caf,voc,avi";
 
 /* Containers that count the encoder's delay into their duration. */
 static const char counting_lead[] = "mp3,ogg";
 
-/* Containers whose duration is counted, not estimated, where it is theirs at all. */
-static const char counting[] =
-    "flac,wav,w64,aiff,au,caf,wv,tta,ape,tak,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm";
-
 enum {
     BAD_READS_MAX = 1000,
-    SAME_TIME_MAX = 64,
     PROBE_BYTES = 1 << 20,
-    PROBE_SCORE_MIN = 5, /* below that a guess is as good as noise */
     INDEX_BYTES = 256 * 1024,
     STACK_BYTES = 256 * 1024, /* of the fiber; the lists of HLS are read in large buffers */
     IDLE_POLL_MS = 80,        /* who asks again only after this is waiting for time to pass */
@@ -143,7 +139,10 @@ static AVDictionary *hls_options(void)
 static int open_input(struct demux *d, const char *format, AVFormatContext **c)
 {
     if (!source_is_hls(d->source))
-        return avformat_open_input(c, NULL, format ? av_find_input_format(format) : NULL, NULL);
+        return avformat_open_input(c, NULL,
+                                   format ? av_find_input_format(format)
+                                          : probe_format(d->source, (*c)->pb, PROBE_BYTES),
+                                   NULL);
     AVDictionary *options = hls_options();
     int r = avformat_open_input(c, source_url(d->source), av_find_input_format("hls"), &options);
     av_dict_free(&options);
@@ -155,10 +154,19 @@ static bool is_cover(const AVStream *st)
     return (st->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
 }
 
+static int refuse(struct demux *d, const char *why)
+{
+    if (why)
+        source_refuse(d->source, why);
+    return -EBADMSG;
+}
+
 /* All but the one stream is thrown away while still in the container. */
 static int choose_stream(struct demux *d)
 {
     int best = av_find_best_stream(d->context, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+    if (best == AVERROR_STREAM_NOT_FOUND && d->context->nb_streams > 0)
+        return refuse(d, "there is no audio in it");
     if (best < 0)
         return -EBADMSG;
     for (unsigned i = 0; i < d->context->nb_streams; i++) {
@@ -167,6 +175,8 @@ static int choose_stream(struct demux *d)
             st->discard = AVDISCARD_ALL;
     }
     d->stream = d->context->streams[best];
+    if (probe_is_encrypted(d->source, d->context, d->stream))
+        return refuse(d, PROBE_ENCRYPTED);
     if (avcodec_parameters_copy(d->own_par, d->stream->codecpar) < 0)
         return -ENOMEM;
     d->par = d->own_par;
@@ -205,7 +215,7 @@ static enum demux_times judge_times(const struct demux *d)
         return DEMUX_TIMES_NONE;
     if (is_one_of(d->context, raw_containers) || d->par->codec_id == AV_CODEC_ID_SPEEX)
         return DEMUX_TIMES_NONE;
-    if (is_one_of(d->context, pcm_containers) && !is_pcm(d->par))
+    if (demux_is_coded(d))
         return DEMUX_TIMES_NONE; /* seeking lands at a byte, not at a block */
     if (tb.num == 1 && tb.den % d->par->sample_rate == 0)
         return DEMUX_TIMES_EXACT;
@@ -217,16 +227,6 @@ static int64_t in_samples(const struct demux *d, int64_t duration, AVRational tb
     if (duration == AV_NOPTS_VALUE || duration <= 0)
         return -1;
     return av_rescale_q(duration, tb, (AVRational){ 1, d->par->sample_rate });
-}
-
-static enum duration_kind judge_guess(const struct demux *d)
-{
-    const AVFormatContext *c = d->context;
-    if (d->guessed < 0)
-        return DURATION_UNKNOWN;
-    bool counts = is_one_of(c, counting) && (is_pcm(d->par) || !is_one_of(c, pcm_containers)) &&
-                  c->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE;
-    return counts ? DURATION_EXACT : DURATION_ESTIMATED;
 }
 
 static void note_duration(struct demux *d)
@@ -243,7 +243,6 @@ static void note_duration(struct demux *d)
         d->declared = d->guessed;
     if (d->endless)
         d->guessed = d->declared = -1;
-    d->guess_kind = judge_guess(d);
 }
 
 /* To read on for a duration is of use where the end can be looked at. */
@@ -274,10 +273,14 @@ static int open_context(struct demux *d)
     if (!c)
         return -ENOMEM;
     r = open_input(d, format, &c); /* frees c when it fails */
+    if (r == AVERROR_EXIT)
+        return -EINTR;
+    if (r == AVERROR_INVALIDDATA && !source_is_hls(d->source))
+        return refuse(d, probe_why_not(d->source));
     if (r < 0)
-        return r == AVERROR_EXIT ? -EINTR : lav_errno(r);
+        return lav_errno(r);
     d->context = c;
-    if (!source_is_hls(d->source) && !format && c->probe_score < PROBE_SCORE_MIN)
+    if (c->probe_score > 0 && c->probe_score < PROBE_SCORE_MIN)
         return -EBADMSG;
     for (unsigned i = 0; i < c->nb_streams; i++) {
         if (c->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
@@ -358,6 +361,11 @@ int demux_rewind(struct demux *d)
     return open_again(d);
 }
 
+bool demux_is_coded(const struct demux *d)
+{
+    return is_one_of(d->context, pcm_containers) && !is_pcm(d->par);
+}
+
 bool demux_is_open(const struct demux *d)
 {
     return d->context != NULL;
@@ -414,9 +422,12 @@ static int read_packet(struct demux *d, AVPacket *packet)
             continue;
         if (r < 0)
             return lav_errno(r);
-        if (packet->stream_index == d->stream->index)
+        bool is_ours = packet->stream_index == d->stream->index;
+        if (is_ours && !av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, NULL))
             return 1;
         av_packet_unref(packet);
+        if (is_ours)
+            return refuse(d, PROBE_ENCRYPTED);
     }
 }
 
@@ -496,34 +507,7 @@ int demux_look_for_chain(struct demux *d)
     int r = container_ogg_last_serial(d->source, &serial);
     if (r == -EINTR)
         return r;
-    return r == 1 && serial != d->ogg_serial;
-}
-
-/* Packets of the same time lie side by side in an index; only their bytes differ. */
-int64_t demux_packet_number(struct demux *d, const AVPacket *packet)
-{
-    AVStream *st = d->context->streams[d->stream->index];
-    if (d->n_indexed == 0 || packet->dts == AV_NOPTS_VALUE || packet->pos < 0)
-        return -1;
-    int flags = AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY;
-    int at = av_index_search_timestamp(st, packet->dts, flags);
-    for (int i = 0; at >= 0 && i < SAME_TIME_MAX; i++) {
-        for (int n = at - i; n <= at + i; n += i > 0 ? 2 * i : 1) {
-            const AVIndexEntry *e = n >= 0 ? avformat_index_get_entry(st, n) : NULL;
-            if (e && e->pos == packet->pos && n < d->n_indexed)
-                return n;
-        }
-    }
-    return -1;
-}
-
-int64_t demux_packet_time(struct demux *d, int64_t number)
-{
-    AVStream *st = d->context->streams[d->stream->index];
-    const AVIndexEntry *e = NULL;
-    if (number >= 0 && number < d->n_indexed)
-        e = avformat_index_get_entry(st, (int)number);
-    return e ? e->timestamp : AV_NOPTS_VALUE;
+    return r == 1 && serial != d->ogg_serial && !container_ogg_begins_with(d->source, serial);
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

@@ -10,7 +10,6 @@
 
 #include "media/hls.h"
 #include "media/source.h"
-#include "proto/duration.h"
 
 #include <libavformat/avformat.h>
 #include <stdbool.h>
@@ -34,8 +33,7 @@ struct demux {
     enum demux_times times;
     int64_t declared; /* [samples at the stream's rate] as the container promises; −1 if it does not
                          (an estimate is no promise) */
-    int64_t guessed;               /* the same, but estimates count … */
-    enum duration_kind guess_kind; /* … and whether it is one */
+    int64_t guessed;  /* the same, but estimates count: see length.h */
     bool counts_lead; /* both include what is dropped before the first audible sample */
     bool endless;     /* a live stream */
     bool is_ogg;
@@ -63,6 +61,9 @@ void demux_free(struct demux *d);
  * and demux_free may follow. */
 int demux_rewind(struct demux *d);
 bool demux_is_open(const struct demux *d);
+
+/* True for coded audio in a container that is made for PCM: what that counts may be anything. */
+bool demux_is_coded(const struct demux *d);
 
 /* Reads the next audio packet into `packet` (blank). Returns 1; 0 at the end; negative errno. */
 int demux_read(struct demux *d, AVPacket *packet);

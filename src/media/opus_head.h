@@ -7,7 +7,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OPUS_HEAD_BYTES = 19, OPUS_HEAD_CHANNELS = 9, OPUS_HEAD_PRE_SKIP = 10 };
+enum {
+    OPUS_HEAD_BYTES = 19,
+    OPUS_HEAD_CHANNELS = 9,
+    OPUS_HEAD_PRE_SKIP = 10,
+    OPUS_HEAD_GAIN = 16,
+    OPUS_HEAD_FAMILY = 18,
+};
+
+/* True for the bytes of a head whose packets a listener's decoder takes as they are. */
+static inline bool opus_head_bytes_pass(const uint8_t *head)
+{
+    return head[OPUS_HEAD_FAMILY] == 0 && AV_RL16(head + OPUS_HEAD_GAIN) == 0;
+}
 
 static inline bool opus_head_there(const AVCodecParameters *par)
 {
@@ -28,13 +40,13 @@ static inline bool opus_head_is_plain(const AVCodecParameters *par)
 {
     if (par->ch_layout.nb_channels > 2)
         return false;
-    return !opus_head_there(par) || par->extradata[18] == 0;
+    return !opus_head_there(par) || par->extradata[OPUS_HEAD_FAMILY] == 0;
 }
 
 /* A gain the decoder is to apply, which a passed packet would lose. */
 static inline bool opus_head_has_gain(const AVCodecParameters *par)
 {
-    return opus_head_there(par) && AV_RL16(par->extradata + 16) != 0;
+    return opus_head_there(par) && AV_RL16(par->extradata + OPUS_HEAD_GAIN) != 0;
 }
 
 #endif

@@ -1,5 +1,7 @@
 #include "media/packets_parts.h"
 
+#include "proto/wmsg.h"
+
 #include "base/cleanup.h"
 #include "media/opus_head.h"
 
@@ -44,6 +46,7 @@ void packets_drop_all(struct packets *p)
 /* What the packet before tells of the next one is of no use. */
 static void leave_neighbours(struct packets *p)
 {
+    av_packet_unref(p->bundle);
     p->next_raw = PLACE_NOWHERE;
     p->last_byte = -1;
     if (p->clock)
@@ -106,7 +109,8 @@ int packets_new(struct source *s, size_t keep_bytes_max, struct packets **ret)
     p->mark_number = p->mark_byte = -1;
     p->capacity = 64;
     p->kept = calloc(p->capacity, sizeof *p->kept);
-    int r = p->kept ? packets_open(p) : -ENOMEM;
+    p->bundle = av_packet_alloc();
+    int r = p->kept && p->bundle ? packets_open(p) : -ENOMEM;
     if (r < 0) {
         packets_free(p);
         return r;
@@ -134,6 +138,7 @@ void packets_free(struct packets *p)
         packets_drop_all(p);
     setup_reset(&p->setup);
     vorbis_clock_free(p->clock);
+    av_packet_free(&p->bundle);
     demux_free(p->demux);
     free(p->kept);
     free(p);
@@ -175,6 +180,25 @@ static void read_trims(const struct packets *p, struct packet *k)
     int told = p->demux->stream->codecpar->sample_rate;
     if (p->is_opus && told > 0 && told != p->demux->par->sample_rate)
         k->discard = (uint32_t)av_rescale(k->discard, p->demux->par->sample_rate, told);
+}
+
+/* Where all of an Ogg Vorbis stream is on one page, libavformat counts its first block, which
+ * yields nothing, and would drop as much too much at the end. */
+static void restore_last_block(struct packets *p, struct packet *k)
+{
+    if (!p->clock || !p->demux->is_ogg)
+        return;
+    if (setup_is_vorbis_head(p->codec->id, k->av) || k->number == 0) {
+        p->link_byte = -1;
+        p->link_block = 0;
+    }
+    if (setup_is_vorbis_sound(k->av) && p->link_byte < 0) {
+        p->link_byte = k->byte;
+        p->link_block = k->av->duration;
+    } else if (k->discard > 0 && k->byte == p->link_byte && p->link_block > 0) {
+        int64_t spare = k->discard - p->link_block;
+        k->discard = spare > 0 ? (uint32_t)spare : 0;
+    }
 }
 
 static int grow(struct packets *p)
@@ -232,7 +256,8 @@ static void trim_last_of_mp4(const struct packets *p, struct packet *k)
 static int note_setup(struct packets *p)
 {
     uint32_t i = p->last - 1;
-    uint32_t n = (uint32_t)setup_look(&p->setup, p->demux->par->codec_id, packets_slot(p, i)->av);
+    uint32_t n = (uint32_t)setup_look(&p->setup, p->demux->par, p->demux->stream->codecpar,
+                                      packets_slot(p, i)->av);
     for (n = n > 0 ? n : 1; n > 0 && i + 1 != p->first; n--, i--) {
         if (av_buffer_replace(&packets_slot(p, i)->setup, p->setup.now) < 0)
             return -ENOMEM;
@@ -250,6 +275,31 @@ static void note_chain(struct packets *p)
                       k->av->pts < before->av->pts;
     if (falls_back || (k->number > 0 && setup_is_vorbis_head(p->demux->par->codec_id, k->av)))
         packets_distrust_times(p);
+}
+
+/* One frame of a packet that holds several; only the first has the packet's time. */
+static int read_frame(struct packets *p, AVPacket *av)
+{
+    AVPacket *bundle = p->bundle;
+    if (!(p->codec->flags & CODEC_BUNDLED))
+        return demux_read(p->demux, av);
+    int r = bundle->size > 0 ? 1 : demux_read(p->demux, bundle);
+    if (r <= 0)
+        return r;
+    int bytes = p->codec->frame_bytes(bundle->data, (size_t)bundle->size);
+    if (bytes <= 0 || bytes >= bundle->size) {
+        av_packet_move_ref(av, bundle);
+        return 1;
+    }
+    if (av_packet_ref(av, bundle) < 0)
+        return -ENOMEM;
+    av->size = bytes;
+    bundle->data += bytes;
+    bundle->size -= bytes;
+    bundle->pos += bundle->pos >= 0 ? bytes : 0;
+    bundle->pts = bundle->dts = AV_NOPTS_VALUE;
+    av->duration = bundle->duration = 0;
+    return 1;
 }
 
 /* What is missing before a packet is counted as if it were there. */
@@ -272,7 +322,7 @@ int packets_read_one(struct packets *p)
     if (!k.av)
         return -ENOMEM;
     p->fresh = false;
-    int r = demux_is_open(p->demux) ? demux_read(p->demux, k.av) : -EINTR;
+    int r = demux_is_open(p->demux) ? read_frame(p, k.av) : -EINTR;
     if (r <= 0) {
         p->at_end = r == 0;
         av_packet_free(&k.av);
@@ -286,6 +336,7 @@ int packets_read_one(struct packets *p)
         p->first_byte = k.byte;
     read_trims(p, &k);
     packets_measure(p, &k);
+    restore_last_block(p, &k);
     trim_last_of_mp4(p, &k);
     packets_place(p, &k);
     packets_survey(p, &k);
@@ -334,6 +385,23 @@ void packets_forget(struct packets *p, int64_t sample)
 bool packets_calibrated(const struct packets *p)
 {
     return p->calibrated;
+}
+
+int64_t packets_first_byte(const struct packets *p)
+{
+    return p->first_byte;
+}
+
+int64_t packets_time_before(const struct packets *p)
+{
+    const AVStream *st = p->demux->stream;
+    int64_t begin = st->start_time != AV_NOPTS_VALUE
+                        ? av_rescale_q(st->start_time, st->time_base, (AVRational){ 1, p->rate })
+                        : 0;
+    /* Of Vorbis libavformat has left it out of the duration. */
+    bool is_cut = p->demux->is_ogg && st->codecpar->codec_id != AV_CODEC_ID_VORBIS &&
+                  begin > p->rate / 2 && begin < WMSG_POS_MAX;
+    return (is_cut ? begin : 0) + (p->demux->counts_lead ? p->lead : 0);
 }
 
 int64_t packets_lead_samples(const struct packets *p)

@@ -86,6 +86,13 @@ void packets_forget(struct packets *p, int64_t sample);
 bool packets_mark(const struct packets *p, int64_t sample, int64_t *ret_number, int64_t *ret_byte);
 void packets_take_mark(struct packets *p, int64_t number, int64_t byte);
 
+/* [bytes] where the first packet of all begins; −1 unknown. */
+int64_t packets_first_byte(const struct packets *p);
+
+/* [source samples] that the container's times count before the first audible one: the lead, and of
+ * a piece that was cut out of a longer stream all that came before it. */
+int64_t packets_time_before(const struct packets *p);
+
 /* [source samples] before the first audible one. */
 int64_t packets_lead_samples(const struct packets *p);
 

@@ -111,7 +111,7 @@ static int land_in_segment(struct packets *p, int64_t raw, int64_t sample)
  * not be what the packets last. */
 static int64_t pts_at(const struct packets *p, int64_t raw)
 {
-    int64_t equal = p->frame > 0 ? p->frame : p->survey.equal;
+    int64_t equal = packets_indexed_samples(p);
     int64_t pts =
         equal > 0 ? demux_packet_time(p->demux, p->first_number + raw / equal) : AV_NOPTS_VALUE;
     double s = ((double)raw + p->first_time) / p->rate;

@@ -55,11 +55,14 @@ struct packets {
     int64_t next_number;
     int64_t next_sample; /* Opus only: places follow from the packets themselves */
     int64_t next_skip;
+    AVPacket *bundle;           /* frames that were read with others; of size 0: none */
     struct vorbis_clock *clock; /* Vorbis only */
     int64_t next_raw;           /* [samples] Vorbis: of the next packet, PLACE_NOWHERE */
     int64_t last_byte;          /* [bytes] where the packet before began; −1 unknown */
-    struct setup setup;         /* as of the packet last read */
-    int64_t first_byte;         /* [bytes] where packet 0 begins; −1 unknown */
+    int64_t link_byte;  /* [bytes] Ogg Vorbis: page of the stream's first block; −1 unknown */
+    int64_t link_block; /* [samples] that libavformat takes that block for */
+    struct setup setup; /* as of the packet last read */
+    int64_t first_byte; /* [bytes] where packet 0 begins; −1 unknown */
     bool at_end;
     bool fresh; /* nothing was read since it was opened */
     /* a place that another reader has found; −1 none */
@@ -102,6 +105,9 @@ double packets_raw_time(const struct packets *p, const struct packet *k);
  * followed. */
 void packets_survey(struct packets *p, const struct packet *k);
 void packets_end_survey(struct packets *p);
+
+/* packets_place.c: samples of each packet that the container's index tells of; 0: it does not. */
+int64_t packets_indexed_samples(const struct packets *p);
 
 /* packets_jump.c: a packet's number may tell its byte. Returns 1 if
  * packet `number`, or one a little before it, is the next to be read; 0 if that cannot be known:

@@ -36,9 +36,10 @@ static int64_t lasts(const struct packets *p, const struct packet *k)
     return p->frame > 0 ? p->frame : k->lasts;
 }
 
-/* [samples] of each packet, as far as is known; else 0. */
-static int64_t equal_packets(const struct packets *p)
+int64_t packets_indexed_samples(const struct packets *p)
 {
+    if (p->codec->flags & CODEC_BUNDLED)
+        return 0;
     return p->frame > 0 ? p->frame : p->survey.equal;
 }
 
@@ -94,7 +95,7 @@ static void place_vorbis(struct packets *p, struct packet *k)
 static void place_by_container(struct packets *p, struct packet *k)
 {
     int64_t raw;
-    int64_t equal = equal_packets(p);
+    int64_t equal = packets_indexed_samples(p);
     int64_t number = equal > 0 ? demux_packet_number(p->demux, k->av) : -1;
     if (p->clock) {
         place_vorbis(p, k);

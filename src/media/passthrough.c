@@ -1,6 +1,7 @@
 #include "media/passthrough.h"
 
 #include "base/audio.h"
+#include "media/opus_head.h"
 
 #include <assert.h>
 #include <opus.h>
@@ -169,6 +170,8 @@ static int gather(struct passthrough *p, const struct packet *k, int n, struct p
 /* One packet more. Returns 1 with a frame, 0 when none came of it, or negative errno. */
 static int take_packet(struct passthrough *p, const struct packet *k, struct passed *ret)
 {
+    if (k->setup && !opus_head_bytes_pass(k->setup->data))
+        return -ENOTSUP; /* a later stream of a chain, which is surround or has a gain */
     int n = opus_packet_get_nb_samples(k->av->data, k->av->size, AUDIO_RATE);
     if (n <= 0)
         return 0; /* broken: the decoder would skip it too */

@@ -90,6 +90,8 @@ static struct failure failure_of(const struct track *track, int r)
     struct failure failure = *source_failure(track_source(track));
     if (failure.code == TUTTI_OK && r == -ENOMEM)
         failure_set(&failure, TUTTI_E_INTERNAL, "out of memory");
+    else if (failure.code == TUTTI_OK && r == -EBADMSG && !track_has_sound(track))
+        failure_set(&failure, error_for(r), "its audio is broken: none of it can be decoded");
     else if (failure.code == TUTTI_OK)
         failure_set(&failure, error_for(r), error_text(error_for(r)));
     return failure;

@@ -1,5 +1,7 @@
 #include "media/setup.h"
 
+#include "media/opus_head.h"
+
 #include <libavcodec/avcodec.h>
 #include <string.h>
 
@@ -42,6 +44,11 @@ bool setup_is_vorbis_head(enum AVCodecID codec, const AVPacket *av)
     return codec == AV_CODEC_ID_VORBIS && is_vorbis(av, "\1vorbis");
 }
 
+bool setup_is_vorbis_sound(const AVPacket *av)
+{
+    return av->size > 0 && (av->data[0] & 1) == 0;
+}
+
 /* The three headers laced as extradata; nobody needs the comments. */
 static int look_at_vorbis(struct setup *s, const AVPacket *av)
 {
@@ -57,11 +64,26 @@ static int look_at_vorbis(struct setup *s, const AVPacket *av)
     return replace(s, head, sizeof head, av->data, (size_t)av->size) ? VORBIS_HEADS : 0;
 }
 
-int setup_look(struct setup *s, enum AVCodecID codec, const AVPacket *av)
+static int look_at_opus(struct setup *s, const AVCodecParameters *first,
+                        const AVCodecParameters *now)
 {
-    if (codec == AV_CODEC_ID_VORBIS)
+    const uint8_t *there = s->now ? s->now->data : first->extradata;
+    int len = s->now ? (int)s->now->size : first->extradata_size;
+    int new_len = now->extradata_size;
+    if (new_len < OPUS_HEAD_BYTES ||
+        (new_len == len && memcmp(now->extradata, there, (size_t)len) == 0))
+        return 0;
+    return replace(s, NULL, 0, now->extradata, (size_t)new_len) ? 1 : 0;
+}
+
+int setup_look(struct setup *s, const AVCodecParameters *first, const AVCodecParameters *now,
+               const AVPacket *av)
+{
+    if (first->codec_id == AV_CODEC_ID_VORBIS)
         return look_at_vorbis(s, av);
+    if (first->codec_id == AV_CODEC_ID_OPUS)
+        return look_at_opus(s, first, now);
     size_t len = 0;
     const uint8_t *bytes = av_packet_get_side_data(av, AV_PKT_DATA_NEW_EXTRADATA, &len);
-    return bytes && codec != AV_CODEC_ID_OPUS && replace(s, NULL, 0, bytes, len) ? 1 : 0;
+    return bytes && replace(s, NULL, 0, bytes, len) ? 1 : 0;
 }

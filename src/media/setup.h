@@ -6,7 +6,7 @@
 #ifndef TUTTI_MEDIA_SETUP_H
 #define TUTTI_MEDIA_SETUP_H
 
-#include <libavcodec/codec_id.h>
+#include <libavcodec/codec_par.h>
 #include <libavcodec/packet.h>
 #include <stdbool.h>
 
@@ -22,11 +22,17 @@ struct setup {
 /* Back to the stream's own. */
 void setup_reset(struct setup *s);
 
-/* Looks at the next packet. Returns of how many packets, this one the last, the new setup is made:
+/* Looks at the next packet; `first` and `now` are what the container has said of the stream when it
+ * was opened and since (the heads of a chain of Ogg Opus are not among its packets). Returns of how
+ * many packets, this one the last, the new setup is made:
  * it is in force from the first of them on. 0: none came. */
-int setup_look(struct setup *s, enum AVCodecID codec, const AVPacket *av);
+int setup_look(struct setup *s, const AVCodecParameters *first, const AVCodecParameters *now,
+               const AVPacket *av);
 
 /* True for the first header of a chained Vorbis stream. */
 bool setup_is_vorbis_head(enum AVCodecID codec, const AVPacket *av);
+
+/* True for a packet of Vorbis that is no header. */
+bool setup_is_vorbis_sound(const AVPacket *av);
 
 #endif

@@ -484,6 +484,12 @@ const struct failure *source_failure(const struct source *s)
     return &s->failure;
 }
 
+void source_refuse(struct source *s, const char *why)
+{
+    if (s->failure.code == TUTTI_OK)
+        failure_set(&s->failure, TUTTI_E_DECODE_FAILED, why);
+}
+
 void source_lose(struct source *s)
 {
     struct failure part = s->failure;

@@ -79,6 +79,9 @@ bool source_end_is_open(const struct source *s);
 /* Why the source failed, if it did; valid as long as the source. */
 const struct failure *source_failure(const struct source *s);
 
+/* It is found to be nothing that can be played; `why` is one line for people. */
+void source_refuse(struct source *s, const char *why);
+
 /* A part of it that cannot be done without could not be had: nothing behind that is read. */
 void source_lose(struct source *s);
 bool source_is_lost(const struct source *s);

@@ -30,13 +30,11 @@ struct track {
     struct resampler *resampler;
     AVCodecParameters *par; /* as the decoder wants them */
     const struct codec *codec;
-    AVBufferRef *setup; /* what the decoder was told since; NULL: nothing */
     struct whole whole;
     struct track_info info;
     struct timeline time;
     /* decoding */
     bool settling; /* no frame since the last track_go */
-    bool fed;      /* the decoder was given something since it was made */
     bool drained;
     bool heard;
     bool drop_frame;   /* the next frame is made of two streams that do not belong together */
@@ -51,25 +49,9 @@ struct track {
     int64_t out_pos; /* [samples at 48 kHz] of the next sample in the resampler's queue */
     int64_t want;    /* [samples at 48 kHz] of the next sample read */
     int64_t end;     /* −1 unknown */
-    bool guesses;    /* `end` is only what the container estimates: good until the next place */
+    int64_t read_byte, read_sample; /* of the packet last seen whose places are known; −1 */
+    bool guesses; /* `end` is only what the container estimates: good until the next place */
 };
-
-/* Opus is decoded to two channels even where it has one: the listener's decoder does the same with
- * a passed packet, and volume must not jump between the two ways. */
-static int prepare_params(struct track *t)
-{
-    const AVCodecParameters *par = packets_demux(t->packets)->par;
-    t->par = avcodec_parameters_alloc();
-    if (!t->par || avcodec_parameters_copy(t->par, par) < 0)
-        return -ENOMEM;
-    if (par->codec_id == AV_CODEC_ID_OPUS && opus_head_is_plain(par)) {
-        if (opus_head_there(par))
-            t->par->extradata[OPUS_HEAD_CHANNELS] = 2;
-        av_channel_layout_uninit(&t->par->ch_layout);
-        av_channel_layout_default(&t->par->ch_layout, 2);
-    }
-    return 0;
-}
 
 static void fill_info(struct track *t)
 {
@@ -80,8 +62,16 @@ static void fill_info(struct track *t)
     t->info.lag =
         t->info.passable ? opus_head_pre_skip(par) % AUDIO_FRAME_SAMPLES : AUDIO_ENCODER_LOOKAHEAD;
     t->info.seekable = packets_can_seek(t->packets);
-    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d);
+    t->info.duration = t->whole.chained ? NO_DURATION : length_declared(d, t->source);
     t->info.endless = d->endless;
+}
+
+static void refuse_codec(struct track *t)
+{
+    char why[128];
+    (void)snprintf(why, sizeof why, "its audio is %s, which cannot be decoded",
+                   avcodec_get_name(t->par->codec_id));
+    source_refuse(t->source, why);
 }
 
 /* All that follows from what the packets are. */
@@ -91,10 +81,12 @@ static int open_parts(struct track *t)
     if (t->whole.chained)
         packets_distrust_times(t->packets);
     t->codec = codec_of(packets_demux(t->packets)->par->codec_id);
-    t->fed = false;
-    int r = prepare_params(t);
-    if (r == 0)
-        r = decoder_new(t->par, NULL, &t->decoder);
+    t->par = avcodec_parameters_alloc();
+    if (!t->par || avcodec_parameters_copy(t->par, packets_demux(t->packets)->par) < 0)
+        return -ENOMEM;
+    int r = decoder_new(t->par, &t->decoder);
+    if (r == -EBADMSG)
+        refuse_codec(t);
     if (r < 0)
         return r;
     timeline_init(&t->time, t->par->sample_rate);
@@ -109,7 +101,6 @@ int track_join_again(struct track *t)
         return r;
     decoder_free(TAKE_PTR(t->decoder));
     avcodec_parameters_free(&t->par);
-    av_buffer_unref(&t->setup);
     return open_parts(t);
 }
 
@@ -140,7 +131,7 @@ int track_new(struct source *s, size_t keep_bytes_max, struct track **ret,
         return -ENOMEM;
     }
     t->source = s;
-    t->end = -1;
+    t->end = t->read_byte = -1;
     int r = source_is_remote(s) ? source_prepare(s) : 0;
     if (r == 0)
         r = packets_new(s, keep_bytes_max, &t->packets);
@@ -164,7 +155,6 @@ void track_free(struct track *t)
     resampler_free(t->resampler);
     decoder_free(t->decoder);
     avcodec_parameters_free(&t->par);
-    av_buffer_unref(&t->setup);
     packets_free(t->packets);
     source_free(t->source);
     free(t);
@@ -184,12 +174,15 @@ void track_get_info(const struct track *t, struct track_info *ret)
         ret->duration = (struct duration){ .samples = t->end, .kind = DURATION_EXACT };
         return;
     }
-    int64_t *samples = &ret->duration.samples;
-    if (packets_demux(t->packets)->counts_lead && *samples > 0) {
-        int64_t lead =
-            av_rescale(packets_lead_samples(t->packets), AUDIO_RATE, timeline_rate(&t->time, 0));
-        *samples = *samples > lead ? *samples - lead : 0;
-    }
+    int64_t before = packets_time_before(t->packets);
+    struct length_progress progress = {
+        .first_byte = packets_first_byte(t->packets),
+        .byte = t->read_byte,
+        .end = source_size(t->source),
+        .pos = timeline_pos(&t->time, t->read_sample),
+        .before = av_rescale(before, AUDIO_RATE, timeline_rate(&t->time, 0)),
+    };
+    ret->duration = length_now(&t->info.duration, &progress);
 }
 
 struct source *track_source(const struct track *t)
@@ -218,33 +211,9 @@ bool track_has_sound(const struct track *t)
     return t->heard;
 }
 
-static bool is_same(const AVBufferRef *a, const AVBufferRef *b)
-{
-    return a == b || (a && b && a->data == b->data);
-}
-
-/* A decoder knows only the setup that it was given last, and many keep something when they are
- * flushed: some drop their first packets only once. One that refuses what is in force at the next
- * packet would do so on the way there as well. */
-static int prepare_decoder(struct track *t)
-{
-    const AVBufferRef *setup = packets_setup(t->packets);
-    struct decoder *fresh;
-    decoder_flush(t->decoder);
-    if (is_same(setup, t->setup) && (!t->fed || t->codec->flags & CODEC_FLUSHES))
-        return 0;
-    int r = decoder_new(t->par, setup, &fresh);
-    if (r < 0)
-        return r == -EBADMSG ? 0 : r;
-    decoder_free(t->decoder);
-    t->decoder = fresh;
-    t->fed = false;
-    return av_buffer_replace(&t->setup, setup) < 0 ? -ENOMEM : 0;
-}
-
 static int begin_at(struct track *t, int64_t pos, int64_t feed_from)
 {
-    int r = prepare_decoder(t);
+    int r = decoder_begin(t->decoder, packets_setup(t->packets));
     if (r < 0)
         return r;
     resampler_reset(t->resampler);
@@ -382,6 +351,15 @@ static int take_frame(struct track *t, const AVFrame *frame)
     return feed(t, frame, from, n);
 }
 
+static void note_progress(struct track *t, const struct packet *k)
+{
+    whole_note_packet(&t->whole, k);
+    if (k->byte >= 0 && k->sample >= 0) {
+        t->read_byte = k->byte;
+        t->read_sample = k->sample;
+    }
+}
+
 static int send_next(struct track *t)
 {
     struct packet *k;
@@ -393,27 +371,26 @@ static int send_next(struct track *t)
         whole_note_fault(&t->whole);
     }
     if (r <= 0) {
-        (void)decoder_send(t->decoder, NULL);
+        (void)decoder_send(t->decoder, NULL, NULL);
         t->drained = true;
         return 0;
     }
-    whole_note_packet(&t->whole, k);
     if (!t->settling)
         t->gap_left = gap_before(t, k);
     if (!t->settling && k->sample < 0) {
         k->sample = t->sample + t->gap_left;
         k->skip = (uint32_t)t->skip_left;
     }
+    note_progress(t, k);
     t->now = *k;
     /* The decoder would blend the first packet of a chained stream with the last one before it. */
     t->drop_frame = t->drop_frame || setup_is_vorbis_head(t->par->codec_id, k->av);
     t->skip_left += t->settling ? 0 : k->own_skip;
     if (k->av->size == 0)
         return 0;
-    t->fed = true;
-    r = decoder_send(t->decoder, k->av);
-    if (!is_same(k->setup, t->setup) && av_buffer_replace(&t->setup, k->setup) < 0)
-        return -ENOMEM;
+    r = decoder_send(t->decoder, k->av, k->setup);
+    if (r == -ENOMEM)
+        return r;
     if (r < 0 && ++t->n_errors > ERRORS_IN_A_ROW_MAX && !t->heard)
         return -EBADMSG;
     return 0;
@@ -427,7 +404,8 @@ static int decode_more(struct track *t)
     int r = decoder_receive(t->decoder, &frame);
     if (r == 1) {
         t->n_errors = 0;
-        return take_frame(t, frame);
+        r = take_frame(t, frame);
+        return r == -EBADMSG ? 0 : r; /* channels that nobody can mix: passed over */
     }
     if (r == -ENODATA)
         return -ENODATA;
@@ -542,7 +520,7 @@ int track_read(struct track *t, float *dst, int n)
 void track_note_passed(struct track *t, const struct packet *k)
 {
     t->heard = true;
-    whole_note_packet(&t->whole, k);
+    note_progress(t, k);
     packets_settled(t->packets, AUDIO_FRAME_SAMPLES, AUDIO_RATE);
 }
 

@@ -1,6 +1,6 @@
 #include "media/variants.h"
 
-#include "media/playlist.h"
+#include "media/list_text.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -118,7 +118,7 @@ static int preference_of(const char *line)
 
 static void read_rendition(struct master *m, const char *line, const char *base)
 {
-    char value[PLAYLIST_URL_MAX];
+    char value[LIST_TEXT_MAX];
     struct rendition r = { .preference = preference_of(line) };
     if (m->n_renditions == ENTRIES_MAX || !attribute(line, "TYPE", value, sizeof value) ||
         strcmp(value, "AUDIO") != 0)
@@ -126,7 +126,7 @@ static void read_rendition(struct master *m, const char *line, const char *base)
     (void)attribute(line, "GROUP-ID", r.group, sizeof r.group);
     r.is_surround = number_of(line, "CHANNELS") > 2;
     if (attribute(line, "URI", value, sizeof value)) {
-        r.url = playlist_resolve(base, value);
+        r.url = list_text_resolve(base, value);
         if (!r.url)
             return;
     }
@@ -162,10 +162,10 @@ static struct variant read_variant(const char *line)
 
 static void read_master(struct master *m, const char *text, const char *base)
 {
-    char line[PLAYLIST_URL_MAX];
+    char line[LIST_TEXT_MAX];
     struct variant next = { 0 };
     bool is_announced = false;
-    while (playlist_take_line(&text, line)) {
+    while (list_text_line(&text, line)) {
         if (strncmp(line, "#EXT-X-MEDIA:", 13) == 0) {
             read_rendition(m, line, base);
         } else if (strncmp(line, "#EXT-X-STREAM-INF:", 18) == 0) {
@@ -173,7 +173,7 @@ static void read_master(struct master *m, const char *text, const char *base)
             is_announced = true;
         } else if (is_announced && line[0] != '\0' && line[0] != '#') {
             is_announced = false;
-            next.url = m->n_variants < ENTRIES_MAX ? playlist_resolve(base, line) : NULL;
+            next.url = m->n_variants < ENTRIES_MAX ? list_text_resolve(base, line) : NULL;
             if (next.url)
                 m->variants[m->n_variants++] = next;
         }

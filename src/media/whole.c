@@ -12,17 +12,17 @@ enum {
     MP3_SLACK_FRAMES = 3, /* writers count the information frame, or do not */
     MP3_FRAME_SAMPLES = 1152,
     REMOTE_SLACK_PART = 4, /* of a second: durations are rounded, and count padding or do not */
-    UNKNOWN_WAV_BYTES = 0x7f000000, /* sizes like these mean "to be filled in later" */
 };
 
-static void take_promise(struct whole *w, const struct demux *d)
+static void take_promise(struct whole *w, const struct source *s, const struct demux *d)
 {
     const AVCodecParameters *par = d->par;
     w->declared = -1;
-    if (!av_match_list(d->context->iformat->name, promising, ',') || d->declared < 0)
+    if (!av_match_list(d->context->iformat->name, promising, ',') || d->declared < 0 ||
+        demux_is_coded(d))
         return;
     int bytes = av_get_bits_per_sample(par->codec_id) * par->ch_layout.nb_channels / 8;
-    if (bytes > 0 && d->declared > UNKNOWN_WAV_BYTES / bytes)
+    if (bytes > 0 && container_is_placeholder(d->declared * bytes, source_size(s)))
         return;
     w->declared = d->declared;
     w->slack = par->codec_id == AV_CODEC_ID_MP3 ? MP3_SLACK_FRAMES * MP3_FRAME_SAMPLES
@@ -51,7 +51,7 @@ void whole_look(struct whole *w, struct source *s, const struct demux *d)
     }
     if (source_size(s) <= 0)
         return;
-    take_promise(w, d);
+    take_promise(w, s, d);
     if (av_match_list(name, "ogg", ','))
         w->short_file = container_ogg_is_short(s, &w->chained);
     else if (av_match_list(name, "matroska,webm", ','))

@@ -2,6 +2,7 @@
  * that is made to begin later begins at or before what was asked for. */
 #include "fuzz.h"
 
+#include "media/list_text.h"
 #include "media/playlist.h"
 #include "media/renumber.h"
 #include "media/segments.h"
@@ -48,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             playlist_urls(text, kind, "http://host/folder/list?x", urls, PLAYLIST_ENTRIES_MAX);
         while (n > 0) {
             const char *url = urls[--n];
-            MUST(strncasecmp(url, "http", 4) == 0 && strlen(url) < PLAYLIST_URL_MAX);
+            MUST(strncasecmp(url, "http", 4) == 0 && strlen(url) < LIST_TEXT_MAX);
             free(urls[n]);
         }
     }

@@ -141,3 +141,33 @@ def test_fragmented_mp4_whose_sample_durations_are_not_the_frames(tools, make, t
     path = tmp_path / "pieces.mp4"
     path.write_bytes(content.replace(struct.pack(">I", 1024), struct.pack(">I", 1000)))
     check_places(tools, path)
+
+
+@pytest.mark.parametrize("seconds", [0.9, 0.5, 0.2, 0.05])
+@pytest.mark.parametrize("n_links", [1, 2])
+def test_ogg_vorbis_on_one_page_is_whole(tools, attacks, tmp_path, seconds, n_links):
+    """ffmpeg drops its first block's length too much at the end; the page says how long it is."""
+    links = [attacks(f"page-{seconds}-{i}.ogg", f"-c:a libvorbis -q:a 3 -page_duration 10000000 -serial_offset {i + 3} -f ogg",
+                     22050, seconds) for i in range(n_links)]
+    content = b"".join(one_page(link.read_bytes()) for link in links)
+    path = tmp_path / "page.ogg"
+    path.write_bytes(content)
+    played = play(tools, path, "--depth", 50)
+    assert played.end == -(-round(seconds * 22050) * n_links * RATE // 22050) and not played.warnings
+
+
+def one_page(content):
+    """All packets of sound on the last page, as small files of games have them."""
+    content, pages = bytearray(content), list(lib.ogg_pages(content))
+    granule, = struct.unpack_from("<q", content, pages[-1])
+    first = next(p for p in pages if struct.unpack_from("<q", content, p)[0] > 0) - 6
+    lacing, body = b"", b""
+    for page in (p - 6 for p in pages if p - 6 >= first):
+        n = content[page + 26]
+        lacing += content[page + 27:page + 27 + n]
+        body += content[page + 27 + n:page + 27 + n + sum(content[page + 27:page + 27 + n])]
+    assert len(lacing) < 256
+    page = content[first:first + 26] + bytes([len(lacing)]) + lacing + body
+    page[5] = 4
+    lib.change_ogg_page(page, 6, granule)
+    return bytes(content[:first] + page)

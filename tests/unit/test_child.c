@@ -186,7 +186,8 @@ int main(void)
         TEST(freed_while_it_runs),
         TEST(limits_and_precedence),
     };
-    (void)signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* as the daemon is */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,7 @@ static void hello(int sock, const char *id)
 static void answer_paused(size_t ticket, uint64_t owner)
 {
     struct event e = { .type = EVENT_PAUSED, .channel = 5, .play_id = "p" };
+    assert_true(ticket < f.n_tickets);
     owners_say(&e, &f.tickets[ticket], owner, f.d.owners);
 }
 

@@ -229,6 +229,7 @@ int main(void)
         TEST(one_that_cannot_be_kept_loaded),
         TEST(abandoned),
     };
-    (void)signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+static struct outlet *get(size_t set, uint64_t channel)
+{
+    struct outlet *o = outlet_set_get(&f.set[set], channel);
+    assert_non_null(o);
+    return o;
+}
+
 /* Gives a frame to both sets; returns to whom it went: the digit of a tap is the sum of the owners
  * whose frames came by it. */
 static const char *who_hears(void)
@@ -117,7 +124,7 @@ static void nobody_commands(void **state)
     outlet_set_away(&f.set[0], true);
     assert_int_equal(f.outlet[0]->flow, OUTLET_HOLD);
     assert_int_equal(f.outlet[1]->flow, OUTLET_PACED);
-    struct outlet *later = outlet_set_get(&f.set[0], 2);
+    struct outlet *later = get(0, 2);
     assert_int_equal(later->flow, OUTLET_HOLD);
     outlet_set_away(&f.set[0], false);
     assert_int_equal(later->flow, OUTLET_PACED);
@@ -128,7 +135,7 @@ static void nobody_commands(void **state)
 /* One for a channel, as long as somebody holds it. */
 static void an_outlet_is_of_one_channel(void **state)
 {
-    struct outlet *again = outlet_set_get(&f.set[0], 1), *other = outlet_set_get(&f.set[0], 2);
+    struct outlet *again = get(0, 1), *other = get(0, 2);
     assert_ptr_equal(again, f.outlet[0]);
     assert_ptr_not_equal(other, again);
     assert_ptr_not_equal(f.outlet[1], again);
@@ -179,7 +186,7 @@ static void marks(void **state)
     tap_off(&f.taps, &f.tap[0]);
     tap_attach(&f.tap[1], &f.set[0], true);
     assert_true(f.outlet[0]->marks != 0 && f.outlet[0]->marks != first);
-    struct outlet *later = outlet_set_get(&f.set[0], 2);
+    struct outlet *later = get(0, 2);
     assert_true(later->marks == f.outlet[0]->marks);
     outlet_release(later);
     tap_attach(&f.tap[1], &f.set[0], false);

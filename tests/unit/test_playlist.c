@@ -1,4 +1,5 @@
 /* Texts of playlists, and which URLs they name. */
+#include "media/list_text.h"
 #include "media/playlist.h"
 #include "unit.h"
 
@@ -29,7 +30,7 @@ static void test_names_are_resolved(void **state)
         { "http://h/d/", "", NULL },
     };
     for (size_t i = 0; i < LENGTH_OF(cases); i++) {
-        char *url = playlist_resolve(cases[i].base, cases[i].name);
+        char *url = list_text_resolve(cases[i].base, cases[i].name);
         if (cases[i].url)
             assert_string_equal(url, cases[i].url);
         else

@@ -58,21 +58,45 @@ static void no_worker_can_be_made(void **state)
     assert_int_equal(s->code, TUTTI_E_INTERNAL);
 }
 
-/* The socket is full: the change is told when the worker reads again. */
-static void a_worker_that_does_not_read_is_told_later(void **state)
+/* Seeks until its socket is full and the last one cannot be told. */
+static void fill_the_socket(struct stage_feed *s)
+{
+    uint32_t ticket;
+    for (int i = 0; s->feed->change.state != CHANGE_WANTED && i < 5000; i++)
+        (void)feed_seek(s->feed, (struct place){ 960000 + i * 960 }, &ticket);
+    assert_int_equal(s->feed->change.state, CHANGE_WANTED);
+}
+
+static void a_worker_that_does_not_read_is_told_with_a_later_frame(void **state)
 {
     struct stage_feed *s;
-    uint32_t ticket;
-    int sent = 0;
+    struct stage_packet p;
     struct maker *m = stage_begin(&s, 40);
-    while (s->feed->change.state != CHANGE_WANTED && sent++ < 5000)
-        (void)feed_seek(s->feed, (struct place){ 960000 + sent * 960 }, &ticket);
+    feed_set_paced(s->feed, true);
+    fill_the_socket(s);
+    assert_true(stage_hear(s, &p) && feed_run(s->feed));
     assert_int_equal(s->feed->change.state, CHANGE_WANTED);
-    stage_hear_frames(s, 0, 0);
     maker_hear(m);
-    stage_hear_frames(s, 1, 1); /* tells it */
+    stage_hear_frames(s, 1, 1);
     assert_int_equal(s->feed->change.state, CHANGE_SENT);
     assert_int_equal(m->render.pos, s->feed->change.render.pos);
+}
+
+/* Without a pacer the loop must not spin until the worker reads; it is told when it rings. */
+static void a_worker_that_does_not_read_is_told_when_it_rings(void **state)
+{
+    struct stage_feed *s;
+    struct stage_packet p;
+    struct maker *m = stage_begin(&s, 40);
+    fill_the_socket(s);
+    s->must_look = false;
+    assert_true(stage_hear(s, &p) && feed_run(s->feed));
+    assert_false(s->must_look);
+    assert_int_equal(s->feed->change.state, CHANGE_WANTED);
+    maker_hear(m);
+    maker_say(m, &(struct wmsg){ .type = WMSG_BELL });
+    stage_turn();
+    assert_int_equal(s->feed->change.state, CHANGE_SENT);
 }
 
 static void it_waits_for_its_turn(void **state)
@@ -94,7 +118,8 @@ int main(void)
         STAGE_TEST(an_early_seek_takes_the_place_of_the_first_render),
         STAGE_TEST(without_memory_for_a_job_the_feed_fails_from_the_loop),
         STAGE_TEST(no_worker_can_be_made),
-        STAGE_TEST(a_worker_that_does_not_read_is_told_later),
+        STAGE_TEST(a_worker_that_does_not_read_is_told_with_a_later_frame),
+        STAGE_TEST(a_worker_that_does_not_read_is_told_when_it_rings),
         STAGE_TEST(it_waits_for_its_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,13 +108,7 @@ static void a_script_with_an_interpreter(void **state)
 
 static void first_lines_that_name_none(void **state)
 {
-    static const char *const lines[] = { "",
-                                         "#!",
-                                         "#!x",
-                                         "#! python3\n",
-                                         "\x7f"
-                                         "ELF",
-                                         "# /bin/sh" };
+    static const char *const lines[] = { "", "#!", "#!x", "#! python3\n", "\177ELF", "# /bin/sh" };
     for (size_t i = 0; i < LENGTH_OF(lines); i++) {
         write_file(lines[i]);
         programs_add_program(&f.p, f.file, NULL);

@@ -13,7 +13,8 @@ static int look(struct setup *s, enum AVCodecID codec, const char *bytes, int le
     assert_int_equal(av_new_packet(av, len), 0);
     memset(av->data, 7, (size_t)len);
     memcpy(av->data, bytes, strlen(bytes) < (size_t)len ? strlen(bytes) : (size_t)len);
-    int n = setup_look(s, codec, av);
+    const AVCodecParameters par = { .codec_id = codec };
+    int n = setup_look(s, &par, &par, av);
     av_packet_free(&av);
     return n;
 }
@@ -52,11 +53,12 @@ static void a_packet_may_bring_a_setup(void **state)
     struct setup s = { 0 };
     AVPacket *av = av_packet_alloc();
     assert_non_null(av);
-    assert_int_equal(setup_look(&s, AV_CODEC_ID_AAC, av), 0);
+    const AVCodecParameters aac = { .codec_id = AV_CODEC_ID_AAC };
+    assert_int_equal(setup_look(&s, &aac, &aac, av), 0);
     uint8_t *bytes = av_packet_new_side_data(av, AV_PKT_DATA_NEW_EXTRADATA, 2);
     assert_non_null(bytes);
     memcpy(bytes, "\x12\x10", 2);
-    assert_int_equal(setup_look(&s, AV_CODEC_ID_AAC, av), 1);
+    assert_int_equal(setup_look(&s, &aac, &aac, av), 1);
     assert_int_equal(s.now->size, 2);
     assert_memory_equal(s.now->data, "\x12\x10\0\0", 4);
     av_packet_free(&av);

@@ -5,6 +5,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ._commands import Event
+from ._emitter import Emitter
 from ._frames import FrameQueue
 from .errors import TuttiError
 
@@ -87,7 +88,6 @@ class Player:
     """
 
     def __init__(self, client: "TuttiClient", channel_id: int, window: int) -> None:
-        from .client import Emitter
         self.channel_id = channel_id
         self.volume = 1.0
         self.paused = False
