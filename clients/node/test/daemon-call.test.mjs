@@ -1,10 +1,14 @@
 /* Calls that the daemon holds: client.connect(channel) against the daemon and a stand-in voice server. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { TuttiClient } from '../lib/index.mjs';
 import { Guild, Standin } from './lib/call.mjs';
 import { Daemon, makeMedia } from './lib/daemon.mjs';
+import { packed } from './lib/packed.mjs';
 import { next, readPackets, until } from './lib/wait.mjs';
 
 let media;
@@ -158,4 +162,28 @@ test('a daemon that was killed: the call and the play go on with the next', asyn
     assert.ok(position > 1.3 && position < 5, `played again from ${position}`);
     await until(async () => await heard() >= 20, 'sound through the next daemon');
     assert.equal(player.frames.received, 0);
+});
+
+/* Where nothing but the package and discord.js is installed: what stands in for that is a channel of the Guild above. */
+test('the ten lines of the README, with no @discordjs/voice to be found', async () => {
+    const { daemon } = await setUp();
+    const user = packed();
+    toClose.push(user);
+    fs.copyFileSync(path.join(user.dir, 'node_modules/tutti-client/examples/call.mjs'), path.join(user.dir, 'call.mjs'));
+    fs.mkdirSync(path.join(user.dir, 'node_modules/discord.js'));
+    fs.writeFileSync(path.join(user.dir, 'node_modules/discord.js/package.json'), '{"type":"module","exports":"./index.js"}');
+    fs.writeFileSync(path.join(user.dir, 'node_modules/discord.js/index.js'), `
+        import { Guild } from ${JSON.stringify(new URL('lib/call.mjs', import.meta.url).href)};
+        export const GatewayIntentBits = { Guilds: 1, GuildVoiceStates: 128 };
+        export class Client {
+            channels = { fetch: async (id) => new Guild('41771983423143937', ${JSON.stringify(standin.endpoint)}).channel(id) };
+            async login() {}
+        }`);
+    const before = (await standin.ask('sessions')).length;
+    const bot = spawn(process.execPath, ['call.mjs', '127121515262115840', media.long],
+        { cwd: user.dir, env: { ...process.env, TUTTI_RUNTIME_DIR: daemon.dir }, stdio: ['ignore', 'inherit', 'inherit'] });
+    await until(async () => (await standin.ask('sessions')).length > before && await heard() >= 50, 'sound');
+    const gone = once(bot, 'exit');
+    bot.kill('SIGTERM');
+    await gone;
 });
