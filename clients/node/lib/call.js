@@ -121,6 +121,8 @@ class VoiceCall extends EventEmitter {
 
     /** The daemon was given it. */
     get isGiven() { return this.#credentials !== null; }
+    /** It is there or on its way, and nobody has ended it. */
+    get isOpen() { return this.#state !== 'closed' && this.#state !== 'disconnected' && !this.#leaving; }
     get isHeard() { return this.#state === 'ready' || this.#state === 'resuming'; }
 
     /** The daemon is back, or another one. */

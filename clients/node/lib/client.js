@@ -147,7 +147,7 @@ class TuttiClient extends EventEmitter {
         const channelId = checkChannelId(options.channelId ?? channel.id);
         const guildId = channel.guild.id;
         for (let before; (before = this.#calls.get(guildId));) {
-            if (before.channelId === channelId && before.voiceChannelId === channel.id && before.state !== 'closed') {
+            if (before.channelId === channelId && before.voiceChannelId === channel.id && before.isOpen) {
                 await before.whenReady();
                 return before;
             }
@@ -173,9 +173,15 @@ class TuttiClient extends EventEmitter {
             leaveLater: () => this.#left.add(channelId),
             over: () => {
                 this.#calls.delete(guildId);
-                this.#players.get(channelId)?.restore(this.#link.audio !== null);
+                if (!this.#callOf(channelId)) /* another guild's may have taken the channel */
+                    this.#players.get(channelId)?.restore(this.#link.audio !== null);
             },
         };
+    }
+
+    /** @param {string} channelId @returns {VoiceCall | undefined} the call that the daemon was given for it */
+    #callOf(channelId) {
+        return [...this.#calls.values()].find((call) => call.channelId === channelId && call.isGiven);
     }
 
     async close() {
@@ -200,8 +206,8 @@ class TuttiClient extends EventEmitter {
             channel.intake = player.intake;
             this.#channels.set(key, channel);
             this.#players.set(id, player);
-            const call = [...this.#calls.values()].find((one) => one.channelId === id);
-            if (call?.isGiven) {
+            const call = this.#callOf(id);
+            if (call) {
                 player.divert();
                 player.setHeardInCall(call.isHeard);
             }

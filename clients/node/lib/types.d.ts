@@ -151,6 +151,8 @@ export interface Session {
 export interface StatusEvent {
     type: 'status';
     sessions: Session[];
+    /** Voice connections that the daemon holds. */
+    calls: Omit<VoiceEvent, 'type'>[];
 }
 
 export interface StatsEvent {

@@ -146,6 +146,21 @@ test('a guild has one call; the same channel again is the same call', async () =
     assert.ok(guild.payloads.every(({ d }) => d.channel_id !== null));
     await player.play(media.long);
     await until(async () => await heard() >= 10, 'sound in the other channel');
+    /* Leaving, and coming back at once, is another call. */
+    const left = other.disconnect();
+    const again = await client.connect(guild.channel('888'), { channelId: channel.id });
+    await left;
+    assert.notEqual(again, other);
+    /* The channel of Tutti's has one call as well: another guild's takes its place, and no frame comes to the stream. */
+    const { received } = player.frames;
+    const elsewhere = new Guild('41771983423143000', standin.endpoint);
+    const taken = once(again, 'disconnected');
+    const last = await client.connect(elsewhere.channel('777'), { channelId: channel.id });
+    assert.match((await taken)[0].message, /guild has connected this channel/);
+    await until(async () => await heard() >= 10, 'sound in the other guild');
+    assert.equal(player.frames.received, received);
+    assert.deepEqual([...client.calls], [last]);
+    assert.equal((await client.status()).calls[0].voiceChannelId, '777');
 });
 
 test('a daemon that was killed: the call and the play go on with the next', async () => {
