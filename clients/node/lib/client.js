@@ -2,6 +2,7 @@
 
 const { EventEmitter } = require('node:events');
 const { randomBytes } = require('node:crypto');
+const { VoiceCall } = require('./call.js');
 const { Commands, eventError } = require('./commands.js');
 const { TuttiError } = require('./errors.js');
 const { channelKey } = require('./frames.js');
@@ -47,7 +48,7 @@ class TuttiClient extends EventEmitter {
             audioUp: () => this.#onAudio(),
             audioDown: () => this.#players.forEach((player) => player.intake.detach()),
             controlUp: (control, hello, sameDaemon) => this.#takeUp(control, hello, sameDaemon),
-            controlDown: () => this.#commands.down(),
+            controlDown: () => this.#onControlDown(),
             news: (name, event) => this.#news(name, event),
         }, {
             sockets: this.#sockets, wantsAudio: this.#options.audioSocket, id: options.id ?? null,
@@ -68,6 +69,10 @@ class TuttiClient extends EventEmitter {
     #channels = new Map();
     /** Plays that destroyed players have left, until they have ended. @type {Map<string, Player>} */
     #gone = new Map();
+    /** By guild: Discord grants a bot one place in each. @type {Map<string, VoiceCall>} */
+    #calls = new Map();
+    /** Channels whose calls were left while the daemon was away. @type {Set<string>} */
+    #left = new Set();
     #watching = false;
     /** The daemon that is connected is ending: what it refuses now waits for the next. */
     #isEnding = false;
@@ -88,6 +93,7 @@ class TuttiClient extends EventEmitter {
     get daemon() { return this.#daemon?.process ?? null; }
     get sockets() { return { control: this.#sockets.control, audio: this.#sockets.audio }; }
     get players() { return this.#players.values(); }
+    get calls() { return this.#calls.values(); }
 
     /**
      * @param {import('./index').SpawnOptions} [options]
@@ -106,8 +112,18 @@ class TuttiClient extends EventEmitter {
         }
     }
 
-    /** @param {import('./index').ConnectOptions} [options] */
-    async connect({ signal, retry = false } = {}) {
+    /**
+     * To the daemon, or, of a voice channel: lets the daemon join it.
+     * @param {import('./types').VoiceChannel | import('./types').ConnectOptions} [what]
+     * @param {import('./types').CallOptions} [options]
+     * @returns {Promise<any>} the client, or the call
+     */
+    async connect(what = {}, options = {}) {
+        return 'guild' in what ? this.#call(what, options) : this.#connect(what);
+    }
+
+    /** @param {import('./types').ConnectOptions} options */
+    async #connect({ signal, retry = false }) {
         if (this.#closed)
             throw this.#closed;
         if (this.connected)
@@ -119,6 +135,53 @@ class TuttiClient extends EventEmitter {
         }
         await this.#whenConnected(signal);
         return this;
+    }
+
+    /**
+     * @param {import('./types').VoiceChannel} channel
+     * @param {import('./types').CallOptions} options
+     */
+    async #call(channel, options) {
+        if (!this.#link.started || this.#closed)
+            throw this.#closed ?? new TuttiError('disconnected', 'call connect() first', { channelId: channel.id });
+        const channelId = checkChannelId(options.channelId ?? channel.id);
+        const guildId = channel.guild.id;
+        for (let before; (before = this.#calls.get(guildId));) {
+            if (before.channelId === channelId && before.voiceChannelId === channel.id && before.isOpen) {
+                await before.whenReady();
+                return before;
+            }
+            await before.replace();
+        }
+        const call = new VoiceCall(this.#callLink(guildId, channelId), channel, channelId, options);
+        this.#calls.set(guildId, call);
+        await call.join(options);
+        return call;
+    }
+
+    /**
+     * @param {string} guildId
+     * @param {string} channelId
+     * @returns {import('./call.js').CallLink}
+     */
+    #callLink(guildId, channelId) {
+        return {
+            issue: (message, options) => this.#issue(message, options),
+            isConnected: () => this.connected,
+            divert: () => this.player(channelId).divert(),
+            heard: (isHeard) => this.#players.get(channelId)?.setHeardInCall(isHeard),
+            leaveLater: () => this.#left.add(channelId),
+            over: () => {
+                this.#calls.delete(guildId);
+                if (!this.#callOf(channelId)) /* another guild's may have taken the channel */
+                    this.#players.get(channelId)?.restore(this.#link.audio !== null);
+            },
+        };
+    }
+
+    /** @param {string} channelId @returns {VoiceCall | undefined} the call that the daemon was given for it */
+    #callOf(channelId) {
+        return [...this.#calls.values()].find((call) => call.channelId === channelId && call.isGiven);
     }
 
     async close() {
@@ -143,6 +206,11 @@ class TuttiClient extends EventEmitter {
             channel.intake = player.intake;
             this.#channels.set(key, channel);
             this.#players.set(id, player);
+            const call = this.#callOf(id);
+            if (call) {
+                player.divert();
+                player.setHeardInCall(call.isHeard);
+            }
             if (this.#link.audio)
                 player.attach();
         }
@@ -221,8 +289,24 @@ class TuttiClient extends EventEmitter {
         this.#isEnding = false;
         if (this.#watching)
             control.send({ type: 'watch', on: true });
-        this.#commands.up((message) => control.send(message), () => this.#reconcile(hello.sessions, sameDaemon));
+        this.#commands.up((message) => control.send(message), () => {
+            this.#renewCalls();
+            this.#reconcile(hello.sessions, sameDaemon);
+        });
         control.start((event) => this.#onEvent(event));
+    }
+
+    /** Before anything else is commanded, so that calls are there when plays come. */
+    #renewCalls() {
+        for (const channelId of this.#left)
+            this.#commands.issue({ type: 'disconnect', channel_id: channelId }, { whenDisconnected: 'fail' }).catch(() => {});
+        this.#left.clear();
+        this.#calls.forEach((call) => call.resend());
+    }
+
+    #onControlDown() {
+        this.#players.forEach((player) => player.setHeardInCall(false)); /* until the daemon says so again */
+        this.#commands.down();
     }
 
     /**
@@ -295,6 +379,8 @@ class TuttiClient extends EventEmitter {
     #onEvent(event) {
         if (event.code === 'client_replaced' && event.tag === undefined)
             return void this.#end(new TuttiError('client_replaced', 'another process has become this client: it has the sessions now'));
+        if (event.type === 'voice')
+            return this.#onVoice(event);
         const player = this.#gone.get(event.playId) ?? this.#players.get(event.channelId);
         if (this.#outlivesDaemon(event, player))
             return;
@@ -304,6 +390,13 @@ class TuttiClient extends EventEmitter {
             this.#tell(event, event, null);
         if (TERMINAL.has(event.type))
             this.#gone.delete(event.playId);
+    }
+
+    /** @param {any} event */
+    #onVoice(event) {
+        this.#answer(event);
+        this.#calls.get(event.guildId)?.take(event);
+        this.emit('voice', event);
     }
 
     /**
@@ -382,6 +475,7 @@ class TuttiClient extends EventEmitter {
         if (!this.#closed) {
             this.#closed = why;
             this.#commands.close(why);
+            this.#calls.forEach((call) => call.close(why.message));
             for (const player of this.#players.values())
                 player.close();
             if (why.code !== 'closed' && this.listenerCount('error') > 0)

@@ -4,4 +4,4 @@ import voice from './voice.js';
 
 voice.setVoiceLoader(() => import('@discordjs/voice'));
 
-export const { TuttiClient, TuttiError, Player, Queue } = tutti;
+export const { TuttiClient, TuttiError, Player, Queue, VoiceCall } = tutti;

@@ -46,6 +46,8 @@ class Intake {
     #held = [];
     #announced = false; /* the owner was told of #stream */
     #attached = false;
+    /** A call of the daemon's hears the channel: no frame comes here. */
+    #diverted = false;
     /** The play of the last mark, until its in-band end. @type {Play | null} */
     #play = null;
 
@@ -92,7 +94,7 @@ class Intake {
         if (packet === null)
             return this.#close();
         this.received++;
-        if (!play)
+        if (!play || this.#diverted)
             return this.grant();
         this.lost += (sequence - play.expected) >>> 0;
         play.expected = (sequence + 1) >>> 0;
@@ -104,7 +106,7 @@ class Intake {
 
     /** The audio connection is new: what was on its way over an old one does not come any more. */
     attach() {
-        this.#attached = true;
+        this.#attached = !this.#diverted;
         this.#play = null;
         this.#owner.closed();
         this.grant();
@@ -113,6 +115,22 @@ class Intake {
     detach() {
         this.#attached = false;
         this.#owner.closed();
+    }
+
+    /** A call hears the channel from now on: credit is void, and what is held will not be read. */
+    divert() {
+        this.#diverted = true;
+        this.#credit.granted = 0;
+        this.detach();
+        this.cut();
+    }
+
+    /** Frames come here again, behind a mark, for new credit. @param {boolean} attached to an audio connection */
+    restore(attached) {
+        this.#diverted = false;
+        this.#credit.granted = 0;
+        if (attached)
+            this.attach();
     }
 
     /** Gives the daemon credit for what the stream has room for. */

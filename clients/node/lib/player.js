@@ -1,6 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
+const { CallClock } = require('./clock.js');
 const { isUnheard } = require('./commands.js');
 const { Intake } = require('./intake.js');
 const { News } = require('./news.js');
@@ -66,6 +67,10 @@ class Player extends EventEmitter {
     #recovery;
     #plays = new Plays();
     #news = new News((play) => !this.#isDraining && !this.intake.awaits(play) && !this.intake.holds(play));
+    /** Runs while a call hears this channel. @type {CallClock | null} */
+    #clock = null;
+    /** What is played is heard in that call. */
+    #isHeardInCall = false;
     /** Of what is played from now on. */
     #volume = 1;
     /** The daemon keeps it for the channel. */
@@ -97,6 +102,7 @@ class Player extends EventEmitter {
         const play = this.#current;
         if (!play)
             return null;
+        this.#clock?.advance();
         const position = play.begun ? this.intake.readPosition(play) : play.position;
         return play.duration === null ? position : Math.min(position, play.duration);
     }
@@ -235,7 +241,40 @@ class Player extends EventEmitter {
     reconcile(session, how) {
         if (!how.sameDaemon && this.#keptVolume !== 1)
             this.#command('volume', { level: this.#keptVolume, keep: true }, { timeout: 0 }).catch(() => {});
-        return this.#recovery.reconcile(session, how);
+        this.#followInCall();
+        const play = this.#plays.get(session?.playId);
+        const count = this.#recovery.reconcile(session, how);
+        if (play?.ready)
+            this.#clock?.set(play, session.position);
+        return count;
+    }
+
+    /** A call hears this channel from now on. */
+    divert() {
+        const play = this.#plays.get(this.playId);
+        const position = this.position;
+        this.#clock = new CallClock();
+        if (play?.ready && position !== null)
+            this.#clock.set(play, position);
+        this.intake.divert();
+    }
+
+    /** @param {boolean} isHeard in the call: it is ready, as the daemon says */
+    setHeardInCall(isHeard) {
+        this.#isHeardInCall = isHeard;
+        this.#followInCall();
+    }
+
+    /**
+     * No call hears it any more.
+     * @param {boolean} attached there is an audio connection
+     */
+    restore(attached) {
+        this.setHeardInCall(false);
+        this.#clock = null;
+        for (const play of this.#plays.all())
+            play.renewed = true; /* the mark of its next frame says which that is */
+        this.intake.restore(attached);
     }
 
     /** The audio connection is a new one. */
@@ -394,6 +433,15 @@ class Player extends EventEmitter {
             this.#setPaused(play, event.type === 'paused');
         else if (TERMINAL.has(event.type))
             this.#terminal(play, event);
+        if (event.position != null && !play.ended)
+            this.#clock?.set(play, event.position);
+        this.#followInCall();
+    }
+
+    /** Lets the clock of the call count what the call hears. */
+    #followInCall() {
+        const play = this.#plays.all().findLast((one) => one.ready && !one.next && !one.stopping) ?? null;
+        this.#clock?.follow(play, this.#isHeardInCall && play?.paused === false);
     }
 
     /**

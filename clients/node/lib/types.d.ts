@@ -151,6 +151,8 @@ export interface Session {
 export interface StatusEvent {
     type: 'status';
     sessions: Session[];
+    /** Voice connections that the daemon holds. */
+    calls: Omit<VoiceEvent, 'type'>[];
 }
 
 export interface StatsEvent {
@@ -200,15 +202,18 @@ export type ErrorCode =
     | 'invalid_command' | 'line_too_long' | 'pool_exhausted' | 'no_session' | 'unsupported_url' | 'forbidden_url'
     | 'not_found' | 'extraction_failed' | 'extraction_timeout' | 'source_failed' | 'decode_failed' | 'not_seekable'
     | 'worker_crashed' | 'client_replaced' | 'shutting_down' | 'internal'
-    | 'no_daemon' | 'disconnected' | 'timeout' | 'aborted' | 'closed' | 'protocol' | 'no_voice' | 'destroyed';
+    | 'no_daemon' | 'disconnected' | 'timeout' | 'aborted' | 'closed' | 'protocol' | 'no_voice' | 'destroyed' |
+    'call_closed';
 
 /** With the code `aborted` its name is `AbortError` and its cause the signal's reason. */
 export class TuttiError extends Error {
     constructor(code: string, message: string,
-        where?: { channelId?: string | null; playId?: string | null; cause?: unknown });
+        where?: { channelId?: string | null; playId?: string | null; closeCode?: number | null; cause?: unknown });
     readonly code: ErrorCode | (string & {});
     readonly channelId: string | null;
     readonly playId: string | null;
+    /** Of `call_closed`: Discord's close code, where there was one. */
+    readonly closeCode: number | null;
 }
 
 export interface CommandOptions {
@@ -295,6 +300,78 @@ export interface ConnectOptions {
     retry?: boolean;
 }
 
+/** A voice channel of discord.js, or what another library has in its place. */
+export interface VoiceChannel {
+    id: string;
+    guild: {
+        id: string;
+        /** The main gateway's part in voice connections, as discord.js gives it. */
+        voiceAdapterCreator: (methods: {
+            onVoiceStateUpdate(state: any): void;
+            onVoiceServerUpdate(server: any): void;
+            destroy(): void;
+        }) => { sendPayload(payload: any): boolean; destroy(): void };
+    };
+}
+
+export interface CallOptions {
+    /** The player that is heard; default the one of the voice channel's id. */
+    channelId?: ChannelId;
+    /** Default true: it hears nobody in any case. */
+    selfDeaf?: boolean;
+    /** Default false. */
+    selfMute?: boolean;
+    /** Milliseconds until sound must be heard; default 20 000. */
+    timeout?: number;
+    /** Ends the joining, and leaves. */
+    signal?: AbortSignal;
+}
+
+/** What becomes of a voice connection of the daemon's, as in `docs/protocol.md`. */
+export interface VoiceEvent {
+    type: 'voice';
+    channelId: string;
+    guildId: string;
+    userId: string;
+    voiceChannelId: string;
+    state: 'connecting' | 'ready' | 'resuming' | 'closed' | 'disconnected';
+    /** To the voice gateway and back, milliseconds. */
+    pingMs?: number;
+    /** Discord's close code. */
+    code?: number;
+    message?: string;
+}
+
+export interface VoiceCallEvents {
+    /** What is played is heard; again after `resuming`, a move, and a restart of the daemon. */
+    ready: [VoiceEvent];
+    /** The voice gateway was lost and is resumed; the sound goes on. */
+    resuming: [VoiceEvent];
+    /** The voice connection failed; what plays waits. client.connect(channel) joins anew. */
+    closed: [{ code?: number | null; message?: string }];
+    /** It is over, for good: disconnect(), or the bot was moved out, or took another channel. */
+    disconnected: [{ message: string }];
+    /** Milliseconds. */
+    ping: [number];
+}
+
+/** A voice connection that the daemon holds; made by client.connect(channel). */
+export class VoiceCall extends EventEmitter<VoiceCallEvents> {
+    private constructor();
+
+    readonly state: 'joining' | 'connecting' | 'ready' | 'resuming' | 'closed' | 'disconnected';
+    /** Of the player that is heard. */
+    readonly channelId: string;
+    readonly guildId: string;
+    /** Where the bot is; others may move it. */
+    readonly voiceChannelId: string;
+    /** To the voice gateway and back, milliseconds; null before it is known. */
+    readonly ping: number | null;
+
+    /** Leaves the voice channel. What plays goes on in the player's stream, if somebody reads that. */
+    disconnect(): Promise<void>;
+}
+
 export interface SpawnOptions {
     /** Path of tuttid; default `$TUTTI_BIN_DIR/tuttid`, else `tuttid` in PATH. */
     bin?: string;
@@ -335,6 +412,8 @@ export interface TuttiClientEvents extends SessionEvents {
     reconnecting: [ReconnectingEvent];
     reconnected: [ConnectedEvent];
     close: [];
+    /** Of every call. */
+    voice: [VoiceEvent];
 }
 
 export interface PlayerEvents extends SessionEvents {
@@ -359,9 +438,18 @@ export class TuttiClient<V extends Voice> extends EventEmitter<TuttiClientEvents
     readonly daemon: ChildProcess | null;
     readonly sockets: { control: string; audio: string };
     readonly players: IterableIterator<Player<V>>;
+    /** The voice connections made by connect(channel). */
+    readonly calls: IterableIterator<VoiceCall>;
 
     /** Resolves when both sockets are up; from then on they are kept up. */
     connect(options?: ConnectOptions): Promise<this>;
+    /**
+     * Lets the daemon join a voice channel: what that channel's player plays is heard there, without an
+     * AudioPlayer. One call a guild: another channel of the guild takes its place. Resolves when sound is
+     * heard; rejects with `call_closed` (and Discord's `closeCode`), `timeout`, `aborted`, or what the
+     * daemon answers.
+     */
+    connect(channel: VoiceChannel, options?: CallOptions): Promise<VoiceCall>;
     /** Ends the connection. The daemon holds the sessions for its grace time, 30 s, then stops them. */
     close(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;

@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 
 test('import and require give the same classes', () => {
     const required = require('tutti-client');
-    assert.deepEqual(Object.keys(required).sort(), ['Player', 'Queue', 'TuttiClient', 'TuttiError']);
+    assert.deepEqual(Object.keys(required).sort(), ['Player', 'Queue', 'TuttiClient', 'TuttiError', 'VoiceCall']);
     assert.deepEqual(Object.keys(imported).sort(), Object.keys(required).sort());
     for (const name of Object.keys(required))
         assert.equal(imported[name], required[name]);
@@ -44,10 +44,12 @@ test('the package holds what users need, and works alone', () => {
     }
 });
 
-test('the example bot stays under 300 lines, and the README shows the minimal one', () => {
+test('the example bot stays under 300 lines, and the README shows the minimal ones', () => {
     const read = (name) => fs.readFileSync(path.join(home, name), 'utf8');
     assert.ok(read('examples/bot.mjs').split('\n').length < 300);
     const plain = (text) => text.replace(/\/\*\*.*?\*\/ |\((await bot[^)]*\))\)/g, '$1').trim();
-    const minimal = plain(read('examples/minimal.mjs').split('\n').slice(1).join('\n'));
-    assert.ok(plain(read('README.md')).includes(minimal), 'the ten lines of the README are examples/minimal.mjs');
+    for (const name of ['examples/call.mjs', 'examples/minimal.mjs']) {
+        const lines = plain(read(name).split('\n').slice(1).join('\n'));
+        assert.ok(plain(read('README.md')).includes(lines), `ten lines of the README are ${name}`);
+    }
 });

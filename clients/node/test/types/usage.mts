@@ -1,6 +1,6 @@
 /* What a bot author writes must compile; what is wrong must not. Checked by tsc, never run. */
 import { createAudioPlayer, type AudioResource, type VoiceConnection } from '@discordjs/voice';
-import { Player, Queue, TuttiClient, TuttiError, type ReadyEvent, type StoppedEvent } from 'tutti-client';
+import { Player, Queue, TuttiClient, TuttiError, VoiceCall, type ReadyEvent, type StoppedEvent } from 'tutti-client';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
 const is = <T extends true>() => {};
@@ -45,6 +45,14 @@ player.on('title', ({ title }) => is<Equal<typeof title, string>>());
 client.on('redy', (event: ReadyEvent) => event.playId);
 // @ts-expect-error the event of a play has no socket
 player.on('finished', ({ socket }) => socket);
+
+declare const channel: import('discord.js').VoiceChannel;
+const call = await client.connect(channel, { channelId: 5n, timeout: 5 });
+is<Equal<typeof call, VoiceCall>>();
+call.on('ready', ({ pingMs }) => is<Equal<typeof pingMs, number | undefined>>());
+await call.disconnect();
+// @ts-expect-error calls come from a client
+new VoiceCall();
 
 declare const connection: VoiceConnection;
 player.subscribe(connection)?.unsubscribe();
