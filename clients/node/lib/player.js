@@ -24,6 +24,8 @@ const PLAY_TIMEOUT_MS = 120_000;
  * @property {(playId: string) => boolean} isGone whether a player that was destroyed had this play
  * @property {() => boolean} watches whether events of other clients' plays come as well
  * @property {(player: Player, plays: Play[]) => void} leave it is destroyed, and these are to end
+ * @property {(channelId: string, playId: string) => void} hold lets no other play replace it until it is heard
+ * @property {(channelId: string) => void} release
  * @property {() => string} newPlayId
  * @property {any} voice the module @discordjs/voice, or undefined
  */
@@ -56,6 +58,8 @@ class Player extends EventEmitter {
         this.#recovery = new Recovery({
             channelId, plays: this.#plays, intake: this.intake,
             issue: (message) => link.issue(message, { timeout: 0 }),
+            hold: link.hold,
+            release: link.release,
             publish: link.publish,
             adopt: (fields) => this.#adopt(fields),
             giveUp: (play, error) => this.#giveUp(play, error),
