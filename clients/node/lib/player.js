@@ -79,6 +79,8 @@ class Player extends EventEmitter {
     #volume = 1;
     /** The daemon keeps it for the channel. */
     #keptVolume = 1;
+    /** The own change of it that is not answered: what others set before that is no matter. @type {number | null} */
+    #volumeUnderWay = null;
     /** The stream has ended, and the AudioPlayer is not through with it. */
     #isDraining = false;
     /** @type {Promise<void> | null} */
@@ -160,6 +162,7 @@ class Player extends EventEmitter {
         this.#checkAlive();
         const before = this.#volume;
         this.#volume = level; /* what is played from now on has it, too */
+        this.#volumeUnderWay = level;
         try {
             const event = await this.#command('volume', { level, keep: true }, options);
             this.#keptVolume = level;
@@ -168,6 +171,9 @@ class Player extends EventEmitter {
             if (this.#volume === level && !(error instanceof TuttiError && error.code === 'closed'))
                 this.#volume = before;
             throw error;
+        } finally {
+            if (this.#volumeUnderWay === level)
+                this.#volumeUnderWay = null;
         }
     }
 
@@ -225,8 +231,8 @@ class Player extends EventEmitter {
         const isReplay = event.type === 'ready' && play?.replayed;
         if (play)
             this.#handle(play, event);
-        else if (event.type === 'volume' && event.playId === null)
-            this.#volume = event.level;
+        if (event.keep)
+            this.#volumeKept(event);
         this.#news.put(event.type, play, () => tell(isReplay ? { ...event, type: 'replayed' } : event));
     }
 
@@ -440,6 +446,14 @@ class Player extends EventEmitter {
         if (event.position != null && !play.ended)
             this.#clock?.set(play, event.position);
         this.#followInCall();
+    }
+
+    /** @param {{ level: number, tag?: string }} event its tag tells an answer from what others did */
+    #volumeKept({ level, tag }) {
+        if (tag === undefined && this.#volumeUnderWay === null)
+            this.#volume = this.#keptVolume = level;
+        else if (tag !== undefined && this.#volumeUnderWay === level)
+            this.#volumeUnderWay = null;
     }
 
     /** Lets the clock of the call count what the call hears. */
