@@ -7,6 +7,9 @@
 
 enum {
     OGG_HEAD_BYTES = 27,
+    OGG_FLAGS = 5,
+    OGG_FIRST = 2, /* of a stream */
+    OGG_LAST = 4,
     OGG_SERIAL = 14,
     OGG_TAIL_BYTES = 66 * 1024, /* more than the largest page */
     OGG_GRANULE = 6,
@@ -96,12 +99,22 @@ static int64_t read_ogg_head(struct source *s, int64_t at, uint8_t page[OGG_HEAD
     return bytes;
 }
 
-bool container_ogg_begins_with(struct source *s, uint32_t serial)
+void container_ogg_read_beginning(const uint8_t *p, size_t len, struct ogg_beginning *ret)
 {
-    uint8_t page[OGG_HEAD_BYTES + 255];
-    int64_t bytes;
-    for (int64_t at = 0; (bytes = read_ogg_head(s, at, page)) > 0 && (page[5] & 2); at += bytes) {
-        if (AV_RL32(page + OGG_SERIAL) == serial)
+    size_t bytes;
+    ret->n = 0;
+    while (ret->n < CONTAINER_STREAMS_MAX && (bytes = ogg_page_bytes(p, len)) > 0 &&
+           (p[OGG_FLAGS] & OGG_FIRST)) {
+        ret->serials[ret->n++] = AV_RL32(p + OGG_SERIAL);
+        p += bytes;
+        len -= bytes;
+    }
+}
+
+bool container_ogg_begins_with(const struct ogg_beginning *b, uint32_t serial)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->serials[i] == serial)
             return true;
     }
     return false;
@@ -128,8 +141,12 @@ bool container_ogg_is_short(struct source *s, bool *ret_chained)
     *ret_chained = false;
     if (r < 0 || source_size(s) <= 0)
         return false;
-    *ret_chained = r == 1 && !container_ogg_begins_with(s, AV_RL32(last + OGG_SERIAL));
-    return r == 0 || (last[5] & 4) == 0;
+    uint8_t first[CONTAINER_BEGIN_BYTES];
+    struct ogg_beginning b = { 0 };
+    ssize_t len = source_read_at(s, first, sizeof first, 0);
+    container_ogg_read_beginning(first, len > 0 ? (size_t)len : 0, &b);
+    *ret_chained = r == 1 && !container_ogg_begins_with(&b, AV_RL32(last + OGG_SERIAL));
+    return r == 0 || (last[OGG_FLAGS] & OGG_LAST) == 0;
 }
 
 /* An EBML size of 1 … 8 bytes. Returns its length, or 0; −1 in *ret for "unknown". */

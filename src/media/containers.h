@@ -15,8 +15,18 @@ bool container_ogg_is_short(struct source *s, bool *ret_chained);
  * page, or negative errno. */
 int container_ogg_last_serial(struct source *s, uint32_t *ret);
 
-/* Ogg: true if the stream `serial` is one of those that begin at the beginning. */
-bool container_ogg_begins_with(struct source *s, uint32_t serial);
+/* The streams with which a file of Ogg begins, as far as its first bytes tell. */
+enum { CONTAINER_BEGIN_BYTES = 1024, CONTAINER_STREAMS_MAX = 8 };
+
+struct ogg_beginning {
+    size_t n;
+    uint32_t serials[CONTAINER_STREAMS_MAX];
+};
+
+/* Ogg: reads them from the first bytes, at best CONTAINER_BEGIN_BYTES of them. */
+void container_ogg_read_beginning(const uint8_t *p, size_t len, struct ogg_beginning *ret);
+
+bool container_ogg_begins_with(const struct ogg_beginning *b, uint32_t serial);
 
 /* Ogg: where the first page ends that has sound, in the stream's own time; 0: not to be told. */
 int64_t container_ogg_first_granule(struct source *s);

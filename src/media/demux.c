@@ -36,6 +36,7 @@ static const char counting_lead[] = "mp3,ogg";
 
 enum {
     BAD_READS_MAX = 1000,
+    NAME_BYTES = 8, /* of a container: "RIFF", or MP4's length and "ftyp" */
     PROBE_BYTES = 1 << 20,
     INDEX_BYTES = 256 * 1024,
     STACK_BYTES = 256 * 1024, /* of the fiber; the lists of HLS are read in large buffers */
@@ -69,12 +70,15 @@ static int interrupted(void *arg)
  * those containers look that cannot do without. */
 static bool may_look_around(struct demux *d, AVIOContext *io)
 {
-    uint8_t p[18];
+    uint8_t p[CONTAINER_BEGIN_BYTES];
     char name[5] = "";
-    int n = avio_read(io, p, sizeof p);
-    if (avio_seek(io, 0, SEEK_SET) != 0 || n != (int)sizeof p) /* it is all in the buffer */
+    int n = avio_read(io, p, NAME_BYTES);
+    int more = n > 0 ? (int)FFMIN(io->buf_end - io->buf_ptr, (int)sizeof p - n) : 0;
+    if (more > 0) /* what is in the buffer costs nothing */
+        n += avio_read(io, p + n, more);
+    if (avio_seek(io, 0, SEEK_SET) != 0 || n < NAME_BYTES)
         return false;
-    d->ogg_serial = AV_RL32(p + 14);
+    container_ogg_read_beginning(p, (size_t)n, &d->beginning);
     memcpy(name, memcmp(p, "RIFF", 4) == 0 ? p : p + 4, 4);
     return strcmp(name, "RIFF") == 0 || av_match_list(name, remote_seekers, ',') != 0;
 }
@@ -507,7 +511,7 @@ int demux_look_for_chain(struct demux *d)
     int r = container_ogg_last_serial(d->source, &serial);
     if (r == -EINTR)
         return r;
-    return r == 1 && serial != d->ogg_serial && !container_ogg_begins_with(d->source, serial);
+    return r == 1 && !container_ogg_begins_with(&d->beginning, serial);
 }
 
 int demux_seek_byte(struct demux *d, int64_t byte)

@@ -8,6 +8,7 @@
 #ifndef TUTTI_MEDIA_DEMUX_H
 #define TUTTI_MEDIA_DEMUX_H
 
+#include "media/containers.h"
 #include "media/hls.h"
 #include "media/source.h"
 
@@ -44,12 +45,12 @@ struct demux {
     AVFormatContext *context; /* NULL after a demux_rewind that failed */
     AVCodecParameters *own_par;
     struct source *source;
-    uint32_t ogg_serial; /* of the first page; remote sources only */
-    struct fiber *fiber; /* remote sources only */
-    AVPacket *read;      /* by the fiber */
-    int result;          /* of it */
-    struct hls hls;      /* remote sources only */
-    uint64_t polled_ns;  /* when libavformat last asked whether it shall stop */
+    struct ogg_beginning beginning; /* remote sources only */
+    struct fiber *fiber;            /* remote sources only */
+    AVPacket *read;                 /* by the fiber */
+    int result;                     /* of it */
+    struct hls hls;                 /* remote sources only */
+    uint64_t polled_ns;             /* when libavformat last asked whether it shall stop */
 };
 
 /* Opens the source from its first byte; `s` must outlive the demuxer. Returns 0; -EBADMSG if this

@@ -139,6 +139,7 @@ static int set_up(void **state)
     assert_non_null(f.d.owners);
     assert_int_equal(voice_new(&f.loop, &voice, &f.d.voice), 0);
     f.d.calls = calls_new(f.d.voice, &calls);
+    assert_non_null(f.d.calls);
     assert_int_equal(audio_new(&audio, &f.d.audio), 0);
     audio_taps(f.d.audio)->calls = f.d.calls;
     return 0;
