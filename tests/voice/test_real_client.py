@@ -66,7 +66,7 @@ class Client:
 def test_a_whole_call(client, standins, mode):
     server = standins(modes=(mode,))
     peer = Client(client, server, 60)
-    wait_for(lambda: {"player": "idle"} in peer.said[2:], 30, "the end of the play")
+    wait_for(lambda: {"player": "idle"} in peer.said[2:], 60, "the end of the play")
     session = server.sessions[0]
     wait_for(lambda: session.speaking and session.speaking[-1][1] == 0, what="op 5 with 0")
     assert [int.from_bytes(p[1:5], "big") for p in session.heard()] == list(range(60))
