@@ -63,6 +63,7 @@ struct event {
     struct duration duration; /* ready, duration */
     bool is_live;             /* ready, duration */
     double level;             /* volume */
+    bool is_kept;             /* volume: for the channel; false: left out */
     uint64_t frames;          /* finished */
     uint32_t sequence;        /* seeked: of the first frame of the new place */
     bool passthrough;         /* ready */

@@ -113,6 +113,8 @@ static void set_details(json_t *o, const struct event *e)
         break;
     case EVENT_VOLUME:
         (void)json_object_set_new(o, "level", json_real(e->level));
+        if (e->is_kept)
+            (void)json_object_set_new(o, "keep", json_true());
         break;
     case EVENT_TITLE:
         set_text(o, "title", e->title ? e->title : "");

@@ -185,11 +185,10 @@ void sessions_stop(struct sessions *ss, uint64_t channel, const char *play_id,
     }
 }
 
-static void wait_or_refuse(struct session *s, struct play *p, enum command_type type, double level,
-                           const struct ticket *ticket, uint32_t change)
+static void wait_or_refuse(struct session *s, struct play *p, const struct waiter *waiter)
 {
-    if (play_add_waiter(p, type, ticket, level, change) < 0)
-        refuse(s->all, s->channel, ticket, TUTTI_E_INTERNAL,
+    if (play_add_waiter(p, waiter) < 0)
+        refuse(s->all, s->channel, &waiter->ticket, TUTTI_E_INTERNAL,
                "too many commands of this channel wait to take effect", NULL);
 }
 
@@ -214,11 +213,14 @@ static void set_volume(struct session *s, double level, bool keep, const struct 
     if (keep)
         set_sound_of_next(s, &sound);
     if (answer == FEED_IN_FORCE) {
-        struct event e = { .type = EVENT_VOLUME, .level = level };
+        struct event e = { .type = EVENT_VOLUME, .level = level, .is_kept = keep };
         session_say(s, p, &e, ticket);
         return;
     }
-    wait_or_refuse(s, p, COMMAND_VOLUME, level, ticket, change);
+    struct waiter waiter = {
+        .type = COMMAND_VOLUME, .ticket = *ticket, .level = level, .keep = keep, .change = change
+    };
+    wait_or_refuse(s, p, &waiter);
 }
 
 void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool keep,
@@ -230,7 +232,9 @@ void sessions_volume(struct sessions *ss, uint64_t channel, double level, bool k
     } else if (s) {
         set_volume(s, level, keep, ticket);
     } else if (keep) {
-        struct event e = { .type = EVENT_VOLUME, .channel = channel, .level = level };
+        struct event e = {
+            .type = EVENT_VOLUME, .channel = channel, .level = level, .is_kept = true
+        };
         post_event(ss->post, &e, ticket, 0);
     } else {
         refuse(ss, channel, ticket, TUTTI_E_NO_SESSION, NULL, NULL);
@@ -253,7 +257,8 @@ void sessions_seek(struct sessions *ss, uint64_t channel, int64_t pos, const str
     uint32_t change;
     const char *why;
     if (feed_seek(p->feed, (struct place){ pos }, &change) == FEED_PENDING) {
-        wait_or_refuse(s, p, COMMAND_SEEK, 0, ticket, change);
+        wait_or_refuse(
+            s, p, &(struct waiter){ .type = COMMAND_SEEK, .ticket = *ticket, .change = change });
         return;
     }
     enum tutti_error loss = feed_loss(p->feed, &why);

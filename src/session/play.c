@@ -45,15 +45,14 @@ void play_free(struct play *p)
     free(p);
 }
 
-int play_add_waiter(struct play *p, enum command_type type, const struct ticket *ticket,
-                    double level, uint32_t change)
+int play_add_waiter(struct play *p, const struct waiter *waiter)
 {
     if (p->n_waiters >= PLAY_WAITERS_MAX)
         return -ENOBUFS;
     struct waiter *w = calloc(1, sizeof *w);
     if (!w)
         return -ENOMEM;
-    *w = (struct waiter){ .type = type, .ticket = *ticket, .level = level, .change = change };
+    *w = *waiter;
     LL_APPEND(p->waiters, w);
     p->n_waiters++;
     return 0;

@@ -17,6 +17,7 @@ struct waiter {
     enum command_type type; /* COMMAND_SEEK or COMMAND_VOLUME */
     struct ticket ticket;
     double level;
+    bool keep;       /* the level is the channel's */
     uint32_t change; /* the feed's ticket for it */
 };
 
@@ -48,9 +49,8 @@ struct play *play_new(const struct feed_ops *ops, struct session *session,
 /* Waiters must have been answered. NULL is fine. */
 void play_free(struct play *p);
 
-/* Notes a waiter with the feed's ticket. Returns 0, -ENOBUFS or -ENOMEM. */
-int play_add_waiter(struct play *p, enum command_type type, const struct ticket *ticket,
-                    double level, uint32_t change);
+/* Notes a waiter, which is copied. Returns 0, -ENOBUFS or -ENOMEM. */
+int play_add_waiter(struct play *p, const struct waiter *waiter);
 
 /* Takes one waiter: any, or one whose change is in force. Returns NULL when there is none. */
 struct waiter *play_take_waiter(struct play *p);

@@ -32,7 +32,7 @@ static void answer_waiters(struct session *s, struct play *p, struct place place
                            .position = place.samples,
                            .sequence = (uint32_t)ordinal.n };
         if (w->type == COMMAND_VOLUME)
-            e = (struct event){ .type = EVENT_VOLUME, .level = w->level };
+            e = (struct event){ .type = EVENT_VOLUME, .level = w->level, .is_kept = w->keep };
         session_say(s, p, &e, &w->ticket);
         free(w);
     }

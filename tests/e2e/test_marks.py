@@ -77,7 +77,7 @@ def test_a_kept_volume_holds_at_the_joint(client, media, kind):
     client.control.expect("paused", "pause", channel_id=str(channel))
     client.control.expect("resumed", "resume", channel_id=str(channel))
     level = client.control.expect("volume", "volume", channel_id=str(channel), level=0.1, keep=True)
-    assert level["play_id"] == started["play_id"]
+    assert level["play_id"] == started["play_id"] and level["keep"] is True
     client.audio.credit(channel, PLENTY)
     assert client.control.answer(tag)["type"] == "ready"
     client.control.terminal("next")

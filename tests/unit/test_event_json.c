@@ -67,6 +67,10 @@ static void exact_lines(void **state)
         { { .type = EVENT_VOLUME, .channel = 1, .play_id = "p", .level = 0.1 },
           NULL,
           "{\"type\":\"volume\",\"channel_id\":\"1\",\"play_id\":\"p\",\"level\":0.1}\n" },
+        { { .type = EVENT_VOLUME, .channel = 1, .play_id = "p", .level = 0.5, .is_kept = true },
+          NULL,
+          "{\"type\":\"volume\",\"channel_id\":\"1\",\"play_id\":\"p\",\"level\":0.5,\"keep\":true}"
+          "\n" },
         { { .type = EVENT_TITLE, .channel = 1, .play_id = "p", .title = "\xc3\xa4" },
           NULL,
           "{\"type\":\"title\",\"channel_id\":\"1\",\"play_id\":\"p\",\"title\":\"\xc3\xa4\"}\n" },

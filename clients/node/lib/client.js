@@ -275,6 +275,8 @@ class TuttiClient extends EventEmitter {
             isGone: (playId) => this.#gone.has(playId),
             watches: () => this.#watching,
             leave: (player, plays) => this.#leave(player, plays),
+            hold: (channelId, playId) => this.#commands.hold(channelId, playId),
+            release: (channelId) => this.#commands.release(channelId),
             newPlayId: () => `${this.#playPrefix}-${++this.#playNumber}`,
             voice: this.#options.voice,
         };
@@ -327,6 +329,8 @@ class TuttiClient extends EventEmitter {
         for (const command of this.#commands.find((message) => message.type === 'play')) {
             const session = sessions.get(command.message.channel_id);
             const { play_id: playId } = command.message;
+            if ([session, session?.pending].some((place) => place?.playId === playId))
+                this.#commands.settleBefore(command);
             if (session?.playId === playId && session.state !== 'extracting')
                 this.#onEvent({ ...session, type: 'ready', tag: command.message.tag });
             else if ([session, session?.pending, session?.next].some((place) => place?.playId === playId))

@@ -18,6 +18,9 @@ const { TuttiError } = require('./errors.js');
  * @property {() => void} forget
  */
 
+/** Commands that address what plays, and their answers. @type {Record<string, string>} */
+const ANSWERS = { stop: 'stopped', pause: 'paused', resume: 'resumed', seek: 'seeked', volume: 'volume' };
+
 /** Errors of commands that no daemon has heard of. @type {WeakSet<Error>} */
 const unheard = new WeakSet();
 
@@ -30,6 +33,8 @@ class Commands {
     /** @type {Map<string, Command>} */
     #waiting = new Map();
     #number = 0;
+    /** Channels, and what has to be heard there again before other plays may replace it. @type {Map<string, string>} */
+    #held = new Map();
     /** @type {((message: object) => void) | null} */
     #send = null;
     /** @type {TuttiError | null} */
@@ -47,6 +52,8 @@ class Commands {
                 unheard.add(refusal);
                 return reject(refusal);
             }
+            if (endsAll(message))
+                this.release(message.channel_id);
             const tag = String(++this.#number);
             const command = this.#enter(tag, { ...message, tag }, options, resolve, reject);
             this.#trySend(command);
@@ -80,6 +87,40 @@ class Commands {
      */
     settle(command, event) {
         this.#settle(command, event);
+    }
+
+    /**
+     * A play is given to another daemon. Plays that could replace it before it is heard wait until release(), and
+     * so does what was commanded behind them: if they fail, it is to be there still.
+     * @param {string} channelId
+     * @param {string} playId
+     */
+    hold(channelId, playId) {
+        if (this.find((message) => message.channel_id === channelId && endsAll(message)).length === 0)
+            this.#held.set(channelId, playId);
+    }
+
+    /** @param {string} channelId */
+    release(channelId) {
+        if (!this.#held.delete(channelId))
+            return;
+        for (const command of this.find((message) => message.channel_id === channelId))
+            this.#trySend(command);
+    }
+
+    /**
+     * The daemon has this play, so that it has heard all that was sent before it. What addressed an earlier play is
+     * not sent again: it would meet this one.
+     * @param {Command} play
+     */
+    settleBefore(play) {
+        for (const command of [...this.#waiting.values()]) {
+            if (command === play)
+                return;
+            const { type, channel_id: channelId, position = null, level } = command.message;
+            if (ANSWERS[type] && channelId === play.message.channel_id && command.everSent)
+                this.#settle(command, { type: ANSWERS[type], channelId, playId: null, position, level });
+        }
     }
 
     /** The connection is lost: what was sent has to be sent again, or fails, as its giver chose. */
@@ -164,10 +205,25 @@ class Commands {
 
     /** @param {Command} command */
     #trySend(command) {
-        if (!this.#send || command.sent)
+        if (!this.#send || command.sent || this.#isHeld(command))
             return;
         command.sent = command.everSent = true;
         this.#send(command.message);
+    }
+
+    /** @param {Command} command */
+    #isHeld({ message }) {
+        const first = this.#held.get(message.channel_id);
+        if (first === undefined || !(message.type === 'play' || ANSWERS[message.type]) || message.play_id === first)
+            return false;
+        for (const other of this.find(({ channel_id: channelId }) => channelId === message.channel_id)) {
+            const { type, next, play_id: playId } = other.message;
+            if (!other.sent && type === 'play' && !next && playId !== first)
+                return true;
+            if (other.message === message)
+                return false;
+        }
+        return false;
     }
 
     /**
@@ -180,6 +236,11 @@ class Commands {
         command.forget();
         command.resolve(event);
     }
+}
+
+/** @param {Record<string, any>} message @returns {boolean} whether what plays is to be silent at once */
+function endsAll({ type, play_id: playId, cut }) {
+    return type === 'stop' ? playId === undefined : type === 'play' && Boolean(cut);
 }
 
 /** @param {Record<string, any>} message */

@@ -24,6 +24,8 @@ const PLAY_TIMEOUT_MS = 120_000;
  * @property {(playId: string) => boolean} isGone whether a player that was destroyed had this play
  * @property {() => boolean} watches whether events of other clients' plays come as well
  * @property {(player: Player, plays: Play[]) => void} leave it is destroyed, and these are to end
+ * @property {(channelId: string, playId: string) => void} hold lets no other play replace it until it is heard
+ * @property {(channelId: string) => void} release
  * @property {() => string} newPlayId
  * @property {any} voice the module @discordjs/voice, or undefined
  */
@@ -56,6 +58,8 @@ class Player extends EventEmitter {
         this.#recovery = new Recovery({
             channelId, plays: this.#plays, intake: this.intake,
             issue: (message) => link.issue(message, { timeout: 0 }),
+            hold: link.hold,
+            release: link.release,
             publish: link.publish,
             adopt: (fields) => this.#adopt(fields),
             giveUp: (play, error) => this.#giveUp(play, error),
@@ -75,6 +79,8 @@ class Player extends EventEmitter {
     #volume = 1;
     /** The daemon keeps it for the channel. */
     #keptVolume = 1;
+    /** The own change of it that is not answered: what others set before that is no matter. @type {number | null} */
+    #volumeUnderWay = null;
     /** The stream has ended, and the AudioPlayer is not through with it. */
     #isDraining = false;
     /** @type {Promise<void> | null} */
@@ -156,6 +162,7 @@ class Player extends EventEmitter {
         this.#checkAlive();
         const before = this.#volume;
         this.#volume = level; /* what is played from now on has it, too */
+        this.#volumeUnderWay = level;
         try {
             const event = await this.#command('volume', { level, keep: true }, options);
             this.#keptVolume = level;
@@ -164,6 +171,9 @@ class Player extends EventEmitter {
             if (this.#volume === level && !(error instanceof TuttiError && error.code === 'closed'))
                 this.#volume = before;
             throw error;
+        } finally {
+            if (this.#volumeUnderWay === level)
+                this.#volumeUnderWay = null;
         }
     }
 
@@ -221,8 +231,8 @@ class Player extends EventEmitter {
         const isReplay = event.type === 'ready' && play?.replayed;
         if (play)
             this.#handle(play, event);
-        else if (event.type === 'volume' && event.playId === null)
-            this.#volume = event.level;
+        if (event.keep)
+            this.#volumeKept(event);
         this.#news.put(event.type, play, () => tell(isReplay ? { ...event, type: 'replayed' } : event));
     }
 
@@ -436,6 +446,14 @@ class Player extends EventEmitter {
         if (event.position != null && !play.ended)
             this.#clock?.set(play, event.position);
         this.#followInCall();
+    }
+
+    /** @param {{ level: number, tag?: string }} event its tag tells an answer from what others did */
+    #volumeKept({ level, tag }) {
+        if (tag === undefined && this.#volumeUnderWay === null)
+            this.#volume = this.#keptVolume = level;
+        else if (tag !== undefined && this.#volumeUnderWay === level)
+            this.#volumeUnderWay = null;
     }
 
     /** Lets the clock of the call count what the call hears. */

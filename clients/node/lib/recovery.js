@@ -10,6 +10,8 @@ const { FRAME_SECONDS } = require('./intake.js');
  * @property {import('./plays.js').Plays} plays
  * @property {import('./intake.js').Intake} intake
  * @property {(message: Record<string, any>) => Promise<any>} issue
+ * @property {(channelId: string, playId: string) => void} hold lets no other play replace it until it is heard
+ * @property {(channelId: string) => void} release
  * @property {(event: any) => void} publish emits an event that the daemon did not send
  * @property {(fields: { playId: string, url: string | null } & Partial<Play>) => Play} adopt
  * @property {(play: Play, error: unknown) => void} giveUp
@@ -32,13 +34,17 @@ class Recovery {
      */
     reconcile(session, { sameDaemon, replay, waiting }) {
         const { plays } = this.#parts;
+        const given = plays.all();
         const listed = session ? this.#adopt(session) : [];
         let count = 0;
         for (const play of plays.all()) {
             if (listed.includes(play.playId))
                 continue;
+            const later = given.slice(given.indexOf(play) + 1).filter(({ playId }) => listed.includes(playId));
             if (play.stopping)
                 this.#publish(play, { type: 'stopped', reason: 'stop' });
+            else if (sameDaemon && later.some(({ joins }) => !joins || !play.begun)) /* the daemon had it before those */
+                this.#publish(play, { type: 'stopped', reason: 'replaced' });
             else if (waiting(play.playId))
                 continue;
             else if (play.begun && (sameDaemon || this.#isAtItsEnd(play))) /* it ended, the event was lost */
@@ -76,7 +82,7 @@ class Recovery {
 
     /** @param {Play} play */
     #replay(play) {
-        const { intake, channelId, issue, giveUp } = this.#parts;
+        const { intake, channelId, issue, hold, release, giveUp } = this.#parts;
         if (play.begun) {
             play.position = intake.nextPosition(play);
             play.anchor = { sequence: 0, position: play.position };
@@ -89,7 +95,10 @@ class Recovery {
         const { playId, url, volume, paused, next } = play;
         const position = play.seekable ? Math.round(play.position * 1000) / 1000 : undefined;
         issue({ type: 'play', channel_id: channelId, play_id: playId, url, volume, position, paused, next: next || undefined })
-            .catch((error) => giveUp(play, error));
+            .catch((error) => giveUp(play, error))
+            .finally(() => play.replayed && release(channelId));
+        if (play.replayed)
+            hold(channelId, playId);
         return 1;
     }
 

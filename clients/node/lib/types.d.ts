@@ -74,6 +74,8 @@ export interface VolumeEvent {
     playId: string | null;
     /** 0 to 2; 1 is unchanged. */
     level: number;
+    /** It is the player's: it holds for what waits and what comes later, too. */
+    keep?: boolean;
 }
 
 /** More is known of how long a play is, or that it is live. */

@@ -128,6 +128,108 @@ test('commands while the daemon is away wait, or fail, or time out', async () =>
     await until(async () => (await player.status()).position >= 39.9, 'the place that was sought');
 });
 
+for (const when of ['while the daemon is away', 'as soon as it is back']) {
+    test(`a play that fails or is aborted ${when} leaves what is played again`, async () => {
+        const { client, daemon, player } = await setUp();
+        const missing = `${media.dir}/none.wav`;
+        await player.play(media.long, { playId: 'heard' });
+        const reader = readAtPace({ read: () => player.stream?.read() ?? null }, 5);
+        await until(() => reader.packets.length >= 50, 'packets');
+        const ends = [];
+        for (const type of ['finished', 'stopped', 'error'])
+            player.on(type, ({ playId, code }) => ends.push(`${type} ${playId} ${code ?? ''}`));
+        const replayed = next(client, 'replayed');
+        await daemon.end('SIGKILL');
+        await until(() => !client.connected, 'the loss');
+        const giveBoth = () => {
+            const abort = new AbortController();
+            const aborted = assert.rejects(player.play(media.other, { signal: abort.signal }), { code: 'aborted' });
+            abort.abort();
+            return Promise.all([aborted, assert.rejects(player.play(missing, { playId: 'missing' }), { code: 'not_found' })]);
+        };
+        const both = when.startsWith('while') ? giveBoth() : next(client, 'reconnected').then(giveBoth);
+        await daemon.start();
+        await both;
+        assert.equal((await replayed).playId, 'heard');
+        assert.deepEqual([player.playId, player.state, (await player.status()).playId], ['heard', 'playing', 'heard']);
+        const count = reader.packets.length;
+        await until(() => reader.packets.length >= count + 50, 'the sound of what is played again');
+        reader.stop();
+        assert.deepEqual(ends, ['error missing not_found']);
+    });
+}
+
+test('what is given to a daemon that comes back keeps its order', async () => {
+    const { client, daemon, player } = await setUp();
+    await player.play(media.long, { playId: 'heard' });
+    await readPackets(player.stream, 20);
+    await daemon.end('SIGKILL');
+    await until(() => !client.connected, 'the loss');
+    const reader = readAtPace({ read: () => player.stream?.read() ?? null }, 5);
+    const play = player.play(media.other, { playId: 'new' });
+    const seek = player.seek(8);
+    const paused = player.pause();
+    await daemon.start();
+    assert.equal((await play).type, 'ready');
+    assert.deepEqual([(await seek).playId, (await paused).playId], ['new', 'new']);
+    const session = await player.status();
+    assert.deepEqual([session.playId, session.state, Math.round(session.position)], ['new', 'paused', 8]);
+    const stopped = player.stop();
+    reader.stop();
+    await stopped;
+    assert.equal(await player.status(), null);
+});
+
+/** What the daemon is told arrives, its answers are lost, and then the connection is. */
+async function loseAnswers({ client, control, daemon }, give, arrived) {
+    const observer = await new TuttiClient({ runtimeDir: daemon.dir, audioSocket: false }).connect();
+    toClose.push(observer);
+    control.mute();
+    const answers = give();
+    await until(async () => arrived((await observer.status(CHANNEL)).sessions[0]), 'the commands at the daemon');
+    const back = next(client, 'reconnected');
+    control.cut();
+    await back;
+    await client.stats(); /* all that was sent again was heard */
+    return answers;
+}
+
+test('a next that another has replaced does not come back when its answer is lost', async () => {
+    const parts = await setUp();
+    const { player } = parts;
+    await player.play(media.long, { playId: 'heard' });
+    const [first] = await loseAnswers(parts, () => [
+        player.play(media.short, { next: true, playId: 'older' }),
+        player.play(media.other, { next: true, playId: 'newer' }).catch(() => {}),
+    ], (session) => session.next?.playId === 'newer');
+    const session = await player.status();
+    assert.deepEqual([session.playId, session.next?.playId], ['heard', 'newer']);
+    const { type, reason, playId } = await first;
+    assert.deepEqual([type, reason, playId], ['stopped', 'replaced', 'older']);
+});
+
+test('a play that another has replaced does not come back either, nor does what was done before it', async () => {
+    const parts = await setUp();
+    const { player } = parts;
+    const ends = [];
+    for (const type of ['finished', 'stopped', 'error'])
+        player.on(type, ({ playId, reason }) => ends.push(`${type} ${playId} ${reason}`));
+    await player.play(media.long, { playId: 'heard' });
+    await readPackets(player.stream, 10);
+    const answers = await loseAnswers(parts, () => [
+        player.seek(5), player.pause(), player.play(media.short, { playId: 'older' }), player.play(media.other, { playId: 'newer' }),
+    ], (session) => session.playId === 'newer' && session.state === 'streaming');
+    await until(async () => (await player.status())?.playId === 'newer' && player.playId === 'newer', 'the newer one');
+    const [seeked, paused, older, newer] = await Promise.all(answers);
+    assert.deepEqual([seeked.type, paused.type, older.type, newer.type], ['seeked', 'paused', 'stopped', 'ready']);
+    const { state, position } = await player.status();
+    assert.ok(state === 'streaming' && position < 4, `${state} at ${position}`);
+    assert.deepEqual([player.playId, player.state, ends], ['newer', 'playing', ['stopped heard replaced', 'stopped older replaced']]);
+    const [stopped, last] = await Promise.all(await loseAnswers(parts, () => [player.stop(), player.play(media.long, { playId: 'last' })],
+        (session) => session?.playId === 'last' && session.state === 'streaming'));
+    assert.deepEqual([stopped.type, last.type, player.playId, (await player.status())?.playId], ['stopped', 'ready', 'last', 'last']);
+});
+
 test('a new process with the old id takes the sessions over', async () => {
     const { client, control, audio, player } = await setUp();
     await player.play(media.long, { playId: 'kept' });

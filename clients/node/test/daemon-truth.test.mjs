@@ -275,6 +275,30 @@ test('destroy: not awaited, twice, and a player that is used after it', async ()
     }
 });
 
+test('a volume that another commander keeps for the channel is the player\'s from then on', async () => {
+    const client = await connect();
+    const other = await connect({ audioSocket: false });
+    const player = client.player(String(++channels));
+    await player.setVolume(0.8);
+    await player.play(media.long);
+    const keep = async (level) => {
+        const told = next(player, 'volume');
+        await other.setVolume(player.channelId, level);
+        assert.deepEqual([(await told).level, (await told).keep], [level, true]);
+    };
+    await keep(0.3);
+    await player.play(media.long);
+    assert.deepEqual([player.volume, (await player.status()).volume], [0.3, 0.3]);
+    await player.stop();
+    assert.equal(player.volume, 0.3);
+    await player.play(media.long);
+    await Promise.all([other.setVolume(player.channelId, 0.4), player.setVolume(0.5)]);
+    const last = (await player.status()).volume;
+    await player.play(media.long);
+    assert.deepEqual([player.volume, (await player.status()).volume], [last, last], 'the last one, whichever that is');
+    await player.destroy();
+});
+
 test('the volume is the player\'s: at a joint, for what replaces, and for what comes later', async () => {
     const client = await connect();
     const player = client.player(String(++channels));

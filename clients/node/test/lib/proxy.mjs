@@ -28,6 +28,12 @@ export class Proxy {
         return proxy;
     }
 
+    /** From now on answers are lost; commands still arrive. Connections made later are whole. */
+    mute() {
+        for (const { near, far } of this.#pairs)
+            far.unpipe(near).resume();
+    }
+
     get connections() {
         return this.#pairs.size;
     }
