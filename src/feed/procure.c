@@ -105,6 +105,7 @@ void feed_plan(struct feed *f, struct place place, bool exact)
         .from = exact ? f->heard : f->want.sound,
         .lane = (uint8_t)((f->reader.kept ? f->change.render.lane : f->reader.now.lane) ^ 1u),
         .exact = exact,
+        .joins = f->facts.is_live && !exact,
     };
     struct segment unknown = { .lane = render.lane };
     struct passage passage = {

@@ -233,8 +233,7 @@ static void begin_render(struct serve *s, uint64_t now_ns)
     s->burst_until_ns = now_ns + QUIET_NS;
     struct track_info info;
     track_get_info(s->track, &info);
-    /* Of a live stream that is being heard no place is asked for, but to be joined anew. */
-    if (serve_cannot_do(s->track, &s->next) && !(info.endless && s->announced)) {
+    if (serve_cannot_do(s->track, &s->next) && !(info.endless && s->next.joins)) {
         serve_refuse_render(s, &s->next, TUTTI_E_NOT_SEEKABLE);
         return;
     }

@@ -66,7 +66,7 @@ static bool pos_is_sane(int64_t pos)
 
 static bool render_is_sane(const struct wmsg_render *r)
 {
-    return r->lane < RING_LANES && r->exact <= 1 && pos_is_sane(r->pos) &&
+    return r->lane < RING_LANES && r->exact <= 1 && r->joins <= 1 && pos_is_sane(r->pos) &&
            sound_is_sane(&r->sound) && sound_is_sane(&r->from);
 }
 

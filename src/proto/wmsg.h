@@ -75,7 +75,8 @@ struct wmsg_render {
     uint8_t lane;
     uint8_t exact; /* 1: frames must lie on the grid of the frames before (a volume change);
                       0: `pos` starts a new grid (a seek) */
-    uint8_t reserved[2];
+    uint8_t joins; /* 1: of a live stream; it is joined anew at now, and `pos` counts on */
+    uint8_t reserved;
 };
 
 /* OPEN: a source. Its descriptor comes along. NEXT: of its render, position and gain count. */

@@ -24,7 +24,7 @@ from lib.media import Recipe
 
 SEATS = 60
 DOOMED = BUILD / "tests" / "faults" / "tutti-worker"
-BESIDE = (BUILD / "tutti-fetch", BUILD / "tutti-confine", BUILD / "tutti_extract.py")
+BESIDE = (BUILD / "tutti-fetch", BUILD / "tutti-voice", BUILD / "tutti-confine", BUILD / "tutti_extract.py")
 OPENS = re.compile(r"worker \d+ \(process (\d+)\) opens play (\d+)")
 
 # Sixty channels on two cores that others use as well: most of them pass Opus on.

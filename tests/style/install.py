@@ -13,7 +13,7 @@ import tempfile
 from common import finish
 
 WANTED = [
-    "bin/tuttid", "bin/tutti", "tutti-worker",
+    "bin/tuttid", "bin/tutti", "tutti-worker", "tutti-fetch", "tutti-voice",
     "share/man/man1/tutti.1", "share/man/man8/tuttid.8", "share/man/man5/tuttid.conf.5",
     "lib/systemd/system/tuttid.service", "lib/sysusers.d/tutti.conf", "etc/tutti/tuttid.conf",
     "share/bash-completion/completions/tutti", "share/bash-completion/completions/tuttid",
