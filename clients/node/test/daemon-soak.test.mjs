@@ -204,11 +204,10 @@ const actions = {
     restartDaemon: async (bot) => {
         if (bot.random(4) > 0)
             return;
-        await restarting;
-        restarting = (async () => {
+        restarting = Promise.resolve(restarting).then(async () => { /* one after another: bots may ask at once */
             await daemon.end(bot.random(2) ? 'SIGTERM' : 'SIGKILL');
             await daemon.start();
-        })();
+        });
         await restarting;
     },
 };
