@@ -395,6 +395,8 @@ int64_t packets_first_byte(const struct packets *p)
 int64_t packets_time_before(const struct packets *p)
 {
     const AVStream *st = p->demux->stream;
+    if (!st) /* it could not be opened again */
+        return 0;
     int64_t begin = st->start_time != AV_NOPTS_VALUE
                         ? av_rescale_q(st->start_time, st->time_base, (AVRational){ 1, p->rate })
                         : 0;

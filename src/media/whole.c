@@ -22,7 +22,9 @@ static void take_promise(struct whole *w, const struct source *s, const struct d
         demux_is_coded(d))
         return;
     int bytes = av_get_bits_per_sample(par->codec_id) * par->ch_layout.nb_channels / 8;
-    if (bytes > 0 && container_is_placeholder(d->declared * bytes, source_size(s)))
+    int64_t size;
+    if (bytes > 0 && (__builtin_mul_overflow(d->declared, bytes, &size) ||
+                      container_is_placeholder(size, source_size(s))))
         return;
     w->declared = d->declared;
     w->slack = par->codec_id == AV_CODEC_ID_MP3 ? MP3_SLACK_FRAMES * MP3_FRAME_SAMPLES

@@ -4,6 +4,7 @@
  *
  *   --pos SAMPLES  --gain G  --depth FRAMES  --hint BYTE:PACKET  --exact
  *   --at N volume G | --at N seek SAMPLES   after N delivered frames; repeatable, ascending
+ *   --at N join SAMPLES                     a live stream is joined anew, positions count on
  *   --stop-after N                          CLOSE after N frames
  *   --close-after-ms N                      or when so much time has passed without a frame
  *   --next FILE  --next-pos SAMPLES  --next-gain G  the play that follows; nothing is taken until
@@ -33,7 +34,7 @@ enum { FIRST = 1, NEXT = 2 }; /* plays */
 
 struct change {
     long at;
-    bool seek;
+    bool seek, joins;
     double value;
 };
 
@@ -116,6 +117,7 @@ static void make_change(const struct change *c)
     m.render.gen = t.new_gen;
     m.render.lane = (uint8_t)t.new_lane;
     m.render.exact = !c->seek;
+    m.render.joins = c->joins;
     m.render.from.volume = t.gain;
     if (!c->seek)
         t.gain = c->value;
@@ -337,7 +339,8 @@ static void read_options(int argc, char **argv)
         else if (strcmp(argv[i], "--at") == 0 && i + 3 < argc && t.n_changes < CHANGES_MAX) {
             t.changes[t.n_changes++] = (struct change){
                 .at = atol(arg),
-                .seek = strcmp(argv[i + 2], "seek") == 0,
+                .seek = strcmp(argv[i + 2], "volume") != 0,
+                .joins = strcmp(argv[i + 2], "join") == 0,
                 .value = strtod(argv[i + 3], NULL),
             };
             i += 2;

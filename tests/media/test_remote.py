@@ -162,7 +162,7 @@ def test_radio(tools, make):
     path = make(*KINDS["mp3"], seconds=30)
     fetcher = serve(path, flags=LIVE | OPEN_ENDED, known=False)
     fetcher.resources[""].title_at = {0: "First", 200000: "Second"}
-    played = play(tools, fetcher, "--at", 30, "seek", 480000)
+    played = play(tools, fetcher, "--at", 30, "join", 480000)
     assert played.opened[0] == -1 and played.opened[4] == 0
     assert played.title == "First" and played.titles == ["Second"]
     assert not played.render_failed and fetcher.resets == 2
