@@ -228,6 +228,7 @@ static int start_hop(struct request *r)
     e = make_headers(r);
     if (e < 0)
         return e;
+    (void)curl_easy_setopt(r->job.easy, CURLOPT_COOKIEFILE, NULL); /* which a reset would leak */
     curl_easy_reset(r->job.easy);
     set_options(r);
     e = set_cookies(r);
