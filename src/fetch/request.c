@@ -347,8 +347,7 @@ int request_new(const struct request_context *context, const struct request_spec
     r->jar = spec->jar;
     r->url = strdup(spec->url);
     r->headers = strdup(spec->headers ? spec->headers : "");
-    if (!r->aliases) /* each hop sets the handle up again */
-        r->aliases = curl_slist_append(NULL, "ICY ");
+    r->aliases = curl_slist_append(NULL, "ICY ");
     r->job.easy = curl_easy_init();
     int e = r->url && r->headers && r->aliases && r->job.easy ? 0 : -ENOMEM;
     if (e == 0)
